@@ -1,0 +1,1 @@
+//! The facts an engine reports while it works.

@@ -1,0 +1,43 @@
+//! Carries mail between POP3 and IMAP servers and local stores, every message exactly once.
+//!
+//! # The way of a message
+//! `cli` builds a [`retrieve::Retriever`] ([`pop3`] or [`imap`]) and a [`store::Store`] (Maildir or mbox) and hands both,
+//! with the [`state`] of the account, to [`retrieve::pull`]. There the listing is compared with the ledger
+//! ([`retrieve::select`], a pure function), the wanted messages stream into the store in durable batches, the ledger
+//! records each step, and only then the server is asked to delete what the policy gives up.
+//!
+//! # Code map
+//! | module | is |
+//! |---|---|
+//! | [`mail`] | what every part speaks of: flags, folder names, fingerprints, headers |
+//! | [`net`] | connections, TLS, SASL mechanisms, time-outs |
+//! | [`credentials`] | secrets and where they come from |
+//! | [`config`] | the TOML file and endpoint URLs, turned into validated accounts |
+//! | [`pop3`], [`imap`] | the two protocols, each a [`retrieve::Retriever`] |
+//! | [`store`] | Maildir and mbox, written in durable batches |
+//! | [`state`] | one SQLite database an account: the ledger and the lock |
+//! | [`retrieve`] | what to fetch, what to delete, and the pipeline that does it |
+//! | [`event`] | the facts an engine reports while it works |
+//! | [`error`] | the one error type: what failed, how far it reaches, what to do next |
+//! | [`cli`] | the commands; the only part that prints or exits |
+//!
+//! # Invariants
+//! 1. At every moment a message is where it was, or also where it belongs; never neither.
+//! 2. The state database describes only what truly happened.
+//! 3. Interrupting anywhere is safe; the next run finishes the work.
+//! 4. A run right after a clean run changes nothing and transfers almost nothing.
+//! 5. Only `cli` prints, reads the terminal or exits.
+//! 6. Identity is never in a file name or a header, and message bytes equal the server's.
+
+pub mod cli;
+pub mod config;
+pub mod credentials;
+pub mod error;
+pub mod event;
+pub mod imap;
+pub mod mail;
+pub mod net;
+pub mod pop3;
+pub mod retrieve;
+pub mod state;
+pub mod store;

@@ -1,0 +1,277 @@
+//! What tells one message from another: the digest of its bytes, and the fingerprint of its headers.
+
+use super::ToLf;
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+
+/// SHA-256 of a message's content: every CRLF counts as LF, and line ends at the very end do not count, so that the same
+/// message gives the same digest on the wire, in an LF or CRLF Maildir and in an mbox.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest(pub [u8; 32]);
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().take(8).try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+/// What the bytes of one message tell about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Content {
+    /// Octets as received or stored.
+    pub octets: u64,
+    /// Octets with CRLF at every line end: what a server reports as the size (RFC822.SIZE, LIST).
+    pub wire_size: u64,
+    /// The digest of the content.
+    pub digest: Digest,
+    /// The fingerprint of the header.
+    pub fingerprint: Fingerprint,
+}
+
+/// Computes [`Content`] while a message's bytes pass by, from the wire or from a store.
+#[derive(Default)]
+pub struct Digester {
+    lf: ToLf,
+    hash: Sha256,
+    header: HeaderScan,
+    octets: u64,
+    canonical: u64,
+    lines: u64,
+    /// Line ends not hashed yet: they count only when something follows.
+    pending: usize,
+    buffer: Vec<u8>,
+}
+
+impl Digester {
+    /// Takes the next bytes and gives them back with LF line ends, ready for an LF store.
+    pub fn update(&mut self, bytes: &[u8]) -> &[u8] {
+        self.octets += bytes.len() as u64;
+        self.buffer.clear();
+        self.lf.convert(bytes, &mut self.buffer);
+        self.absorb();
+        &self.buffer
+    }
+
+    /// The rest that [`update`](Self::update) held back, and what all the bytes tell.
+    pub fn finish(mut self) -> (&'static [u8], Content) {
+        let tail = self.lf.finish();
+        self.buffer.clear();
+        self.buffer.extend_from_slice(tail);
+        self.absorb();
+        let content = Content {
+            octets: self.octets,
+            wire_size: self.canonical + self.lines,
+            digest: Digest(self.hash.finalize().into()),
+            fingerprint: self.header.finish(),
+        };
+        (tail, content)
+    }
+
+    fn absorb(&mut self) {
+        self.canonical += self.buffer.len() as u64;
+        self.lines += memchr::memchr_iter(b'\n', &self.buffer).count() as u64;
+        self.header.update(&self.buffer);
+        let kept = self.buffer.iter().rposition(|b| *b != b'\n').map_or(0, |i| i + 1);
+        let (body, line_ends) = self.buffer.split_at(kept);
+        if !body.is_empty() {
+            (0..std::mem::take(&mut self.pending)).for_each(|_| self.hash.update(b"\n"));
+            self.hash.update(body);
+        }
+        self.pending += line_ends.len();
+    }
+}
+
+/// Hash of the header fields that no server rewrites: Message-ID, Date, From, Subject.
+///
+/// Two messages of equal fingerprint and size are taken for the same one where nothing better is known (a server without
+/// UIDL, changed UIDVALIDITY, lost state). Folding, white space and line ends do not count.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint(pub [u8; 16]);
+
+impl Fingerprint {
+    /// The fingerprint of a header, with or without the body behind it.
+    pub fn of_header(bytes: &[u8]) -> Fingerprint {
+        let mut scan = HeaderScan::default();
+        scan.update(bytes);
+        scan.finish()
+    }
+
+    /// Whether the header had neither Message-ID nor Date, so that only the content can tell.
+    pub fn is_weak(&self) -> bool {
+        self.0[0] & 1 == 0
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().take(6).try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+/// Header bytes looked at before a scan gives up: enough for any real header, and a bound for what is none.
+const HEADER_LIMIT: usize = 256 * 1024;
+
+/// The fields of a fingerprint, in the order they are hashed.
+const FIELDS: [&[u8]; 4] = [b"message-id", b"date", b"from", b"subject"];
+
+/// Collects the fields of a [`Fingerprint`] from chunks of a message cut anywhere.
+#[derive(Default)]
+pub struct HeaderScan {
+    line: Vec<u8>,
+    field: Option<usize>,
+    values: [Option<Vec<u8>>; 4],
+    seen: usize,
+    done: bool,
+}
+
+impl HeaderScan {
+    /// The next bytes; everything after the header is passed over.
+    pub fn update(&mut self, mut bytes: &[u8]) {
+        while !self.done {
+            let Some(end) = memchr::memchr(b'\n', bytes) else {
+                self.push(bytes);
+                return;
+            };
+            let (head, tail) = bytes.split_at(end + 1);
+            self.push(head);
+            self.end_line();
+            bytes = tail;
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.seen += bytes.len();
+        if self.seen > HEADER_LIMIT {
+            self.done = true;
+        } else {
+            self.line.extend_from_slice(bytes);
+        }
+    }
+
+    fn end_line(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        let text = line.trim_ascii_end();
+        if text.is_empty() {
+            self.done = true;
+        } else if line.starts_with(b" ") || line.starts_with(b"\t") {
+            if let Some(value) = self.field.and_then(|i| self.values.get_mut(i)).and_then(Option::as_mut) {
+                append_words(value, text);
+            }
+        } else {
+            self.field = memchr::memchr(b':', text).and_then(|colon| {
+                let (name, value) = text.split_at(colon);
+                let i = FIELDS.iter().position(|f| name.trim_ascii_end().eq_ignore_ascii_case(f))?;
+                let slot = self.values.get_mut(i).filter(|v| v.is_none())?;
+                append_words(slot.insert(Vec::new()), value.get(1..).unwrap_or_default());
+                Some(i)
+            });
+        }
+        self.line = line;
+        self.line.clear();
+    }
+
+    /// The fingerprint of what was seen.
+    pub fn finish(mut self) -> Fingerprint {
+        if !self.done && !self.line.is_empty() {
+            self.end_line();
+        }
+        let mut hash = Sha256::new();
+        for value in &self.values {
+            hash.update((value.as_ref().map_or(0, |v| v.len() + 1) as u64).to_be_bytes());
+            hash.update(value.as_deref().unwrap_or_default());
+        }
+        let full: [u8; 32] = hash.finalize().into();
+        let mut print = [0; 16];
+        print.copy_from_slice(&full[..16]);
+        let strong = self.values.iter().take(2).any(|v| v.as_ref().is_some_and(|v| !v.is_empty()));
+        print[0] = (print[0] & !1) | u8::from(strong);
+        Fingerprint(print)
+    }
+}
+
+/// Appends the words of `text`, each after one blank, so that folding and spacing leave no trace.
+fn append_words(value: &mut Vec<u8>, text: &[u8]) {
+    for word in text.split(u8::is_ascii_whitespace).filter(|w| !w.is_empty()) {
+        if !value.is_empty() {
+            value.push(b' ');
+        }
+        value.extend_from_slice(word);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn content_of(chunks: &[&[u8]]) -> Content {
+        let mut d = Digester::default();
+        for c in chunks {
+            d.update(c);
+        }
+        d.finish().1
+    }
+
+    #[test]
+    fn the_digest_is_the_same_on_the_wire_and_in_every_store() {
+        let wire = content_of(&[b"a: b\r\n\r\nx\ry\r\n\r\n"]);
+        for stored in [&b"a: b\n\nx\ry\n\n"[..], b"a: b\n\nx\ry\n", b"a: b\n\nx\ry"] {
+            assert_eq!(content_of(&[stored]).digest, wire.digest);
+        }
+        assert_ne!(content_of(&[b"a: b\n\nx\ny\n"]).digest, wire.digest);
+        assert_eq!(content_of(&[b"a: b\n\nx\ry\n\n"]).wire_size, wire.octets);
+        let (held, lone) = {
+            let mut d = Digester::default();
+            d.update(b"x\r");
+            d.finish()
+        };
+        assert_eq!((held, lone.wire_size), (&b"\r"[..], 2));
+    }
+
+    const MAIL: &[u8] =
+        b"Received: by x\r\nMessage-ID: <1@x>\r\nSubject: a\r\n  b\r\nDate: Mon\r\nFrom: me\r\n\r\nSubject: body\r\n";
+
+    #[test]
+    fn folding_line_ends_and_other_fields_do_not_count() {
+        let same = b"from:  me\nSUBJECT: a b\nmessage-id : <1@x>\nX: y\nDate:\n Mon\n\n";
+        assert_eq!(Fingerprint::of_header(MAIL), Fingerprint::of_header(same));
+        assert!(!Fingerprint::of_header(MAIL).is_weak());
+    }
+
+    #[test]
+    fn each_field_counts_and_absent_is_not_empty() {
+        let base = Fingerprint::of_header(b"Message-ID: 1\n\n");
+        for other in [&b"Message-ID: 2\n\n"[..], b"Message-ID: 1\nSubject:\n\n", b"Date: 1\n\n"] {
+            assert_ne!(base, Fingerprint::of_header(other));
+        }
+    }
+
+    #[test]
+    fn without_message_id_and_date_it_is_weak() {
+        for mail in [&b""[..], b"\r\nbody", b"Subject: hi\r\n\r\n", b"no header at all"] {
+            assert!(Fingerprint::of_header(mail).is_weak());
+        }
+    }
+
+    #[test]
+    fn an_endless_header_is_bounded() {
+        let mut scan = HeaderScan::default();
+        (0..100).for_each(|_| scan.update(&[b'x'; 10_000]));
+        assert!(scan.line.capacity() <= 2 * HEADER_LIMIT);
+    }
+
+    proptest! {
+        #[test]
+        fn cuts_do_not_matter(cut in 0..MAIL.len()) {
+            let content = content_of(&[&MAIL[..cut], &MAIL[cut..]]);
+            prop_assert_eq!(content, content_of(&[MAIL]));
+            prop_assert_eq!(content.fingerprint, Fingerprint::of_header(MAIL));
+            prop_assert_eq!(content.wire_size, MAIL.len() as u64);
+        }
+
+        #[test]
+        fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let _ = Fingerprint::of_header(&bytes);
+        }
+    }
+}

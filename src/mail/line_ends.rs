@@ -1,0 +1,67 @@
+//! Line ends: CRLF on the wire, LF in most stores.
+
+use memchr::memchr;
+
+/// Turns CRLF into LF in a stream of chunks cut anywhere; a bare CR or LF stays what it is.
+#[derive(Debug, Default)]
+pub struct ToLf {
+    held_cr: bool,
+}
+
+impl ToLf {
+    /// Appends the converted bytes to `out`; a CR at the end is held back until its successor is known.
+    pub fn convert(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) {
+        if self.held_cr && !bytes.is_empty() {
+            self.held_cr = false;
+            if bytes.first() != Some(&b'\n') {
+                out.push(b'\r');
+            }
+        }
+        while let Some(at) = memchr(b'\r', bytes) {
+            let (before, from_cr) = bytes.split_at(at);
+            out.extend_from_slice(before);
+            match from_cr.get(1) {
+                None => {
+                    self.held_cr = true;
+                    return;
+                }
+                Some(b'\n') => {}
+                Some(_) => out.push(b'\r'),
+            }
+            bytes = from_cr.get(1..).unwrap_or_default();
+        }
+        out.extend_from_slice(bytes);
+    }
+
+    /// What was held back.
+    pub fn finish(&mut self) -> &'static [u8] {
+        if std::mem::take(&mut self.held_cr) { b"\r" } else { b"" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn converted(chunks: &[&[u8]]) -> Vec<u8> {
+        let (mut lf, mut out) = (ToLf::default(), Vec::new());
+        chunks.iter().for_each(|c| lf.convert(c, &mut out));
+        out.extend_from_slice(lf.finish());
+        out
+    }
+
+    #[test]
+    fn only_crlf_changes() {
+        assert_eq!(converted(&[b"a\r\nb\nc\rd\r\r\n\r"]), b"a\nb\nc\rd\r\n\r");
+    }
+
+    proptest! {
+        #[test]
+        fn cuts_do_not_matter(text in "[ab\r\n]{0,24}", cut in 0..24usize) {
+            let bytes = text.as_bytes();
+            let cut = cut.min(bytes.len());
+            prop_assert_eq!(converted(&[&bytes[..cut], &bytes[cut..]]), text.replace("\r\n", "\n").into_bytes());
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What every part speaks of. Imports nothing of ours.
+
+mod envelope;
+mod fingerprint;
+mod flags;
+mod folder;
+mod line_ends;
+mod utf7;
+
+pub use envelope::Envelope;
+pub use fingerprint::{Content, Digest, Digester, Fingerprint, HeaderScan};
+pub use flags::Flags;
+pub use folder::{FolderName, FolderPattern};
+pub use line_ends::ToLf;
+pub use utf7::{decode_utf7, encode_utf7};

@@ -1,0 +1,3 @@
+//! The `mailferry` command.
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! Opens a connection.
+
+use super::{Server, Stream};
+use crate::error::Result;
+
+/// Connects by TCP and, for [`TlsMode::Implicit`](super::TlsMode::Implicit), TLS.
+pub async fn connect(server: &Server) -> Result<Stream> {
+    let _ = server;
+    todo!()
+}

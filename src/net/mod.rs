@@ -1,0 +1,44 @@
+//! Connections: TCP, TLS and what it trusts, time-outs, SASL mechanisms.
+
+mod connect;
+mod sasl;
+mod stream;
+mod tls;
+
+pub use connect::connect;
+pub use sasl::{AuthChoice, Exchange, Mechanism, choose};
+pub use stream::Stream;
+pub use tls::Pin;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// When TLS starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsMode {
+    /// With the first byte (RFC 8314 section 3): POP3S on port 995, IMAPS on port 993.
+    Implicit,
+    /// By STLS (RFC 2595) or STARTTLS (RFC 9051 section 6.2.1) on the clear port; never goes on without it.
+    StartTls,
+    /// Never; to loopback addresses, or where the user allowed clear text.
+    None,
+}
+
+/// Where to connect, and whom to trust there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// When TLS starts.
+    pub tls: TlsMode,
+    /// Further trusted roots, as PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Certificates to accept, and no others; a pin stands in for a CA.
+    pub pins: Vec<Pin>,
+    /// Whether clear text is allowed to addresses other than loopback.
+    pub allow_cleartext: bool,
+    /// How long any one step may be silent.
+    pub timeout: Duration,
+}

@@ -1,0 +1,106 @@
+//! One way, server to store: the trait both protocols implement, what to do with each message, and the pipeline.
+
+use crate::error::Result;
+use crate::mail::{Envelope, Fingerprint, FolderName};
+use std::collections::BTreeMap;
+use std::future::Future;
+
+mod policy;
+
+pub use policy::{Keep, Policy};
+
+/// What the ledger of a source is filed under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceId {
+    /// The folder; `INBOX` for POP3.
+    pub folder: FolderName,
+    /// Within one scope a [`Key`] names one message for ever. Holds protocol, user, host and, for IMAP, UIDVALIDITY;
+    /// when it changes, every key is in doubt and messages are recognised by fingerprint.
+    pub scope: String,
+}
+
+/// What a server calls a message for as long as the scope stands: the UIDL, or the UID in decimal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(pub Vec<u8>);
+
+/// What a session calls a message: the message number (POP3) or the UID (IMAP). Worth nothing after the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Handle(pub u32);
+
+/// One message of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// How to ask for it in this session.
+    pub handle: Handle,
+    /// Its lasting name; `None` where the server gives none, or gives one name to several messages.
+    pub key: Option<Key>,
+    /// Octets as the server states them, which may be wrong; `None` where it does not say.
+    pub size: Option<u64>,
+}
+
+/// All that is there, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The messages.
+    pub messages: Vec<Listed>,
+    /// What the user should know about this server, in plain words, such as a retention limit.
+    pub notes: Vec<String>,
+}
+
+/// What a server can do that a plan depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Abilities {
+    /// `fingerprints` costs little: headers come without bodies (POP3 TOP, any IMAP).
+    pub headers_apart: bool,
+    /// Keys are names the server must not give twice (IMAP UIDs); else a key is trusted only as far as sizes agree.
+    pub firm_keys: bool,
+}
+
+/// Receives messages one after the other: `begin`, `chunk`…, then `end` or `refused`.
+///
+/// Bytes are as on the wire. An error means that the store cannot go on: stop retrieving and hand it up unchanged.
+pub trait Intake: Send {
+    /// A message starts.
+    fn begin(&mut self, handle: Handle, envelope: Envelope) -> impl Future<Output = Result<()>> + Send;
+    /// The next bytes of the message that was begun, of any length.
+    fn chunk(&mut self, bytes: &[u8]) -> impl Future<Output = Result<()>> + Send;
+    /// The message that was begun is whole.
+    fn end(&mut self) -> impl Future<Output = Result<()>> + Send;
+    /// The server does not give this message (`-ERR`, `NO`, no such UID), begun or not; the others go on.
+    fn refused(&mut self, handle: Handle, reason: String) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// One connection to one source mailbox, POP3 or IMAP, logged in.
+pub trait Retriever: Send {
+    /// What the ledger is filed under.
+    fn source(&self) -> &SourceId;
+
+    /// What the server can do.
+    fn abilities(&self) -> Abilities;
+
+    /// All that is there; no bodies.
+    fn list(&mut self) -> impl Future<Output = Result<Listing>> + Send;
+
+    /// Fingerprints of the wanted messages, pipelined; a message the server refuses is left out. Never called where
+    /// [`Abilities::headers_apart`] is false.
+    fn fingerprints(&mut self, wanted: &[Handle])
+    -> impl Future<Output = Result<BTreeMap<Handle, Fingerprint>>> + Send;
+
+    /// Streams the wanted messages in the given order, pipelined. Each is ended or refused exactly once, unless an error
+    /// ends all. Changes nothing on the server (no `\Seen`).
+    fn retrieve(&mut self, wanted: &[Handle], into: &mut impl Intake) -> impl Future<Output = Result<()>> + Send;
+
+    /// Asks for the messages to be deleted; true only after [`finish`](Self::finish) succeeded.
+    fn dispose(&mut self, handles: &[Handle]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Carries the deletions out and takes leave. A retriever dropped instead has deleted nothing that a later listing
+    /// would not tell.
+    fn finish(self) -> impl Future<Output = Result<Finished>> + Send;
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Finished {
+    /// What the user should know, such as deletions that the server only marked.
+    pub notes: Vec<String>,
+}

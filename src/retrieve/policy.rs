@@ -1,0 +1,26 @@
+//! What an account's owner wants pulled and kept.
+
+use crate::mail::FolderPattern;
+use std::time::Duration;
+
+/// How long messages stay on the server once they are safe here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// For ever.
+    Always,
+    /// Not at all: deleted as soon as they are durable in the store.
+    Never,
+    /// This long after they were first seen here.
+    For(Duration),
+}
+
+/// The `[accounts.NAME.pull]` table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// What happens on the server.
+    pub keep: Keep,
+    /// Which folders are pulled; IMAP only.
+    pub folders: Vec<FolderPattern>,
+    /// Octets; larger messages are skipped and reported.
+    pub max_size: Option<u64>,
+}

@@ -1,0 +1,4 @@
+//! Maildir.
+
+/// A Maildir.
+pub struct Maildir {}

@@ -1,0 +1,4 @@
+//! mbox.
+
+/// An mbox file.
+pub struct Mbox {}

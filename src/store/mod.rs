@@ -1,0 +1,63 @@
+//! Where pulled mail goes: Maildir and mbox, written in durable batches.
+//!
+//! A message passes three stations. A *draft* takes its bytes. A *staged* message is whole but invisible. A batch of
+//! staged messages is *prepared* (durable, still invisible, each with the place where it will stand) and then
+//! *published*. The ledger writes the places down between the two, so that after a crash
+//! [`settle`](Store::settle) can tell which of them arrived.
+
+mod maildir;
+mod mbox;
+mod spec;
+
+pub use maildir::Maildir;
+pub use mbox::Mbox;
+pub use spec::{Layout, LineEndings, Spec, StoreKind};
+
+use crate::error::Result;
+use crate::mail::{Content, Digest, Envelope};
+
+/// Where in its store a message stands: a Maildir file name (`cur/…`, `new/…`), or offset and length in an mbox.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Place(pub String);
+
+/// One local mailbox. All calls block; the pipeline makes them on threads of its own.
+pub trait Store: Send + Sync + 'static {
+    /// A message being written.
+    type Draft: Draft;
+    /// Messages that are durable but not visible yet.
+    type Prepared: Prepared;
+
+    /// Starts a message.
+    fn draft(&self, envelope: &Envelope) -> Result<Self::Draft>;
+
+    /// Makes a batch durable, in order, none of it visible yet. Dropping the result forgets the batch.
+    fn prepare(&self, batch: Vec<<Self::Draft as Draft>::Staged>) -> Result<Self::Prepared>;
+
+    /// Makes the batch visible; returns when that is durable. After an error some may be visible: settle tells.
+    fn publish(&self, prepared: Self::Prepared) -> Result<()>;
+
+    /// What became of messages that were to be published when a run ended early: `true` for each that stands in the
+    /// store now, finishing its delivery where that is possible; `false` leaves no trace of it.
+    fn settle(&self, arriving: &[(Place, Digest)]) -> Result<Vec<bool>>;
+
+    /// Every message in the store, for when the state is lost. Reads all of it.
+    fn scan(&self) -> Result<Vec<Content>>;
+}
+
+/// A message being written; dropped unfinished, it leaves no trace.
+pub trait Draft: Send {
+    /// The whole message, invisible; dropped, it leaves no trace.
+    type Staged: Send;
+
+    /// The next bytes, as on the wire.
+    fn write(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// The message is whole.
+    fn finish(self) -> Result<(Self::Staged, Content)>;
+}
+
+/// A durable batch, ready to be published.
+pub trait Prepared: Send {
+    /// Where each message will stand, in the order of the batch.
+    fn places(&self) -> &[Place];
+}
