@@ -1,0 +1,120 @@
+//! Host names and ports.
+
+use super::Protocol;
+use super::problem::Fault;
+use crate::error::quoted;
+use crate::net::TlsMode;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+/// How long a server may be silent, unless the user says otherwise.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The registered port.
+pub(super) fn default_port(protocol: Protocol, tls: TlsMode) -> u16 {
+    match (protocol, tls) {
+        (Protocol::Pop3, TlsMode::Implicit) => 995,
+        (Protocol::Pop3, TlsMode::StartTls | TlsMode::None) => 110,
+        (Protocol::Imap, TlsMode::Implicit) => 993,
+        (Protocol::Imap, TlsMode::StartTls | TlsMode::None) => 143,
+    }
+}
+
+/// A host name or address as the network code wants it: without the brackets of an IPv6 address.
+pub(super) fn host(text: &str) -> Result<String, Fault> {
+    if let Some(inner) = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).or(Some(text))
+        && inner.parse::<Ipv6Addr>().is_ok()
+    {
+        return Ok(inner.to_owned());
+    }
+    if text.is_empty() {
+        return Err(Fault::new("is empty", "Write the server's name, such as `imap.example.com`."));
+    }
+    let fault = |remedy: &str| Err(Fault::new(format!("{} is not a host name", quoted(text.as_bytes())), remedy));
+    if text.contains("://") || text.contains('/') {
+        return fault("Write the name alone, such as `imap.example.com`, without `imaps://` and `/`.");
+    }
+    if text.contains('@') {
+        return fault("Write the server's name alone, such as `imap.example.com`; the address goes to `user`.");
+    }
+    if text.contains(':') {
+        return fault("Write the name alone, such as `imap.example.com`; the port goes to `port`.");
+    }
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if !text.chars().all(plain) || text.starts_with(['.', '-']) || text.len() > 255 {
+        return fault("Write a name such as `imap.example.com`, or an address.");
+    }
+    Ok(text.to_owned())
+}
+
+/// Whether a host cannot be this machine, as far as its name tells. Where this is false, the address decides on connecting.
+pub(super) fn plainly_remote(host: &str) -> bool {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return !address.to_canonical().is_loopback();
+    }
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    name.contains('.') && !name.ends_with(".localhost") && !name.starts_with("localhost.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_follow_protocol_and_tls() {
+        let table = [
+            (Protocol::Pop3, TlsMode::Implicit, 995),
+            (Protocol::Pop3, TlsMode::StartTls, 110),
+            (Protocol::Pop3, TlsMode::None, 110),
+            (Protocol::Imap, TlsMode::Implicit, 993),
+            (Protocol::Imap, TlsMode::StartTls, 143),
+            (Protocol::Imap, TlsMode::None, 143),
+        ];
+        for (protocol, tls, port) in table {
+            assert_eq!(default_port(protocol, tls), port, "{protocol:?} {tls:?}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_names_or_addresses() {
+        let good = [
+            ("imap.example.com", "imap.example.com"),
+            ("localhost", "localhost"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("::1", "::1"),
+            ("[::1]", "::1"),
+            ("bücher.example", "bücher.example"),
+            ("my_host", "my_host"),
+        ];
+        for (text, read) in good {
+            assert_eq!(host(text).as_deref(), Ok(read));
+        }
+        let bad = [
+            ("", "is empty"),
+            ("imaps://a", "without"),
+            ("a/b", "without"),
+            ("me@a", "`user`"),
+            ("a:993", "`port`"),
+            ("[::1]:993", "`port`"),
+            ("a b", "or an address"),
+            ("a\r\nb", "or an address"),
+            ("-a", "or an address"),
+            (".", "or an address"),
+        ];
+        for (text, told) in bad {
+            let fault = host(text).unwrap_err();
+            assert!(format!("{} {}", fault.what, fault.remedy).contains(told), "{text:?}: {fault:?}");
+        }
+    }
+
+    #[test]
+    fn only_names_that_cannot_be_here_are_plainly_remote() {
+        for here in ["localhost", "LOCALHOST", "a.localhost", "localhost.localdomain", "127.3.2.1", "::1", "mailhub"] {
+            assert!(!plainly_remote(here), "{here}");
+        }
+        for there in ["mail.example.com", "192.0.2.1", "2001:db8::1", "notlocalhost.example", "0.0.0.0"] {
+            assert!(plainly_remote(there), "{there}");
+        }
+        assert!(!plainly_remote("::ffff:127.0.0.1"));
+    }
+}
