@@ -23,6 +23,14 @@ impl Interrupt {
         *self.0.borrow()
     }
 
+    /// The result of the work, or `None` where somebody asked before it was done.
+    pub async fn unless_raised<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Result<Option<T>, E> {
+        tokio::select! {
+            done = work => done.map(Some),
+            () = self.raised() => Ok(None),
+        }
+    }
+
     /// Returns when somebody asks.
     pub async fn raised(&self) {
         // The sender lives as long as `self`, so waiting cannot fail.

@@ -16,7 +16,8 @@ pub const INTERRUPTED: u8 = 130;
 pub const TERMINATED: u8 = 143;
 
 /// From harmless to grave: what a later run may mend by itself, then what somebody has to mend, then an interruption.
-const GRAVITY: [u8; 14] = [NOTHING_NEW, DONE, LEFT_SOME, TRY_LATER, 76, 65, 69, 77, 73, 74, 64, 78, INTERRUPTED, TERMINATED];
+const GRAVITY: [u8; 14] =
+    [NOTHING_NEW, DONE, LEFT_SOME, TRY_LATER, 76, 65, 69, 77, 73, 74, 64, 78, INTERRUPTED, TERMINATED];
 
 /// The gravest of the codes; 0 where there are none. "Nothing new" speaks only where no account had anything new.
 pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {

@@ -75,9 +75,11 @@ impl Job {
     ) -> Result<()> {
         let folder_name = retriever.source().folder.to_string();
         self.settle(&folder_name, &*store)?;
-        let Some(listing) = self.unless_interrupted(self.list(&mut retriever, counts)).await? else { return Ok(()) };
+        let Some(listing) = self.interrupt.unless_raised(self.list(&mut retriever, counts)).await? else {
+            return Ok(());
+        };
         let past = self.past(&retriever, Some(&*store))?;
-        let Some(plan) = self.unless_interrupted(self.compare(&mut retriever, &listing, &past)).await? else {
+        let Some(plan) = self.interrupt.unless_raised(self.compare(&mut retriever, &listing, &past)).await? else {
             return Ok(());
         };
         self.announce(&retriever, &plan, counts);
@@ -97,7 +99,7 @@ impl Job {
         let mut delivery = Delivery::start(desk, &plan.fetch, plan.suspects.clone());
         let retrieved = match wanted.is_empty() {
             true => Some(Ok(())),
-            false => self.unless_interrupted(retriever.retrieve(&wanted, &mut delivery)).await.transpose(),
+            false => self.interrupt.unless_raised(retriever.retrieve(&wanted, &mut delivery)).await.transpose(),
         };
         let (delivered, stored) = delivery.finish().await;
         counts.fetched += delivered.fetched.len() as u64;
@@ -139,14 +141,6 @@ impl Job {
         }
         retriever.finish().await?.notes.iter().for_each(|note| self.warn(note));
         Ok(())
-    }
-
-    /// The result of the work, or `None` where the interrupt came first.
-    async fn unless_interrupted<T>(&self, work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
-        tokio::select! {
-            done = work => done.map(Some),
-            () = self.interrupt.raised() => Ok(None),
-        }
     }
 
     /// Settles what an interrupted run left on its way.

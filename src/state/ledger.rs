@@ -87,6 +87,21 @@ pub struct Quarantined {
     pub tries: u32,
 }
 
+/// What the ledger holds of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderStatus {
+    /// The folder.
+    pub name: String,
+    /// Messages in the store, whether or not the server still has them.
+    pub delivered: u64,
+    /// Messages that the server was asked to delete, not confirmed yet.
+    pub delete_sent: u64,
+    /// Open intents: messages on their way into the store when a run ended.
+    pub arriving: u64,
+    /// Messages that the server would not give.
+    pub quarantined: Vec<Quarantined>,
+}
+
 /// One finished run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
@@ -288,6 +303,28 @@ impl Ledger {
             let mut delete = tx.prepare_cached("DELETE FROM quarantine WHERE folder = ?1 AND key = ?2")?;
             keys.iter().try_for_each(|key| delete.execute(params![folder.0, key.0]).map(drop))
         })
+    }
+
+    /// Every folder, by name.
+    pub fn folders(&self) -> Result<Vec<FolderStatus>> {
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut query = self.db.prepare(
+                "SELECT f.id, f.name, count(m.id) FILTER (WHERE status != 'arriving'),
+                        count(*) FILTER (WHERE status = 'delete_sent'), count(*) FILTER (WHERE status = 'arriving')
+                 FROM folder f LEFT JOIN message m ON m.folder = f.id GROUP BY f.id ORDER BY f.name",
+            )?;
+            query
+                .query_map([], |r| {
+                    let (name, delivered, delete_sent, arriving) = (r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?);
+                    Ok((r.get(0)?, FolderStatus { name, delivered, delete_sent, arriving, quarantined: Vec::new() }))
+                })?
+                .collect()
+        };
+        let folders = read().map_err(|e| self.failed(e))?;
+        folders
+            .into_iter()
+            .map(|(id, f)| Ok(FolderStatus { quarantined: self.quarantined(FolderId(id))?, ..f }))
+            .collect()
     }
 
     /// A small fact about the account.

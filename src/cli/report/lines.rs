@@ -151,6 +151,9 @@ mod tests {
             summary_line(&s, false),
             "work: 1 message new (2.0 KiB), 3 here already, 2 skipped, 1 deleted on the server\n"
         );
-        assert_eq!(summary_line(&s, true), "work: 1 message would be fetched, 3 here already, 2 skipped, 1 deleted on the server\n");
+        assert_eq!(
+            summary_line(&s, true),
+            "work: 1 message would be fetched, 3 here already, 2 skipped, 1 deleted on the server\n"
+        );
     }
 }

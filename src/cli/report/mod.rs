@@ -9,6 +9,7 @@ use super::args::{Global, When};
 use crate::error::Error;
 use crate::event::{Counts, Event, Observer};
 use json::Json;
+pub use json::entry as summary_entry;
 use lines::Lines;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;

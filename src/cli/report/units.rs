@@ -23,7 +23,9 @@ mod tests {
 
     #[test]
     fn octets_are_short() {
-        for (n, text) in [(0, "0 B"), (1023, "1023 B"), (13_414, "13.1 KiB"), (52_428_800, "50.0 MiB"), (u64::MAX, "16777216.0 TiB")] {
+        for (n, text) in
+            [(0, "0 B"), (1023, "1023 B"), (13_414, "13.1 KiB"), (52_428_800, "50.0 MiB"), (u64::MAX, "16777216.0 TiB")]
+        {
             assert_eq!(octets(n), text);
         }
         assert_eq!((messages(1), messages(0)), ("1 message".into(), "0 messages".into()));

@@ -1,0 +1,63 @@
+//! The commands around the work: `config`, `completions`, `man`.
+
+use super::args::{Cli, ConfigArgs, ConfigCommand, Global};
+use crate::config::{self, Account};
+use crate::error::{Error, Kind, Result};
+use clap::CommandFactory;
+use std::io::Write;
+use std::path::Path;
+
+/// `mailferry config …`.
+pub fn config(global: &Global, args: &ConfigArgs) -> Result<u8> {
+    let path = config::path(global.config.clone())?;
+    let text = match args.command {
+        ConfigCommand::Path => format!("{}\n", path.display()),
+        ConfigCommand::Check => {
+            let found = config::load(&path)?.accounts.len();
+            if global.quiet { String::new() } else { format!("{}: {found} accounts, no mistakes\n", path.display()) }
+        }
+        ConfigCommand::Show => config::load(&path)?.accounts.iter().map(shown).collect(),
+    };
+    // A reader that went away is no error of ours.
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    Ok(0)
+}
+
+fn shown(a: &Account) -> String {
+    format!(
+        "{}\n  server: {} {}@{}:{} ({:?} TLS), log-in {}, password from {}\n  store:  {:?} {}\n  pull:   keep {:?}, max_size {}\n",
+        a.name,
+        a.protocol,
+        a.user,
+        a.server.host,
+        a.server.port,
+        a.server.tls,
+        a.auth,
+        a.password,
+        a.store.kind,
+        a.store.path.display(),
+        a.pull.keep,
+        a.pull.max_size.map_or_else(|| "none".to_owned(), |n| n.to_string()),
+    )
+}
+
+/// `mailferry completions SHELL`.
+pub fn completions(shell: clap_complete::Shell) -> Result<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "mailferry", &mut script);
+    let _ = std::io::stdout().lock().write_all(&script);
+    Ok(0)
+}
+
+/// `mailferry man DIR`.
+pub fn man(folder: &Path) -> Result<u8> {
+    clap_mangen::generate_to(Cli::command(), folder).map_err(|e| {
+        Error::new(
+            Kind::CannotCreate,
+            format!("cannot write the man pages into {}", folder.display()),
+            "Name an existing folder that this user may write.",
+        )
+        .because(e)
+    })?;
+    Ok(0)
+}
