@@ -179,3 +179,136 @@ impl<'a> Comparison<'a> {
         plan
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::Digest;
+    use std::time::Duration;
+
+    const DAY: i64 = 86_400;
+
+    /// Message `n`, known to the ledger as `key`, of `size` octets, first seen on day `seen`.
+    fn row(n: u8, key: Option<&str>, size: u64, status: Status, seen: i64) -> Row {
+        Row {
+            id: RowId(n.into()),
+            key: key.map(|k| Key(k.into())),
+            listed_size: Some(size),
+            wire_size: size,
+            digest: Digest([n; 32]),
+            fingerprint: print(n),
+            status,
+            first_seen: seen * DAY,
+            missing_since: None,
+        }
+    }
+
+    fn print(n: u8) -> Fingerprint {
+        Fingerprint::of_header(format!("Message-ID: <{n}>\n\n").as_bytes())
+    }
+
+    fn listed(handle: u32, key: Option<&str>, size: u64) -> Listed {
+        Listed { handle: Handle(handle), key: key.map(|k| Key(k.into())), size: Some(size) }
+    }
+
+    /// One line that says everything about a plan.
+    fn plan(rows: &[Row], listing: &[Listed], policy: Keep, prints: &[(u32, u8)], held: bool, firm: bool) -> String {
+        let policy = Policy { keep: policy, folders: Vec::new(), max_size: Some(1000) };
+        let basis = Basis { scope_holds: held, firm_keys: firm, policy: &policy, now: 100 * DAY };
+        let prints = prints.iter().map(|(h, n)| (Handle(*h), print(*n))).collect();
+        let failed = HashSet::from([Key(b"failed".to_vec())]);
+        let plan = compare(listing, rows, basis).plan(&prints, &failed);
+        let handles = |v: &[&Listed]| v.iter().map(|l| l.handle.0.to_string()).collect::<Vec<_>>().join(",");
+        let ids = |v: Vec<i64>| v.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+        [
+            ("had", plan.had.to_string()),
+            ("fetch", handles(&plan.fetch)),
+            ("large", handles(&plan.too_large)),
+            ("delete", ids(plan.delete.iter().map(|h| h.row.0).collect())),
+            ("rekey", ids(plan.rekey.iter().map(|p| p.row.0).collect())),
+            ("suspect", ids(plan.suspects.iter().filter_map(|c| c.row()).map(|r| r.0).collect())),
+            ("missing", ids(plan.missing.iter().map(|r| r.0).collect())),
+            ("back", ids(plan.back.iter().map(|r| r.0).collect())),
+        ]
+        .iter()
+        .filter(|(_, v)| !v.is_empty() && v != "0")
+        .map(|(k, v)| format!("{k} {v}"))
+        .collect::<Vec<_>>()
+        .join("; ")
+    }
+
+    #[test]
+    fn names_that_hold() {
+        use Status::{DeleteSent, Delivered};
+        let a = || row(1, Some("a"), 10, Delivered, 90);
+        let b = || row(2, Some("b"), 20, Delivered, 50);
+        let keep = Keep::Always;
+        let is = |rows: &[Row], listing: &[Listed], keep, prints: &[(u32, u8)], expected: &str| {
+            assert_eq!(plan(rows, listing, keep, prints, true, false), expected);
+        };
+        is(&[], &[listed(1, Some("a"), 10)], keep, &[], "fetch 1");
+        is(&[a(), b()], &[listed(1, Some("a"), 10), listed(2, Some("c"), 30)], keep, &[], "had 1; fetch 2; missing 2");
+        is(&[a()], &[listed(1, Some("a"), 10), listed(2, Some("big"), 1001)], keep, &[], "had 1; large 2");
+        let again = [listed(1, Some("failed"), 5), listed(2, Some("n"), 5), listed(3, Some("a"), 10)];
+        is(&[a()], &again, keep, &[], "had 1; fetch 2,1");
+        let gone = Row { missing_since: Some(1), ..a() };
+        is(&[gone], &[listed(1, Some("a"), 10)], keep, &[], "had 1; back 1");
+        // A name given to another message: the size tells, or the fingerprint.
+        let reused = [listed(1, Some("a"), 11), listed(2, Some("b"), 20)];
+        is(&[a(), b()], &reused, keep, &[(1, 9)], "had 1; fetch 1; suspect 1");
+        let pending = row(1, Some("a"), 10, DeleteSent, 90);
+        is(
+            &[pending.clone(), b()],
+            &[listed(1, Some("a"), 10), listed(2, Some("b"), 20)],
+            keep,
+            &[(1, 9)],
+            "had 1; fetch 1; suspect 1",
+        );
+        // The same message again after a lost QUIT.
+        is(&[pending.clone()], &[listed(1, Some("a"), 10)], Keep::Never, &[(1, 1)], "had 1; delete 1; rekey 1");
+        // Its deletion is confirmed by a listing without it.
+        is(&[pending, b()], &[listed(2, Some("b"), 20)], keep, &[], "had 1; missing 1");
+    }
+
+    #[test]
+    fn what_is_due_is_recognised_before_it_is_deleted() {
+        let old = row(1, Some("a"), 10, Status::Delivered, 50);
+        let young = row(2, Some("b"), 20, Status::Delivered, 99);
+        let month = Keep::For(Duration::from_secs(30 * 86_400));
+        let listing = [listed(1, Some("a"), 10), listed(2, Some("b"), 20)];
+        let rows = [old, young];
+        assert_eq!(plan(&rows, &listing, month, &[(1, 1)], true, false), "had 2; delete 1; rekey 1");
+        assert_eq!(plan(&rows, &listing, month, &[(1, 9)], true, false), "had 1; fetch 1; suspect 1");
+        assert_eq!(plan(&rows, &listing, month, &[], true, false), "had 1; fetch 1; suspect 1");
+        assert_eq!(plan(&rows, &listing, month, &[], true, true), "had 2; delete 1");
+        assert_eq!(plan(&rows, &listing, Keep::Never, &[(1, 1), (2, 2)], true, false), "had 2; delete 1,2; rekey 1,2");
+    }
+
+    #[test]
+    fn names_that_fail() {
+        let rows = [row(1, Some("a"), 10, Status::Delivered, 90), row(2, Some("b"), 20, Status::Delivered, 90)];
+        let changed = [listed(1, Some("x"), 10), listed(2, Some("y"), 20), listed(3, Some("z"), 30)];
+        let prints = [(1, 1), (2, 2), (3, 3)];
+        // All UIDLs changed, or the scope did.
+        assert_eq!(plan(&rows, &changed, Keep::Always, &prints, true, false), "had 2; fetch 3; rekey 1,2");
+        assert_eq!(plan(&rows, &changed, Keep::Always, &prints, false, true), "had 2; fetch 3; rekey 1,2");
+        // Under new names only the content allows a deletion.
+        assert_eq!(plan(&rows, &changed, Keep::Never, &prints, true, false), "fetch 1,2,3; suspect 1,2");
+        // Only some are new: the others' names hold, so what is missing is gone.
+        let mixed = [listed(1, Some("a"), 10), listed(2, Some("y"), 20)];
+        assert_eq!(plan(&rows, &mixed, Keep::Always, &[(2, 2)], true, false), "had 1; fetch 2; missing 2");
+        // No UIDL, or one UIDL twice.
+        let nameless = [listed(1, None, 10), listed(2, None, 20), listed(3, None, 20)];
+        assert_eq!(
+            plan(&rows, &nameless, Keep::Always, &[(1, 1), (2, 2), (3, 2)], true, false),
+            "had 2; fetch 3; rekey 1,2"
+        );
+        assert_eq!(plan(&rows, &nameless, Keep::Always, &[], true, false), "fetch 1,2,3; suspect 1,2");
+        // A message whose deletion the server accepted is not what a new one turns out to be.
+        let accepted = Row { missing_since: Some(1), ..row(1, Some("a"), 10, Status::DeleteSent, 90) };
+        assert_eq!(
+            plan(&[accepted], &[listed(1, Some("n"), 10)], Keep::Never, &[(1, 1)], true, false),
+            "fetch 1; missing 1"
+        );
+    }
+}
