@@ -1,1 +1,4 @@
-//! Integration tests.
+//! Everything that is tested from outside, in one binary.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod house;

@@ -18,7 +18,7 @@ const CHILDREN: &str = ".sbd";
 const DOT_LOCK: &str = ".lock";
 
 impl Spec {
-    /// The path of a folder's mailbox in the folder tree. (A source without folders uses `path` itself.)
+    /// The path of a folder's mailbox.
     pub fn mailbox_path(&self, folder: &FolderName) -> Result<PathBuf> {
         let mut path = self.path.clone();
         let mut push = |name: String, room: usize| {
@@ -29,6 +29,7 @@ impl Spec {
             Ok(())
         };
         match (self.kind, self.layout) {
+            (_, Layout::Single) => {}
             (StoreKind::Maildir, Layout::Nested) => {
                 for level in folder.levels() {
                     push(encode(level, &[start_of_dotted, start_of_maildir_part]), 0)?;

@@ -142,7 +142,7 @@ impl Task {
     }
 
     async fn pull_pop3(&self, job: &Job, tally: &mut Tally<'_>) -> Result<()> {
-        let path = self.account.store.path.clone();
+        let path = self.account.store.mailbox_path(&FolderName::inbox())?;
         let Some(login) = self.interrupt.unless_raised(self.login()).await? else { return Ok(()) };
         // Trouble with the store is found before the server is bothered.
         if !self.dry_run {

@@ -5,7 +5,7 @@ use crate::config::{self, Account, Base, Endpoint, Protocol};
 use crate::credentials::PasswordSource;
 use crate::error::{Error, Kind, Result};
 use crate::mail::FolderPattern;
-use crate::net::{AuthChoice, Pin, TlsMode};
+use crate::net::{AuthChoice, Pin};
 use crate::retrieve::{Keep, Policy};
 use crate::store::{Layout, LineEndings, Maildir, Spec, StoreKind};
 use sha2::{Digest, Sha256};
@@ -54,9 +54,8 @@ pub fn account(url: &str, to: &str, args: &UrlArgs) -> Result<Account> {
             return Err(option("line-endings", format!("`{}` is neither lf nor crlf", other.escape_debug())));
         }
     };
-    if store.kind == StoreKind::Maildir && Maildir::exists(&store.path) {
-        store.layout = Layout::MaildirPlusPlus;
-    }
+    let is_mailbox = store.kind == StoreKind::Mbox || protocol == Protocol::Pop3 || Maildir::exists(&store.path);
+    store.layout = if is_mailbox { Layout::Single } else { Layout::Nested };
     let password = match &args.password_command {
         Some(command) => PasswordSource::Command(command.clone()),
         None if std::env::var_os(PASSWORD).is_some() => PasswordSource::Env(PASSWORD.to_owned()),
@@ -64,7 +63,7 @@ pub fn account(url: &str, to: &str, args: &UrlArgs) -> Result<Account> {
     };
     let folders = FolderPattern::literal(&folder);
     Ok(Account {
-        name: name(protocol, server.tls, &user, &server.host, server.port, &folder.to_string(), &store),
+        name: name(protocol, &user, &server.host, server.port, &folder.to_string(), &store),
         protocol,
         server,
         user,
@@ -76,8 +75,7 @@ pub fn account(url: &str, to: &str, args: &UrlArgs) -> Result<Account> {
 }
 
 /// A name for the state: readable, fit for a file name, and another one for every other source or store.
-fn name(protocol: Protocol, tls: TlsMode, user: &str, host: &str, port: u16, folder: &str, store: &Spec) -> String {
-    let _ = tls;
+fn name(protocol: Protocol, user: &str, host: &str, port: u16, folder: &str, store: &Spec) -> String {
     let whole = format!("{protocol}\0{user}\0{host}\0{port}\0{folder}\0{:?}\0{}", store.kind, store.path.display());
     let digest = Sha256::digest(whole.as_bytes());
     let hex: String = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
