@@ -77,17 +77,13 @@ pub(super) fn server(
 
 /// SHA-256 in hexadecimal, with or without colons between the octets.
 fn pin(text: &str) -> Result<Pin, Fault> {
-    let digits: Option<Vec<u8>> =
-        text.chars().filter(|c| *c != ':').map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
-    let octets = digits
-        .unwrap_or_default()
-        .chunks(2)
-        .filter_map(|pair| match pair {
-            [high, low] => Some(high << 4 | low),
-            _ => None,
-        })
-        .collect::<Vec<u8>>();
-    octets.try_into().map(Pin).map_err(|_| {
+    let octet = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let digits: Vec<u8> = text.bytes().filter(|b| *b != b':').collect();
+    let octets: Option<Vec<u8>> = match digits.len() == 64 && digits.iter().all(u8::is_ascii_hexdigit) {
+        true => digits.chunks(2).map(octet).collect(),
+        false => None,
+    };
+    octets.and_then(|octets| octets.try_into().ok()).map(Pin).ok_or_else(|| {
         Fault::new(
             format!("{} is not a SHA-256 fingerprint", quoted(text.as_bytes())),
             "Write the 64 hexadecimal digits of the certificate's SHA-256; colons between them are fine.",
@@ -157,6 +153,15 @@ mod tests {
         ];
         for (protocol, tls, port) in table {
             assert_eq!(default_port(protocol, tls), port, "{protocol:?} {tls:?}");
+        }
+    }
+
+    #[test]
+    fn pins_have_exactly_64_hexadecimal_digits() {
+        assert_eq!(pin(&"0F".repeat(32)), Ok(Pin([0x0f; 32])));
+        assert_eq!(pin(&("0f:".repeat(31) + "0F")), Ok(Pin([0x0f; 32])));
+        for bad in ["".to_owned(), "0".repeat(63), "0".repeat(65), "0".repeat(66), "+f".repeat(32), "é".repeat(32)] {
+            assert!(pin(&bad).is_err(), "{bad:?}");
         }
     }
 
