@@ -10,6 +10,7 @@ use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use toml::de::DeTable;
+use zeroize::Zeroizing;
 
 /// No configuration is longer; the octets that are read at most.
 const LONGEST: u64 = 1 << 20;
@@ -23,30 +24,32 @@ store = { kind = \"maildir\", path = \"~/Mail/work\" }";
 
 /// Reads and validates the configuration file. The error holds every problem found, each with its line.
 pub fn load(path: &Path) -> Result<Config> {
-    let unreadable = |e: std::io::Error| {
-        let what = format!("cannot read the configuration {}", path.display());
-        match e.kind() {
-            ErrorKind::NotFound => {
-                Error::new(Kind::Config, format!("there is no configuration at {}", path.display()), advice())
-            }
-            _ => Error::new(Kind::Config, what, "Make it readable for this user, or name another with --config.")
-                .because(e),
+    let unreadable = |e: std::io::Error| match e.kind() {
+        ErrorKind::NotFound => {
+            Error::new(Kind::Config, format!("there is no configuration at {}", path.display()), advice())
+        }
+        _ => {
+            let what = format!("cannot read the configuration {}", path.display());
+            let remedy = "Make it readable for this user, or name another with --config.";
+            Error::new(Kind::Config, what, remedy).because(e)
         }
     };
     let file = File::open(path).map_err(unreadable)?;
-    let private = is_private(&file.metadata().map_err(unreadable)?);
-    let mut bytes = Vec::new();
+    let metadata = file.metadata().map_err(unreadable)?;
+    // A password may stand in the file; room enough from the start leaves no copy of it behind.
+    let room = usize::try_from(metadata.len().min(LONGEST)).unwrap_or_default() + 64;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > LONGEST {
         let what = format!("{} is longer than 1 MiB", path.display());
         return Err(Error::new(Kind::Config, what, "Name a configuration file with --config."));
     }
-    let text = String::from_utf8(bytes).map_err(|e| {
-        let sound = String::from_utf8_lossy(e.as_bytes().get(..e.utf8_error().valid_up_to()).unwrap_or_default());
+    let text = std::str::from_utf8(&bytes).map_err(|e| {
+        let sound = String::from_utf8_lossy(bytes.get(..e.valid_up_to()).unwrap_or_default());
         let (line, column) = position(&sound, sound.len());
         Error::new(Kind::Config, format!("{}:{line}:{column}: not UTF-8", path.display()), "Save the file as UTF-8.")
     })?;
-    parse(&text, path, &Base::of(path)?, private)
+    parse(text, path, &Base::of(path)?, is_private(&metadata))
 }
 
 fn advice() -> String {

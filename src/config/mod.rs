@@ -1,19 +1,21 @@
 //! What the user configured: the TOML file and endpoint URLs, turned into validated values.
 //!
 //! [`load`] reads a file; [`Endpoint::parse`] reads a URL of the command line. Everything that can be told to be wrong
-//! without asking a server is told here, with line, key and remedy, and all of it at once. Tables are read key by key
-//!; a key that nobody asked for is unknown, so no key is accepted and then ignored. The manual of
-//! both is `docs/config.md`.
+//! without asking a server is told here, with line, key and remedy, and all of it at once. Tables are read key by key; a
+//! key that nobody asked for is unknown, so no key is accepted and then ignored. The manual of both is `docs/config.md`.
 
 mod account;
 mod endpoint;
 mod file;
 mod nearest;
+mod password;
 mod place;
 mod problem;
 mod provider;
 mod server;
 mod table;
+#[cfg(test)]
+mod tests;
 mod units;
 
 pub use endpoint::Endpoint;
@@ -91,35 +93,5 @@ impl Config {
             }
         }
         Ok(selected)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::Path;
-
-    fn names(given: &[&str]) -> Result<Vec<String>> {
-        let one = |name: &str| {
-            format!("[accounts.{name}]\nprotocol='pop3'\nhost='h'\nuser='u'\nstore={{kind='maildir',path='{name}'}}\n")
-        };
-        let text = ["work", "home", "club"].map(one).concat();
-        let config = file::parse(&text, Path::new("/c.toml"), &Base::fixed("/", None), true).unwrap();
-        let given: Vec<_> = given.iter().map(|n| n.to_string()).collect();
-        Ok(config.select(&given)?.into_iter().map(|a| a.name).collect())
-    }
-
-    #[test]
-    fn accounts_come_in_the_order_asked_for_or_of_the_file() {
-        assert_eq!(names(&[]).unwrap(), ["work", "home", "club"]);
-        assert_eq!(names(&["club", "work", "club"]).unwrap(), ["club", "work"]);
-    }
-
-    #[test]
-    fn an_unknown_account_is_answered_with_the_known_ones() {
-        let e = names(&["club", "Wrok"]).unwrap_err();
-        assert_eq!(e.to_string(), "no account is named `Wrok`");
-        assert_eq!(e.remedy(), "Did you mean `work`? Known accounts: `work`, `home`, `club`.");
-        assert_eq!(e.kind(), Kind::Usage);
     }
 }

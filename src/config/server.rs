@@ -1,14 +1,95 @@
-//! Host names and ports.
+//! Where a server is and whom to trust there: the keys of an account, host names, ports.
 
-use super::Protocol;
+use super::account::Surroundings;
 use super::problem::Fault;
+use super::provider::Preset;
+use super::table::Table;
+use super::{Protocol, units};
 use crate::error::quoted;
-use crate::net::TlsMode;
+use crate::net::{Pin, Server, TlsMode};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 /// How long a server may be silent, unless the user says otherwise.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
+
+const TLS_MODES: &[(&str, TlsMode)] =
+    &[("implicit", TlsMode::Implicit), ("starttls", TlsMode::StartTls), ("none", TlsMode::None)];
+
+/// The keys of an account that say where its server is and whom to trust there.
+pub(super) fn server(
+    table: &mut Table<'_>,
+    protocol: Option<Protocol>,
+    preset: Option<&Preset>,
+    around: &Surroundings<'_>,
+) -> Option<Server> {
+    let tls = table.word("tls", TLS_MODES).unwrap_or(TlsMode::Implicit);
+    let port = table.number("port", 1..=65535).and_then(|n| u16::try_from(n).ok());
+    let allow_cleartext = table.switch("allow_cleartext").unwrap_or(false);
+    let ca_file = table.text("ca_file", |text| around.base.expand(text));
+    let pins = table.texts("pin_sha256", pin);
+    let timeout = table.text("timeout", units::duration).unwrap_or(TIMEOUT);
+
+    let mut host = table.text("host", host);
+    if !table.has("host")
+        && let (Some(preset), Some(protocol)) = (preset, protocol)
+    {
+        host = preset.host(protocol).map(str::to_owned);
+        if host.is_none() {
+            let fault = Fault::new(format!("offers no {protocol}"), "Write `protocol = \"imap\"`, or name a `host`.");
+            table.complain(Some("provider"), fault);
+        }
+    }
+    if !table.has("provider") {
+        table.demand("host", "Write the server's name: `host = \"imap.example.com\"`, or a `provider`.");
+    }
+
+    if tls == TlsMode::None {
+        if !allow_cleartext && host.as_deref().is_some_and(plainly_remote) {
+            table.complain(
+                Some("tls"),
+                Fault::new(
+                    "without TLS everyone on the way can read the password and the mail",
+                    "Write `tls = \"implicit\"` or `tls = \"starttls\"`; if it must be so, add `allow_cleartext = true`.",
+                ),
+            );
+        }
+        for key in ["ca_file", "pin_sha256"] {
+            if table.has(key) {
+                let fault = Fault::new(
+                    "there is no certificate to check with `tls = \"none\"`",
+                    format!("Write `tls = \"implicit\"` or `tls = \"starttls\"`, or remove `{key}`."),
+                );
+                table.complain(Some(key), fault);
+            }
+        }
+    }
+    Some(Server {
+        host: host?,
+        port: port.or(protocol.map(|p| default_port(p, tls)))?,
+        tls,
+        ca_file,
+        pins: pins.unwrap_or_default(),
+        allow_cleartext,
+        timeout,
+    })
+}
+
+/// SHA-256 in hexadecimal, with or without colons between the octets.
+fn pin(text: &str) -> Result<Pin, Fault> {
+    let octet = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let digits: Vec<u8> = text.bytes().filter(|b| *b != b':').collect();
+    let octets: Option<Vec<u8>> = match digits.len() == 64 && digits.iter().all(u8::is_ascii_hexdigit) {
+        true => digits.chunks(2).map(octet).collect(),
+        false => None,
+    };
+    octets.and_then(|octets| octets.try_into().ok()).map(Pin).ok_or_else(|| {
+        Fault::new(
+            format!("{} is not a SHA-256 fingerprint", quoted(text.as_bytes())),
+            "Write the 64 hexadecimal digits of the certificate's SHA-256; colons between them are fine.",
+        )
+    })
+}
 
 /// The registered port.
 pub(super) fn default_port(protocol: Protocol, tls: TlsMode) -> u16 {
@@ -72,6 +153,15 @@ mod tests {
         ];
         for (protocol, tls, port) in table {
             assert_eq!(default_port(protocol, tls), port, "{protocol:?} {tls:?}");
+        }
+    }
+
+    #[test]
+    fn pins_have_exactly_64_hexadecimal_digits() {
+        assert_eq!(pin(&"0F".repeat(32)), Ok(Pin([0x0f; 32])));
+        assert_eq!(pin(&("0f:".repeat(31) + "0F")), Ok(Pin([0x0f; 32])));
+        for bad in ["".to_owned(), "0".repeat(63), "0".repeat(65), "0".repeat(66), "+f".repeat(32), "é".repeat(32)] {
+            assert!(pin(&bad).is_err(), "{bad:?}");
         }
     }
 

@@ -1,10 +1,36 @@
 //! Durations and sizes as people write them.
 
+use super::problem::Fault;
+use crate::error::quoted;
 use std::time::Duration;
 
 /// The duration that text such as `90s`, `2 min` or `30d` means: a whole number and a unit, in any case, spaces allowed.
-/// `None` where it is no duration, or too long to count in seconds.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+/// Never zero.
+pub(super) fn duration(text: &str) -> Result<Duration, Fault> {
+    match seconds(text) {
+        Some(0) => Err(Fault::new("no time at all", "Write a longer one, such as \"90s\" or \"30d\".")),
+        Some(seconds) => Ok(Duration::from_secs(seconds)),
+        None => Err(Fault::new(
+            format!("{} is not a duration", quoted(text.as_bytes())),
+            "Write a whole number and a unit (s, min, h, d, w), such as \"90s\" or \"30d\".",
+        )),
+    }
+}
+
+/// The octets that text such as `50 MiB` or `10MB` means: a whole number and a unit, in any case, spaces allowed. KiB, MiB
+/// and GiB count by 1024, kB, MB and GB by 1000; without a unit it is octets. Never zero.
+pub(super) fn size(text: &str) -> Result<u64, Fault> {
+    match octets(text) {
+        Some(0) => Err(Fault::new("no size at all", "Write a larger one, such as \"50 MiB\".")),
+        Some(octets) => Ok(octets),
+        None => Err(Fault::new(
+            format!("{} is not a size", quoted(text.as_bytes())),
+            "Write a whole number of octets, or with a unit (kB, MB, GB, KiB, MiB, GiB), such as \"50 MiB\".",
+        )),
+    }
+}
+
+fn seconds(text: &str) -> Option<u64> {
     let (number, unit) = number_and_unit(text)?;
     let seconds = match unit.as_str() {
         "s" => 1,
@@ -14,12 +40,10 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
         "w" => 7 * 86_400,
         _ => return None,
     };
-    number.checked_mul(seconds).map(Duration::from_secs)
+    number.checked_mul(seconds)
 }
 
-/// The octets that text such as `50 MiB` or `10MB` means: a whole number and a unit, in any case, spaces allowed. KiB, MiB
-/// and GiB count by 1024, kB, MB and GB by 1000; without a unit it is octets. `None` where it is no size, or overflows.
-pub(super) fn size(text: &str) -> Option<u64> {
+fn octets(text: &str) -> Option<u64> {
     let (number, unit) = number_and_unit(text)?;
     let octets: u64 = match unit.as_str() {
         "" | "b" => 1,
@@ -56,7 +80,7 @@ mod tests {
             ("30d", Some(2_592_000)),
             ("30 D", Some(2_592_000)),
             ("2w", Some(1_209_600)),
-            ("0s", Some(0)),
+            ("0s", None),
             ("", None),
             ("30", None),
             ("d", None),
@@ -69,7 +93,7 @@ mod tests {
             ("18446744073709551615w", None),
         ];
         for (text, seconds) in table {
-            assert_eq!(duration(text), seconds.map(Duration::from_secs), "{text:?}");
+            assert_eq!(duration(text).ok(), seconds.map(Duration::from_secs), "{text:?}");
         }
     }
 
@@ -86,6 +110,7 @@ mod tests {
             ("2GB", Some(2_000_000_000)),
             ("512 B", Some(512)),
             ("512", Some(512)),
+            ("0 MiB", None),
             ("", None),
             ("MiB", None),
             ("50M", None),
@@ -94,15 +119,15 @@ mod tests {
             ("18446744073709551615 KiB", None),
         ];
         for (text, octets) in table {
-            assert_eq!(size(text), *octets, "{text:?}");
+            assert_eq!(size(text).ok(), *octets, "{text:?}");
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_written_is_what_is_read(n in 0u64..1_000_000, spaces in " {0,3}") {
-            prop_assert_eq!(duration(&format!("{n}{spaces}h")), Some(Duration::from_secs(n * 3600)));
-            prop_assert_eq!(size(&format!("{n}{spaces}MiB")), Some(n << 20));
+        fn what_is_written_is_what_is_read(n in 1u64..1_000_000, spaces in " {0,3}") {
+            prop_assert_eq!(duration(&format!("{n}{spaces}h")), Ok(Duration::from_secs(n * 3600)));
+            prop_assert_eq!(size(&format!("{n}{spaces}MiB")), Ok(n << 20));
         }
     }
 }
