@@ -13,7 +13,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 /// A TCP connection, clear or encrypted. A read or write that stays silent for the server's time-out fails with
-/// [`io::ErrorKind::TimedOut`]; a TLS connection that ends without a TLS goodbye, with [`io::ErrorKind::UnexpectedEof`].
+/// [`io::ErrorKind::TimedOut`].
+///
+/// Trap: the end of the stream is no proof that the server was done, not even with TLS, as the TLS library may report a
+/// cut link in the same way. Only the protocol's own end of an answer is.
 pub struct Stream {
     line: Line,
     reads: Silence,
@@ -97,19 +100,10 @@ impl Stream {
             Poll::Ready(outcome) => {
                 self.reads.waiting = false;
                 self.writes.waiting = false;
-                Poll::Ready(outcome.map_err(unexpected_eof))
+                Poll::Ready(outcome)
             }
             Poll::Pending => direction(self).poll(cx).map(Err),
         }
-    }
-}
-
-/// OpenSSL reports the end of the connection without a TLS goodbye as an error of its own.
-fn unexpected_eof(e: io::Error) -> io::Error {
-    if e.kind() == io::ErrorKind::Other && e.to_string().contains("unexpected eof") {
-        io::ErrorKind::UnexpectedEof.into()
-    } else {
-        e
     }
 }
 

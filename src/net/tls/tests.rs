@@ -52,8 +52,6 @@ impl Authority {
 enum Manner {
     /// TLS at once; echoes one line; takes leave.
     Echo,
-    /// The same without a TLS goodbye.
-    Abrupt,
     /// The same after a POP3 or IMAP dialogue: greeting, answer to the command.
     After(&'static str, &'static str),
     /// No TLS: says this and closes.
@@ -91,7 +89,7 @@ fn serve(shown: &Shown, manner: Manner) -> (u16, Receiver<Got>) {
 fn treat(mut tcp: TcpStream, acceptor: &TlsAcceptor, manner: Manner, got: &mut Got) -> io::Result<()> {
     tcp.set_read_timeout(Some(Duration::from_secs(5)))?;
     match manner {
-        Manner::Echo | Manner::Abrupt => {}
+        Manner::Echo => {}
         Manner::After(greeting, answer) => {
             tcp.write_all(greeting.as_bytes())?;
             got.clear = line(&mut tcp)?;
@@ -103,10 +101,7 @@ fn treat(mut tcp: TcpStream, acceptor: &TlsAcceptor, manner: Manner, got: &mut G
     let mut tls = acceptor.accept(tcp).map_err(|e| io::Error::other(e.to_string()))?;
     got.encrypted = line(&mut tls)?;
     tls.write_all(got.encrypted.as_bytes())?;
-    if !matches!(manner, Manner::Abrupt) {
-        tls.shutdown()?;
-    }
-    Ok(())
+    tls.shutdown()
 }
 
 fn line(from: &mut impl Read) -> io::Result<String> {
@@ -340,13 +335,4 @@ async fn a_link_cut_in_the_handshake_may_be_tried_again_and_garbage_not() {
         assert!(e.to_string().contains(words), "{e}");
         assert!(e.remedy().contains(remedy), "{}", e.remedy());
     }
-}
-
-#[tokio::test]
-async fn an_end_without_goodbye_is_no_end() {
-    let shown = self_signed(params("localhost"));
-    let (port, _got) = serve(&shown, Manner::Abrupt);
-    let mut stream = connect(&Server { pins: vec![shown.pin], ..server("localhost", port) }).await.unwrap();
-    echoes(&mut stream).await;
-    assert_eq!(stream.read(&mut [0; 9]).await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
 }
