@@ -23,7 +23,8 @@ pub(super) struct Surroundings<'a> {
 
 const PROTOCOLS: &[(&str, Protocol)] = &[("imap", Protocol::Imap), ("pop3", Protocol::Pop3)];
 
-const AUTH_CHOICES: &[(&str, AuthChoice)] = &[
+/// The values of `auth`.
+pub(super) const AUTH_CHOICES: &[(&str, AuthChoice)] = &[
     ("auto", AuthChoice::Auto),
     ("plain", AuthChoice::Sasl(Mechanism::Plain)),
     ("login", AuthChoice::Sasl(Mechanism::Login)),
@@ -34,6 +35,9 @@ const AUTH_CHOICES: &[(&str, AuthChoice)] = &[
     ("apop", AuthChoice::Apop),
     ("userpass", AuthChoice::UserPass),
 ];
+
+/// The values of `line_endings`.
+pub(super) const LINE_ENDINGS: &[(&str, LineEndings)] = &[("lf", LineEndings::Lf), ("crlf", LineEndings::Crlf)];
 
 /// Keys that people write one table too high.
 const BELOW: &[(&str, &[&str])] = &[
@@ -59,7 +63,7 @@ pub(super) fn account(name: &str, mut table: Table<'_>, around: &Surroundings<'_
         table.complain(Some("auth"), fault);
     }
     let password = password::password(&mut table, around);
-    let store = table.table("store").and_then(|t| store(t, around.base));
+    let store = table.table("store").and_then(|t| store(t, protocol, around.base));
     let remedy = format!("Add a table `[{}.store]` with `kind` and `path`.", table.name());
     table.demand("store", remedy);
     let pull = match table.table("pull") {
@@ -104,7 +108,7 @@ fn user_name(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-fn store(mut table: Table<'_>, base: &Base) -> Option<Spec> {
+fn store(mut table: Table<'_>, protocol: Option<Protocol>, base: &Base) -> Option<Spec> {
     const KINDS: &[(&str, StoreKind)] = &[("maildir", StoreKind::Maildir), ("mbox", StoreKind::Mbox)];
     let kind = table.text("kind", |text| match text {
         "archive" => Err(Fault::new(
@@ -119,13 +123,15 @@ fn store(mut table: Table<'_>, base: &Base) -> Option<Spec> {
     let layout = table.word("layout", &[("nested", Layout::Nested), ("maildir++", Layout::MaildirPlusPlus)]);
     if table.has("layout") && kind == Some(StoreKind::Mbox) {
         table.complain(Some("layout"), Fault::new("belongs to Maildir", "Remove it, or write `kind = \"maildir\"`."));
+    } else if table.has("layout") && protocol == Some(Protocol::Pop3) {
+        table.complain(Some("layout"), Fault::new("POP3 knows no folders", "Remove it: `path` is the Maildir itself."));
     }
-    let line_endings = table.word("line_endings", &[("lf", LineEndings::Lf), ("crlf", LineEndings::Crlf)]);
+    let line_endings = table.word("line_endings", LINE_ENDINGS);
     table.finish(&[]);
     Some(Spec {
         kind: kind?,
         path: path?,
-        layout: layout.unwrap_or_default(),
+        layout: if protocol == Some(Protocol::Pop3) { Layout::Single } else { layout.unwrap_or_default() },
         line_endings: line_endings.unwrap_or_default(),
     })
 }

@@ -3,9 +3,8 @@
 use super::account::{Surroundings, account};
 use super::problem::{Fault, Problems, position};
 use super::table::Table;
-use super::{Account, Base, Config, Protocol};
+use super::{Account, Base, Config};
 use crate::error::{Error, Kind, Result};
-use crate::store::StoreKind;
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -107,8 +106,8 @@ fn accounts(mut root: Table<'_>, around: &Surroundings<'_>) -> Vec<Account> {
         let place = table.clone();
         let Some(account) = account(name, table, around) else { continue };
         if let Some(other) = accounts.iter().find(|other| collide(other, &account)) {
-            let what = format!("its store is also the store of `{}`", other.name);
-            place.complain(None, Fault::new(what, "Give each account a `path` of its own."));
+            let what = format!("its store is also the store of `{}`, as something else", other.name);
+            place.complain(None, Fault::new(what, "Give it another `path`, or the same `kind` and `layout`."));
         }
         accounts.push(account);
     }
@@ -116,9 +115,7 @@ fn accounts(mut root: Table<'_>, around: &Surroundings<'_>) -> Vec<Account> {
     accounts
 }
 
-/// Whether two accounts cannot have the stores they have. POP3 accounts may share a Maildir, since every message is a file
-/// of its own there; folder trees and mbox files are kept by one account.
+/// Whether two accounts take the same path for different things. Accounts may share a store.
 fn collide(a: &Account, b: &Account) -> bool {
-    let shareable = |a: &Account| a.protocol == Protocol::Pop3 && a.store.kind == StoreKind::Maildir;
-    a.store.path == b.store.path && !(shareable(a) && shareable(b))
+    a.store.path == b.store.path && (a.store.kind, a.store.layout) != (b.store.kind, b.store.layout)
 }

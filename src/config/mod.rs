@@ -8,6 +8,7 @@ mod account;
 mod endpoint;
 mod file;
 mod nearest;
+pub mod option;
 mod password;
 mod place;
 mod problem;

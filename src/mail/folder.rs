@@ -82,6 +82,11 @@ impl FolderPattern {
         (!pattern.is_empty()).then_some(FolderPattern { pattern, excludes })
     }
 
+    /// The pattern that takes this folder alone. A `*` or `%` in its name is a wildcard all the same.
+    pub fn literal(folder: &FolderName) -> FolderPattern {
+        FolderPattern { pattern: folder.to_string(), excludes: false }
+    }
+
     /// Whether it holds no wildcard, so that it names one folder only.
     pub fn is_literal(&self) -> bool {
         !self.excludes && !self.pattern.contains(['*', '%'])

@@ -1,7 +1,6 @@
 //! SASL mechanisms (RFC 4422): their names, and which one to use.
 
 use std::fmt;
-use std::str::FromStr;
 
 /// The `auth` key of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,25 +72,6 @@ impl fmt::Display for AuthChoice {
             AuthChoice::Sasl(mechanism) => f.write_str(&mechanism.name().to_ascii_lowercase()),
             AuthChoice::Apop => f.write_str("apop"),
             AuthChoice::UserPass => f.write_str("userpass"),
-        }
-    }
-}
-
-impl FromStr for AuthChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<AuthChoice, String> {
-        match text.to_ascii_lowercase().as_str() {
-            "auto" => Ok(AuthChoice::Auto),
-            "apop" => Ok(AuthChoice::Apop),
-            "userpass" => Ok(AuthChoice::UserPass),
-            name => Mechanism::from_name(name).map(AuthChoice::Sasl).ok_or_else(|| {
-                format!(
-                    "“{}” is no way to log in; the valid ones are auto, plain, login, cram-md5, scram-sha-256, xoauth2, \
-                     oauthbearer, apop, userpass",
-                    text.escape_debug()
-                )
-            }),
         }
     }
 }

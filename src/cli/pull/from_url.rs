@@ -1,11 +1,11 @@
 //! An account made of a URL, a store and options, for scripts without a configuration.
 
 use crate::cli::args::UrlArgs;
-use crate::config::{self, Account, Base, Endpoint, Protocol};
+use crate::config::{Account, Base, Endpoint, Protocol, option};
 use crate::credentials::PasswordSource;
 use crate::error::{Error, Kind, Result};
 use crate::mail::FolderPattern;
-use crate::net::{AuthChoice, Pin};
+use crate::net::AuthChoice;
 use crate::retrieve::{Keep, Policy};
 use crate::store::{Layout, LineEndings, Maildir, Spec, StoreKind};
 use sha2::{Digest, Sha256};
@@ -26,34 +26,15 @@ pub fn account(url: &str, to: &str, args: &UrlArgs) -> Result<Account> {
     let Endpoint::Store(mut store) = Endpoint::parse(to, &base)? else {
         return Err(Error::new(Kind::Usage, "--to names no store", "Write `--to maildir:PATH` or `--to mbox:PATH`."));
     };
-    let option =
-        |name: &str, e: String| Error::new(Kind::Usage, format!("--{name}: {e}"), "See `mailferry pull --help`.");
     if let Some(text) = &args.timeout {
-        server.timeout = config::duration(text).map_err(|e| option("timeout", e))?;
+        server.timeout = option::timeout(text)?;
     }
     server.ca_file.clone_from(&args.ca_file);
-    server.pins = args
-        .pin_sha256
-        .iter()
-        .map(|p| p.parse::<Pin>())
-        .collect::<Result<_, _>>()
-        .map_err(|e| option("pin-sha256", e.to_string()))?;
-    let auth = match &args.auth {
-        Some(text) => text.parse::<AuthChoice>().map_err(|e| option("auth", e.to_string()))?,
-        None => AuthChoice::Auto,
-    };
-    let keep = match &args.keep {
-        Some(text) => config::keep(text).map_err(|e| option("keep", e))?,
-        None => Keep::Always,
-    };
-    let max_size = args.max_size.as_ref().map(|t| config::size(t)).transpose().map_err(|e| option("max-size", e))?;
-    store.line_endings = match args.line_endings.as_deref() {
-        None | Some("lf") => LineEndings::Lf,
-        Some("crlf") => LineEndings::Crlf,
-        Some(other) => {
-            return Err(option("line-endings", format!("`{}` is neither lf nor crlf", other.escape_debug())));
-        }
-    };
+    server.pins = args.pin_sha256.iter().map(|p| option::pin_sha256(p)).collect::<Result<_>>()?;
+    let auth = args.auth.as_deref().map_or(Ok(AuthChoice::Auto), option::auth)?;
+    let keep = args.keep.as_deref().map_or(Ok(Keep::Always), option::keep)?;
+    let max_size = args.max_size.as_deref().map(option::max_size).transpose()?;
+    store.line_endings = args.line_endings.as_deref().map_or(Ok(LineEndings::Lf), option::line_endings)?;
     let is_mailbox = store.kind == StoreKind::Mbox || protocol == Protocol::Pop3 || Maildir::exists(&store.path);
     store.layout = if is_mailbox { Layout::Single } else { Layout::Nested };
     let password = match &args.password_command {
