@@ -58,6 +58,9 @@ mod tests {
         assert_eq!(keep("30d").unwrap(), Keep::For(Duration::from_secs(30 * 86_400)));
         assert_eq!((keep("true").unwrap(), keep("false").unwrap()), (Keep::Always, Keep::Never));
         assert_eq!(max_size("1 KiB").unwrap(), 1024);
+        for (word, choice) in AUTH_CHOICES {
+            assert_eq!((auth(word).unwrap(), choice.to_string().as_str()), (*choice, *word));
+        }
         let e = auth("plane").unwrap_err();
         assert_eq!(e.kind(), Kind::Usage);
         assert!(e.to_string().starts_with("--auth: "), "{e}");

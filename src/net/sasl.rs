@@ -46,19 +46,6 @@ impl Mechanism {
         }
     }
 
-    /// The mechanism of that name, in any case; `None` for one we do not know.
-    pub fn from_name(name: &str) -> Option<Mechanism> {
-        let all = [
-            Mechanism::Plain,
-            Mechanism::Login,
-            Mechanism::CramMd5,
-            Mechanism::ScramSha256,
-            Mechanism::XOAuth2,
-            Mechanism::OAuthBearer,
-        ];
-        all.into_iter().find(|m| m.name().eq_ignore_ascii_case(name))
-    }
-
     /// Whether somebody who listens in learns neither password nor token.
     fn hides_secret(self) -> bool {
         matches!(self, Mechanism::ScramSha256 | Mechanism::CramMd5)
@@ -127,18 +114,5 @@ mod tests {
             let offered: Vec<String> = offered.iter().map(|s| s.to_string()).collect();
             assert_eq!(choose(wanted, &offered, encrypted), expected, "{wanted} {offered:?} {encrypted}");
         }
-    }
-
-    #[test]
-    fn config_words_read_back() {
-        let words =
-            ["auto", "plain", "login", "cram-md5", "scram-sha-256", "xoauth2", "oauthbearer", "apop", "userpass"];
-        for word in words {
-            assert_eq!(word.parse::<AuthChoice>().unwrap().to_string(), word);
-        }
-        assert_eq!("PLAIN".parse(), Ok(AuthChoice::Sasl(Mechanism::Plain)));
-        let e = "gssapi".parse::<AuthChoice>().unwrap_err();
-        assert!(e.starts_with("“gssapi” is no way to log in; the valid ones are auto, plain,"), "{e}");
-        assert!(words.iter().all(|word| e.contains(word)), "{e}");
     }
 }
