@@ -19,7 +19,23 @@ const EDGES: [(&str, &[&str]); 14] = [
     ("pop3", &["credentials", "error", "mail", "net", "retrieve"]),
     ("imap", &["credentials", "error", "mail", "net", "retrieve"]),
     ("config", &["credentials", "error", "mail", "net", "retrieve", "store"]),
-    ("cli", &["config", "credentials", "error", "event", "imap", "interrupt", "mail", "net", "pop3", "retrieve", "state", "store"]),
+    (
+        "cli",
+        &[
+            "config",
+            "credentials",
+            "error",
+            "event",
+            "imap",
+            "interrupt",
+            "mail",
+            "net",
+            "pop3",
+            "retrieve",
+            "state",
+            "store",
+        ],
+    ),
 ];
 
 /// Lines in a file, tests included.
@@ -74,7 +90,8 @@ fn modules_import_only_what_they_may() {
         if module == "lib" || module == "main" {
             continue;
         }
-        let (_, allowed) = EDGES.iter().find(|(m, _)| *m == module).unwrap_or_else(|| panic!("{module} has no place in EDGES"));
+        let (_, allowed) =
+            EDGES.iter().find(|(m, _)| *m == module).unwrap_or_else(|| panic!("{module} has no place in EDGES"));
         for import in imports(&fs::read_to_string(&file).unwrap()) {
             if import != module && !allowed.contains(&import.as_str()) {
                 wrong.push(format!("{} imports {import}", file.display()));
@@ -86,7 +103,8 @@ fn modules_import_only_what_they_may() {
 
 #[test]
 fn imports_are_found_in_every_form() {
-    let text = "use crate::mail::Key;\nuse crate::{net, store::{Maildir}};\n// crate::cli\nlet x = crate::state::open();";
+    let text =
+        "use crate::mail::Key;\nuse crate::{net, store::{Maildir}};\n// crate::cli\nlet x = crate::state::open();";
     assert_eq!(imports(text).into_iter().collect::<Vec<_>>(), ["mail", "net", "state", "store"]);
 }
 
@@ -103,8 +121,10 @@ fn no_file_outgrows_its_room() {
 fn every_dependency_has_its_reason() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let tables = manifest.split("\n[").filter(|t| t.starts_with("dependencies]") || t.starts_with("dev-dependencies]"));
-    let lines: Vec<&str> = tables.flat_map(|t| t.lines().skip(1)).filter(|l| l.contains(" = ") && !l.starts_with('#')).collect();
+    let lines: Vec<&str> =
+        tables.flat_map(|t| t.lines().skip(1)).filter(|l| l.contains(" = ") && !l.starts_with('#')).collect();
     assert!(lines.len() > 20);
-    let bare: Vec<_> = lines.iter().filter(|l| l.split_once(" # ").is_none_or(|(_, why)| why.trim().len() < 3)).collect();
+    let bare: Vec<_> =
+        lines.iter().filter(|l| l.split_once(" # ").is_none_or(|(_, why)| why.trim().len() < 3)).collect();
     assert!(bare.is_empty(), "{bare:#?}");
 }

@@ -2,6 +2,7 @@
 
 use super::args::{Cli, ConfigArgs, ConfigCommand, Global};
 use crate::config::{self, Account};
+use crate::credentials::PasswordSource;
 use crate::error::{Error, Kind, Result};
 use clap::CommandFactory;
 use std::io::Write;
@@ -33,12 +34,23 @@ fn shown(a: &Account) -> String {
         a.server.port,
         a.server.tls,
         a.auth,
-        a.password,
+        password_source(&a.password),
         a.store.kind,
         a.store.path.display(),
         a.pull.keep,
         a.pull.max_size.map_or_else(|| "none".to_owned(), |n| n.to_string()),
     )
+}
+
+fn password_source(source: &PasswordSource) -> &'static str {
+    match source {
+        PasswordSource::Command(_) => "a command",
+        PasswordSource::Env(_) => "the environment",
+        PasswordSource::File(_) => "a file",
+        PasswordSource::Netrc => "netrc",
+        PasswordSource::Prompt => "a prompt",
+        PasswordSource::Value(_) => "the configuration",
+    }
 }
 
 /// `mailferry completions SHELL`.

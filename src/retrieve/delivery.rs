@@ -197,6 +197,10 @@ impl<T> Batch<T> {
         Batch { messages: Vec::new(), staged: Vec::new(), recognised: Vec::new(), bytes: 0, since: Instant::now() }
     }
 
+    fn is_empty(&self) -> bool {
+        self.staged.is_empty() && self.recognised.is_empty()
+    }
+
     fn is_full(&self) -> bool {
         self.staged.len() >= BATCH_MESSAGES || self.bytes >= BATCH_BYTES || self.since.elapsed() >= BATCH_AGE
     }
@@ -238,7 +242,9 @@ fn stage<S: Store>(
             }
         }
     }
-    let _ = batches.send(batch);
+    if !batch.is_empty() {
+        let _ = batches.send(batch);
+    }
     Ok(())
 }
 
@@ -289,10 +295,8 @@ fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &mut D
         delivered.recognised.extend(row.map(|row| Had { handle: listed.handle, row }));
         desk.report(&listed, content.octets, Action::Had);
     }
-    desk.observer.event(
-        &desk.account,
-        Event::Progress { folder: &desk.folder, messages: delivered.fetched.len() as u64, bytes: delivered.bytes },
-    );
+    let messages = (delivered.fetched.len() + delivered.recognised.len()) as u64;
+    desk.observer.event(&desk.account, Event::Progress { folder: &desk.folder, messages, bytes: delivered.bytes });
     Ok(())
 }
 
