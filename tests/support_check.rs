@@ -1,0 +1,1 @@
+//! The scripted server does what its script says.
