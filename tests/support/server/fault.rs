@@ -170,9 +170,9 @@ impl Faults {
     /// What happens at a place, in the order of the script.
     pub(super) fn pass(&self, place: Place<'_>) -> Vec<Effect> {
         let here = |at: &At| match (at, place.moment) {
-            (At::Received(c), Moment::Received)
-            | (At::Done(c), Moment::Done)
-            | (At::Answered(c), Moment::Answered) => c.covers(place),
+            (At::Received(c), Moment::Received) | (At::Done(c), Moment::Done) | (At::Answered(c), Moment::Answered) => {
+                c.covers(place)
+            }
             _ => false,
         };
         let mut all = self.lock();

@@ -116,7 +116,13 @@ impl Mailbox {
 
 impl Folder {
     pub fn new(name: &str) -> Folder {
-        Folder { name: name.to_owned(), uidvalidity: 1_700_000_000, uidnext: 1, attributes: Vec::new(), messages: Vec::new() }
+        Folder {
+            name: name.to_owned(),
+            uidvalidity: 1_700_000_000,
+            uidnext: 1,
+            attributes: Vec::new(),
+            messages: Vec::new(),
+        }
     }
 
     /// Adds a message without flags; its date is 2024-03-01 plus its UID in minutes, at UTC+1.

@@ -12,7 +12,7 @@ mod script;
 mod wire;
 
 pub use fault::{At, Call, Effect, Fault};
-pub use log::{Heard, Log, Protocol};
+pub use log::{Log, Protocol};
 pub use mailbox::{Folder, Mailbox, Message, Sizes, Uidls};
 pub use script::{Script, Slow};
 

@@ -151,7 +151,9 @@ impl Session {
                 return self.log_in(user, digest == wanted);
             }
             "AUTH" if !self.logged_in => return self.auth(rest),
-            "STAT" | "LIST" | "UIDL" | "TOP" | "RETR" | "DELE" | "RSET" if self.logged_in => self.transaction(name, rest),
+            "STAT" | "LIST" | "UIDL" | "TOP" | "RETR" | "DELE" | "RSET" if self.logged_in => {
+                self.transaction(name, rest)
+            }
             _ => Reply::line(format!("-ERR {name} is not possible now")),
         }))
     }
@@ -211,8 +213,7 @@ impl Session {
             "STAT" => {
                 let mailbox = self.wire.shared.mailbox();
                 let left = self.drop.iter().filter(|e| !e.deleted);
-                let (n, size) =
-                    left.fold((0, 0), |(n, size), e| (n + 1, size + mailbox.told_size(on_the_wire(&e.bytes).len())));
+                let (n, size) = left.fold((0, 0), |(n, size), e| (n + 1, size + mailbox.told_size(size(&e.bytes))));
                 return Reply::line(format!("+OK {n} {size}"));
             }
             "RSET" => {
@@ -259,7 +260,7 @@ impl Session {
     fn listed(&self, name: &str, n: u32, entry: &Entry) -> Option<Vec<u8>> {
         let mailbox = self.wire.shared.mailbox();
         let what = match name {
-            "LIST" => mailbox.told_size(on_the_wire(&entry.bytes).len()).to_string().into_bytes(),
+            "LIST" => mailbox.told_size(size(&entry.bytes)).to_string().into_bytes(),
             _ => mailbox.uidl(entry.uid, n)?,
         };
         Some([format!("{n} ").as_bytes(), &what].concat())
@@ -275,19 +276,30 @@ impl Session {
 
 /// What POP3 makes of a message: its last line always has an end (RFC 1939 section 3).
 pub fn on_the_wire(message: &[u8]) -> Vec<u8> {
-    let end: &[u8] = if message.is_empty() || message.ends_with(b"\r\n") { b"" } else { b"\r\n" };
-    [message, end].concat()
+    [message, missing_end(message)].concat()
+}
+
+fn missing_end(message: &[u8]) -> &'static [u8] {
+    if message.is_empty() || message.ends_with(b"\r\n") { b"" } else { b"\r\n" }
+}
+
+fn size(message: &[u8]) -> usize {
+    message.len() + missing_end(message).len()
 }
 
 /// Dots at the start of lines doubled; lines end with CRLF alone.
 fn stuffed(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() + 64);
-    for (i, b) in bytes.iter().enumerate() {
-        if *b == b'.' && (i == 0 || bytes[..i].ends_with(b"\r\n")) {
-            out.push(b'.');
-        }
-        out.push(*b);
+    if bytes.starts_with(b".") {
+        out.push(b'.');
     }
+    let mut done = 0;
+    for i in memchr::memmem::find_iter(bytes, b"\r\n.") {
+        out.extend_from_slice(&bytes[done..i + 3]);
+        out.push(b'.');
+        done = i + 3;
+    }
+    out.extend_from_slice(&bytes[done..]);
     out
 }
 

@@ -116,7 +116,7 @@ pub fn line(number: usize, message: &Message, told_size: u64, items: &[Item]) ->
                 let content = section(&message.bytes, what);
                 let (from, length) = part.map_or((0, usize::MAX), |(f, l)| (f as usize, l as usize));
                 let from = from.min(content.len());
-                let bytes = content[from..].iter().copied().take(length).collect::<Vec<u8>>();
+                let bytes = content[from..from + length.min(content.len() - from)].to_vec();
                 plain.extend_from_slice(format!("{name} {{{}}}\r\n", bytes.len()).as_bytes());
                 if *what == Content::Whole {
                     pieces.push(Piece::Plain(std::mem::take(&mut plain)));
