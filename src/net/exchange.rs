@@ -128,7 +128,7 @@ impl Exchange {
                     "{host} could not prove in the log-in by {name} that it knows the password of {}",
                     self.login.user
                 ),
-                "Somebody may stand between: check host and certificate with `mailferry check` before any other attempt.",
+                "Somebody may stand between: make sure of host and certificate before any other attempt.",
             ),
         }
     }

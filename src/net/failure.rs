@@ -66,16 +66,17 @@ pub(super) fn tls_failed(server: &Server, cause: &str) -> Error {
              for IMAP, 995 for POP3)."
         )
     } else {
-        format!("Ask the owner of {server} for TLS 1.2 or newer; `mailferry check` shows what the server offers.")
+        format!("Ask the owner of {server} for TLS 1.2 or newer with ciphers that are still in use.")
     };
-    Error::new(Kind::Unavailable, format!("cannot start TLS with {server}: {cause}; nothing was sent"), remedy)
+    let reason = library_reason(cause);
+    Error::new(Kind::Unavailable, format!("cannot start TLS with {server}: {reason}; no password was sent"), remedy)
 }
 
 /// A certificate that is none of the pinned ones.
 pub(super) fn unpinned(server: &Server, seen: Pin) -> Error {
     Error::new(
         Kind::Unavailable,
-        format!("the certificate of {server} is not one of those pinned; nothing was sent"),
+        format!("the certificate of {server} is not one of those pinned; no password was sent"),
         format!(
             "If the server has a new certificate and its owner confirms this SHA-256, set \
              `pin_sha256 = [\"{seen}\"]`; otherwise somebody may be listening in."
@@ -107,10 +108,10 @@ pub(super) fn untrusted(server: &Server, cause: &str, seen: Option<Pin>) -> Erro
     };
     Error::new(
         Kind::Unavailable,
-        format!("the certificate of {server} was refused: {fault} ({reason}); nothing was sent"),
+        format!("the certificate of {server} was refused: {fault} ({reason}); no password was sent"),
         format!(
-            "{first} Or, if the server's owner confirms the certificate's SHA-256, trust just this one, also in place \
-             of `ca_file`: {pin}."
+            "{first} Or, if the server's owner confirms the certificate's SHA-256, trust just this one with {pin}; then \
+             no `ca_file` is needed."
         ),
     )
 }
@@ -148,6 +149,11 @@ impl Distrust {
 pub(super) fn blames_certificate(cause: &str) -> bool {
     let cause = cause.to_lowercase();
     cause.contains("certificate") && !cause.contains("alert")
+}
+
+/// The reason field of OpenSSL's `error:code:library:function:reason:file:line:data`, else the whole text.
+fn library_reason(cause: &str) -> &str {
+    cause.strip_prefix("error:").and_then(|fields| fields.split(':').nth(3)).unwrap_or(cause)
 }
 
 /// The reason in parentheses at the end of OpenSSL's text, else the whole text.
@@ -220,6 +226,11 @@ mod tests {
         assert!(!blames_certificate("error:0A00010B:SSL routines::wrong version number:x.c:354:"));
         assert_eq!(verify_text("a: b (c) d (hostname mismatch)"), "hostname mismatch");
         assert_eq!(verify_text("no parentheses"), "no parentheses");
+        assert_eq!(
+            library_reason("error:0A00010B:SSL routines::wrong version number:x.c:354:"),
+            "wrong version number"
+        );
+        assert_eq!(library_reason("error:short"), "error:short");
     }
 
     #[test]
