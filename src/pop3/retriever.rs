@@ -387,3 +387,6 @@ impl Deletions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
