@@ -7,6 +7,7 @@
 
 mod directory;
 mod layout;
+mod lock;
 mod maildir;
 mod mbox;
 mod spec;

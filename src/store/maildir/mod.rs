@@ -157,7 +157,8 @@ impl Store for Maildir {
         for (file, place) in files.iter().zip(&prepared.places) {
             self.rename(file, place)?;
         }
-        self.sync_parts_of(&prepared.places)
+        let touched = |part: &&&str| prepared.places.iter().any(|place| place.0.split('/').next() == Some(**part));
+        VISIBLE.iter().filter(touched).try_for_each(|part| self.sync_part(part))
     }
 
     fn settle(&self, arriving: &[(Place, Digest)]) -> Result<Vec<bool>> {
@@ -176,9 +177,8 @@ impl Store for Maildir {
                 Some(name) => self.finish(name, place, digest)?,
             });
         }
-        let places: Vec<Place> =
-            arriving.iter().zip(&stands).filter(|(_, s)| **s).map(|((p, _), _)| p.clone()).collect();
-        self.sync_parts_of(&places)?;
+        // Wherever they stand: the run may have ended before it made the renames durable.
+        VISIBLE.iter().try_for_each(|part| self.sync_part(part))?;
         Ok(stands)
     }
 
@@ -226,12 +226,6 @@ impl Maildir {
                 Ok(false)
             }
         }
-    }
-
-    /// Makes the directories durable that hold any of the places.
-    fn sync_parts_of(&self, places: &[Place]) -> Result<()> {
-        let touched = |part: &&&str| places.iter().any(|place| place.0.split('/').next() == Some(**part));
-        VISIBLE.iter().filter(touched).try_for_each(|part| self.sync_part(part))
     }
 }
 
