@@ -1,9 +1,9 @@
 //! Reads and writes one connection: buffered, bounded, and never waiting to write while the server waits to write.
 
-use super::refusal::{broken, lost, refused};
+use super::refusal::{broken, refused};
 use super::wire::Reply;
 use crate::error::{Error, Result, quoted};
-use crate::net::Server;
+use crate::net::{Server, lost};
 use std::future::poll_fn;
 use std::io;
 use std::ops::Range;
@@ -230,7 +230,11 @@ mod tests {
         assert_eq!(c.reply().await.unwrap(), (Reply::Challenge(b"Yw=="), false));
         assert_eq!(c.reply().await.unwrap(), (Reply::Ok(b""), false));
         let mut rows = Vec::new();
-        c.rows(LISTING, |r| Some(rows.push(r.to_vec()))).await.unwrap();
+        let keep = |row: &[u8]| {
+            rows.push(row.to_vec());
+            Some(())
+        };
+        c.rows(LISTING, keep).await.unwrap();
         assert_eq!(rows, [b"1 2", &b".x"[..]]);
         feed.await.unwrap().unwrap();
         let e = c.reply().await.unwrap_err();
@@ -255,7 +259,11 @@ mod tests {
         let wire = format!("{}\r\n.\r\n", rows.join("\r\n"));
         peer.write_all(wire.as_bytes()).await.unwrap();
         let mut got = Vec::new();
-        c.rows(LISTING, |r| Some(got.push(String::from_utf8_lossy(r).into_owned()))).await.unwrap();
+        let keep = |row: &[u8]| {
+            got.push(String::from_utf8_lossy(row).into_owned());
+            Some(())
+        };
+        c.rows(LISTING, keep).await.unwrap();
         assert_eq!(got, rows);
     }
 

@@ -46,7 +46,9 @@ impl Rows {
 mod tests {
     use super::*;
 
-    fn joined(uidl: &[(u32, &str)], list: &[(u32, u64)]) -> Option<Vec<(u32, Option<String>, Option<u64>)>> {
+    type Row = (u32, Option<String>, Option<u64>);
+
+    fn joined(uidl: &[(u32, &str)], list: &[(u32, u64)]) -> Option<Vec<Row>> {
         let uidl = uidl.iter().map(|(n, id)| (*n, Some(id.as_bytes().to_vec()).filter(|i| !i.is_empty()))).collect();
         let list = list.iter().map(|(n, size)| (*n, Some(*size))).collect();
         let text = |k: Key| String::from_utf8(k.0).unwrap();

@@ -10,6 +10,7 @@
 //! | `refusal` | what the user is told of a refused step (pure) |
 //! | `connection` | buffered, bounded reading and writing that cannot deadlock |
 //! | `login` | from the greeting to the TRANSACTION state |
+//! | `authentication` | USER and PASS, APOP, AUTH |
 //! | `retriever` | listing, retrieving, deleting, taking leave |
 //!
 //! Extensions in use: CAPA, PIPELINING, RESP-CODES, LOGIN-DELAY, EXPIRE (RFC 2449), STLS (RFC 2595), AUTH (RFC 1734 and
@@ -18,6 +19,7 @@
 //!
 //! Nothing here changes the server but `DELE`, and that only when `QUIT` is answered.
 
+mod authentication;
 mod body;
 mod capabilities;
 mod connection;

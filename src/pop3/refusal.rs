@@ -1,20 +1,10 @@
-//! What the user is told when a server refuses a step, breaks the protocol or goes away.
+//! What the user is told when a server refuses a step or breaks the protocol.
 
 use super::capabilities::in_words;
 use super::wire::Code;
 use crate::error::{Error, Kind, quoted};
 use crate::net::Server;
-use std::io;
 use std::time::Duration;
-
-/// The connection broke off or fell silent.
-pub(super) fn lost(server: &Server, cause: io::Error) -> Error {
-    let what = match cause.kind() {
-        io::ErrorKind::UnexpectedEof => format!("{} closed the connection too early", server.host),
-        _ => format!("the connection to {} was lost", server.host),
-    };
-    Error::new(Kind::TryLater, what, "Run again later; the next run goes on where this one stopped.").because(cause)
-}
 
 /// The server sent what no POP3 server may send; `what` begins behind its name.
 pub(super) fn broken(server: &Server, what: &str) -> Error {

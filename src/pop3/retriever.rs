@@ -353,11 +353,15 @@ impl<S: Transport> Retriever for Pop3<S> {
         match quit {
             // RFC 1939 section 6: the server may have failed to remove some of them.
             Ok(Reply::Err(text)) if marked > 0 => {
-                notes.push(format!("{host} did not delete all of the {marked} messages given up: {}", quoted(text)));
+                notes.push(format!(
+                    "{host} may have kept some of {} it was to delete: {}",
+                    messages(marked),
+                    quoted(text)
+                ));
             }
             Ok(Reply::Challenge(_)) if marked > 0 => return Err(self.unasked()),
             Err(e) if marked > 0 && e.kind() == Kind::TryLater => {
-                let what = format!("{host} may not have deleted the {marked} messages given up");
+                let what = format!("{host} may not have deleted {} as asked", messages(marked));
                 return Err(
                     Error::new(Kind::TryLater, what, "Run again; what is still there is asked for again.").because(e)
                 );
@@ -368,6 +372,10 @@ impl<S: Transport> Retriever for Pop3<S> {
         }
         Ok(Finished { notes })
     }
+}
+
+fn messages(count: usize) -> String {
+    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
 }
 
 impl Deletions {
@@ -383,7 +391,7 @@ impl Deletions {
         match refused {
             0 => None,
             1 => Some(format!("{host} refused to delete 1 message: {reason}")),
-            n => Some(format!("{host} refused to delete {n} messages; the first time: {reason}")),
+            n => Some(format!("{host} refused to delete {n} messages, the first one with {reason}")),
         }
     }
 }

@@ -321,7 +321,7 @@ async fn nothing_more_is_said_after_the_store_failed() {
     assert_eq!(e.kind(), Kind::TryLater);
     assert_eq!(
         e.to_string(),
-        "mx.example may not have deleted the 1 messages given up: the session with mx.example broke off earlier"
+        "mx.example may not have deleted 1 message as asked: the session with mx.example broke off earlier"
     );
     assert_eq!(peer.await.unwrap(), "", "no QUIT, which would delete");
 }
