@@ -15,23 +15,20 @@ fn users_are_apart_and_mail_is_found_again() {
     ada.deliver("INBOX", &messages);
     let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     ada.deliver_as("Lists/rust", &messages[0], "FS", long_ago);
-    let log_in = |user: &crate::support::dovecot::User| format!("a LOGIN {} {}", user.name, user.password);
-
-    let mut stream = connect(dovecot.imap_port);
-    line(&mut stream);
-    let said = talk(
-        &mut stream,
-        &[
-            &log_in(&ada),
-            "b EXAMINE Lists/rust",
-            "c FETCH 1 (FLAGS INTERNALDATE)",
-            "d SELECT INBOX",
-            "e FETCH 20 (UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])",
-            "f UID STORE 2 +FLAGS (\\Deleted)",
-            "g UID EXPUNGE 2",
-            "z LOGOUT",
-        ],
-    );
+    let session = |commands: &[&str]| {
+        let mut stream = connect(dovecot.imap_port);
+        line(&mut stream);
+        let log_in = format!("a LOGIN {} {}", ada.name, ada.password);
+        talk(&mut stream, &[&[log_in.as_str()], commands, &["z LOGOUT"]].concat())
+    };
+    let said = session(&[
+        "b SELECT INBOX",
+        "c FETCH 20 (UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])",
+        "d EXAMINE Lists/rust",
+        "e FETCH 1 (FLAGS INTERNALDATE)",
+    ]);
+    // In a session of their own: behind a FETCH of content in one go, Dovecot 2.3.19 answers OK and expunges nothing.
+    session(&["b SELECT INBOX", "c UID STORE 2 +FLAGS (\\Deleted)", "d UID EXPUNGE 2"]);
     assert!(
         said.contains("* 20 EXISTS")
             && said.contains("UID 20 BODY[HEADER.FIELDS (SUBJECT)] {23}\r\nSubject: message 20\r\n"),
