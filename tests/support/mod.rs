@@ -3,4 +3,9 @@
 #![allow(dead_code)] // each of the two programs that include this uses its own part of it
 
 pub mod certificate;
+pub mod dovecot;
+pub mod endpoint;
+pub mod mail;
+pub mod run;
 pub mod server;
+pub mod stored;
