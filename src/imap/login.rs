@@ -137,7 +137,7 @@ async fn authenticate<S: Line>(
     match (mechanism, auth) {
         (Some(mechanism), _) => sasl(session, login, mechanism, offered).await,
         (None, AuthChoice::Sasl(mechanism)) => {
-            let what = format!("{} does not offer {}", session.server().host, name(mechanism));
+            let what = format!("{} does not offer {}", session.server().host, mechanism.name());
             Err(Error::new(Kind::Unavailable, what, "Choose another value for auth, or leave it out."))
         }
         (None, _) if !safe || offered.forbids_login() => {
@@ -178,7 +178,7 @@ async fn sasl<S: Stream>(
     let server = session.server().clone();
     let mut exchange = Exchange::new(mechanism, login, &server.host, server.port);
     let mut first = exchange.initial();
-    let mut line = Zeroizing::new(format!("AUTHENTICATE {}", name(mechanism)));
+    let mut line = Zeroizing::new(format!("AUTHENTICATE {}", mechanism.name()));
     if offered.can_initial_response()
         && let Some(initial) = first.take()
     {
@@ -236,7 +236,7 @@ fn admitted<S: Stream>(session: &Session<S>, login: &Login, status: Status, reas
         return Ok(status.text);
     }
     let doing = match reason {
-        Some(reason) => format!("log {} in ({})", login.user, crate::error::quoted(reason.as_bytes())),
+        Some(reason) => format!("log {} in ({reason})", login.user),
         None => format!("log {} in", login.user),
     };
     Err(session.refused_as(&status, &doing, Kind::Login))
@@ -246,15 +246,4 @@ fn admitted<S: Stream>(session: &Session<S>, login: &Login, status: Status, reas
 async fn introduce<S: Stream>(session: &mut Session<S>) -> Result<()> {
     let id = concat!("ID (\"name\" \"mailferry\" \"version\" \"", env!("CARGO_PKG_VERSION"), "\")");
     session.attempt(Command::new(id), |_| ()).await.map(drop)
-}
-
-fn name(mechanism: Mechanism) -> &'static str {
-    match mechanism {
-        Mechanism::Plain => "PLAIN",
-        Mechanism::Login => "LOGIN",
-        Mechanism::CramMd5 => "CRAM-MD5",
-        Mechanism::ScramSha256 => "SCRAM-SHA-256",
-        Mechanism::XOAuth2 => "XOAUTH2",
-        Mechanism::OAuthBearer => "OAUTHBEARER",
-    }
 }

@@ -5,7 +5,7 @@ use super::response::Untagged;
 use super::status::{Condition, Status, Text};
 use super::stream::{Injected, Wire};
 use crate::error::{Error, Kind, Result};
-use crate::net::Server;
+use crate::net::{self, Server};
 use async_imap::imap_proto::Response;
 use std::fmt::Debug;
 use std::io;
@@ -91,7 +91,7 @@ impl<S: Stream> Session<S> {
                 imap.get_mut().attach(stream);
                 Ok(Session { imap, server: server.clone(), under_way: Vec::new(), leaving: false })
             }
-            Err((e, _)) => Err(lost(server, &io::Error::other(e))),
+            Err((e, _)) => Err(net::lost(server, io::Error::other(e))),
         }
     }
 
@@ -123,8 +123,8 @@ impl<S: Stream> Session<S> {
                 self.under_way.push(tag.clone());
                 Ok(tag)
             }
-            Err(async_imap::error::Error::Io(e)) => Err(self.broken(&e)),
-            Err(e) => Err(self.broken(&io::Error::other(e))),
+            Err(async_imap::error::Error::Io(e)) => Err(self.broken(e)),
+            Err(e) => Err(self.broken(io::Error::other(e))),
         }
     }
 
@@ -136,14 +136,14 @@ impl<S: Stream> Session<S> {
             wire.write_all(b"\r\n").await?;
             wire.flush().await
         };
-        sent.await.map_err(|e| self.broken(&e))
+        sent.await.map_err(|e| self.broken(e))
     }
 
     /// Waits for what the server sends next. BYE and the end of the connection are errors, but not after LOGOUT.
     pub async fn next(&mut self) -> Result<Event> {
         let completed = match self.imap.read_response().await {
-            Err(e) => return Err(self.broken(&e)),
-            Ok(None) => return Err(self.broken(&io::ErrorKind::UnexpectedEof.into())),
+            Err(e) => return Err(self.broken(e)),
+            Ok(None) => return Err(self.broken(io::ErrorKind::UnexpectedEof.into())),
             Ok(Some(response)) => match response.parsed() {
                 Response::Done { tag, .. } => Some(Some(Tag(tag.0.clone()))),
                 Response::Continue(_) => Some(None),
@@ -244,10 +244,10 @@ impl<S: Stream> Session<S> {
         self.nonsense(&Garbled::NoResponse([b"+ ", text].concat()))
     }
 
-    fn broken(&self, e: &io::Error) -> Error {
+    fn broken(&self, e: io::Error) -> Error {
         match e.get_ref().and_then(|inner| inner.downcast_ref::<Garbled>()) {
             Some(garbled) => self.nonsense(garbled),
-            None => lost(&self.server, e),
+            None => net::lost(&self.server, e),
         }
     }
 }
@@ -264,13 +264,4 @@ fn remedy(kind: Kind) -> &'static str {
         }
         _ => "Ask the server's operator what this means, or check the account with another mail program.",
     }
-}
-
-fn lost(server: &Server, e: &io::Error) -> Error {
-    let what = match e.kind() {
-        io::ErrorKind::TimedOut => format!("no answer from {}:{}", server.host, server.port),
-        io::ErrorKind::UnexpectedEof => format!("{}:{} closed the connection too early", server.host, server.port),
-        _ => format!("the connection to {}:{} was lost: {e}", server.host, server.port),
-    };
-    Error::new(Kind::TryLater, what, remedy(Kind::TryLater))
 }
