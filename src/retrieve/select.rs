@@ -171,9 +171,8 @@ impl<'a> Comparison<'a> {
         plan.suspects = free.into_iter().flatten().collect();
         let suspected: HashSet<Origin> = plan.suspects.iter().map(|c| c.origin).collect();
         plan.missing = (self.rows.iter())
-            .filter(|r| {
-                !present.contains(&r.id) && r.missing_since.is_none() && !suspected.contains(&Origin::Row(r.id))
-            })
+            .filter(|r| !present.contains(&r.id) && !suspected.contains(&Origin::Row(r.id)))
+            .filter(|r| r.missing_since.is_none() || r.status == Status::DeleteSent)
             .map(|r| r.id)
             .collect();
         plan
