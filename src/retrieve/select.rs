@@ -71,9 +71,10 @@ pub fn compare<'a>(listing: &'a [Listed], rows: &'a [Row], basis: Basis<'a>) -> 
         }
     }
     let taken: HashSet<RowId> = known.iter().map(|(_, r)| r.id).collect();
-    // Names that fail altogether put every message in doubt that was there last time.
+    // Names that fail put every message in doubt that was there last time: all are new, or one was given to another message.
     let all_new = known.is_empty() && doubtful.is_empty() && !unknown.is_empty();
-    let names_fail = !basis.scope_holds || all_new || listing.iter().any(|l| l.key.is_none());
+    let given_again = |l: &Listed| !basis.firm_keys && named(l).is_some_and(|r| !sizes_agree(l, r));
+    let names_fail = !basis.scope_holds || all_new || listing.iter().any(|l| l.key.is_none() || given_again(l));
     let candidates = rows
         .iter()
         .filter(|r| !taken.contains(&r.id))
@@ -88,6 +89,11 @@ fn sizes_agree(listed: &Listed, row: &Row) -> bool {
         (Some(a), Some(b)) => a == b,
         _ => true,
     }
+}
+
+/// Whether the server accepted the deletion, or a listing confirmed it.
+fn is_deleted(row: &Row) -> bool {
+    row.status == Status::Deleted || (row.status == Status::DeleteSent && row.missing_since.is_some())
 }
 
 /// A message on the server that is here already.
@@ -131,7 +137,13 @@ impl<'a> Comparison<'a> {
             Origin::Stored => self.basis.is_due(self.basis.now),
         };
         let asked: Vec<_> = self.unknown.iter().map(|l| (*l, prints.get(&l.handle).copied())).collect();
-        let pairs = by_fingerprint(&asked, &self.candidates, |c| !due(c.origin));
+        // What the server said it deleted is another message now, unless all of the content agrees.
+        let gone = |origin: Origin| match origin {
+            Origin::Row(id) => rows.get(&id).is_some_and(|r| is_deleted(r)),
+            Origin::Stored => false,
+        };
+        let trusted = |c: &Candidate, same_name: bool| !gone(c.origin) && (same_name || !due(c.origin));
+        let pairs = by_fingerprint(&asked, &self.candidates, trusted);
 
         let mut plan = Plan::default();
         let mut present = HashSet::new();
@@ -306,8 +318,18 @@ mod tests {
         // A message whose deletion the server accepted is not what a new one turns out to be.
         let accepted = Row { missing_since: Some(1), ..row(1, Some("a"), 10, Status::DeleteSent, 90) };
         assert_eq!(
-            plan(&[accepted], &[listed(1, Some("n"), 10)], Keep::Never, &[(1, 1)], true, false),
+            plan(&[accepted.clone()], &[listed(1, Some("n"), 10)], Keep::Never, &[(1, 1)], true, false),
             "fetch 1; missing 1"
+        );
+        // Under its name comes another with an equal header, or the same again: the content tells.
+        assert_eq!(
+            plan(&[accepted], &[listed(1, Some("a"), 10)], Keep::Never, &[(1, 1)], true, false),
+            "fetch 1; suspect 1"
+        );
+        // The first was deleted by somebody else, and its name went to the second, whose name nobody has now.
+        assert_eq!(
+            plan(&rows, &[listed(1, Some("a"), 20)], Keep::Always, &[(1, 2)], true, false),
+            "had 1; rekey 2; suspect 1"
         );
     }
 }
