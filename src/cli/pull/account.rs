@@ -118,14 +118,15 @@ impl Task {
                 format!("Run again in {pause} seconds, and less often from cron."),
             ));
         }
-        match self.account.protocol {
-            Protocol::Pop3 => self.pull_pop3(job, tally).await?,
-            Protocol::Imap => self.pull_imap(job, tally).await?,
-        }
-        if !self.dry_run && last_store.as_deref() != Some(&*store_path) {
+        let pulled = match self.account.protocol {
+            Protocol::Pop3 => self.pull_pop3(job, tally).await,
+            Protocol::Imap => self.pull_imap(job, tally).await,
+        };
+        // However far it came: a store that stands is missed when it goes.
+        if !self.dry_run && last_store.as_deref() != Some(&*store_path) && self.account.store.path.exists() {
             with_ledger(&mut |l| l.set_fact(STORE, &store_path))?;
         }
-        Ok(())
+        pulled
     }
 
     /// A store that was there last time and is gone now is a disk that is not mounted, not a wish for a new one.
@@ -182,7 +183,9 @@ impl Task {
                 Err(e) => return Err(e),
             }
         }
-        session.logout().await
+        // Nothing hangs on the farewell: what was to be removed has been.
+        let _ = session.logout().await;
+        Ok(())
     }
 
     async fn login(&self) -> Result<Login> {
