@@ -8,6 +8,7 @@
     clippy::print_stderr
 )]
 
+mod faults;
 mod house;
 mod support;
 mod support_check;
