@@ -1,1 +1,111 @@
 //! The facts an engine reports while it works.
+
+use crate::mail::Key;
+
+/// Receives facts; only `cli` implements one that prints.
+pub trait Observer: Send + Sync {
+    /// Something happened in the account's work.
+    fn event(&self, account: &str, event: Event<'_>);
+}
+
+/// A fact.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// A folder was compared with what is here.
+    Folder {
+        /// The folder.
+        folder: &'a str,
+        /// What was found.
+        outlook: Outlook,
+    },
+    /// Something happened to one message, or in a dry run would happen.
+    Message {
+        /// The folder.
+        folder: &'a str,
+        /// The server's name for it, where it has one.
+        key: Option<&'a Key>,
+        /// Octets.
+        bytes: Option<u64>,
+        /// What happened here.
+        action: Action<'a>,
+        /// Whether it is deleted, or to be deleted, on the server.
+        deleted: bool,
+    },
+    /// Messages have become durable.
+    Progress {
+        /// The folder.
+        folder: &'a str,
+        /// How many more messages.
+        messages: u64,
+        /// How many more octets.
+        bytes: u64,
+    },
+    /// Something the user should know that does not end the work.
+    Warning(&'a str),
+}
+
+/// What is to be expected of a folder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// Messages on the server.
+    pub listed: u64,
+    /// Of these, here already.
+    pub had: u64,
+    /// To be fetched.
+    pub fetch: u64,
+    /// Octets to be fetched, as the server states them.
+    pub bytes: u64,
+    /// Left alone by policy.
+    pub skip: u64,
+    /// To be deleted on the server, as far as that is known before the fetch.
+    pub delete: u64,
+}
+
+/// What happened to a message here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action<'a> {
+    /// It was fetched, and stands at the place.
+    Fetched(&'a str),
+    /// It would be fetched.
+    WouldFetch,
+    /// It is here already; said in dry runs, and where it was recognised by its content.
+    Had,
+    /// It is left alone, for the reason.
+    Skipped(&'a str),
+    /// The server did not give it, for the reason.
+    Refused(&'a str),
+}
+
+/// What a run did in one account: the numbers of the summary.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages on the server.
+    pub listed: u64,
+    /// Of these, here before.
+    pub had: u64,
+    /// Fetched and durable here.
+    pub fetched: u64,
+    /// Of those had before, the ones recognised in the store or under a new name.
+    pub adopted: u64,
+    /// Left alone by policy.
+    pub skipped: u64,
+    /// Not fetched, though wanted.
+    pub failed: u64,
+    /// Deleted on the server.
+    pub deleted_remote: u64,
+    /// Octets of the messages fetched.
+    pub bytes_in: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, more: Counts) {
+        self.listed += more.listed;
+        self.had += more.had;
+        self.fetched += more.fetched;
+        self.adopted += more.adopted;
+        self.skipped += more.skipped;
+        self.failed += more.failed;
+        self.deleted_remote += more.deleted_remote;
+        self.bytes_in += more.bytes_in;
+    }
+}

@@ -2,8 +2,8 @@
 //!
 //! # The way of a message
 //! `cli` builds a [`retrieve::Retriever`] ([`pop3`] or [`imap`]) and a [`store::Store`] (Maildir or mbox) and hands both,
-//! with the [`state`] of the account, to [`retrieve::pull`]. There the listing is compared with the ledger
-//! ([`retrieve::select`], a pure function), the wanted messages stream into the store in durable batches, the ledger
+//! with the [`state`] of the account, to [`retrieve::Job`]. There the listing is compared with the ledger
+//! (`retrieve::select`, a pure function), the wanted messages stream into the store in durable batches, the ledger
 //! records each step, and only then the server is asked to delete what the policy gives up.
 //!
 //! # Code map
@@ -19,6 +19,7 @@
 //! | [`retrieve`] | what to fetch, what to delete, and the pipeline that does it |
 //! | [`event`] | the facts an engine reports while it works |
 //! | [`error`] | the one error type: what failed, how far it reaches, what to do next |
+//! | [`interrupt`], [`fault`] | stopping early when asked, and dying early when a test asks |
 //! | [`cli`] | the commands; the only part that prints or exits |
 //!
 //! # Invariants
@@ -34,7 +35,9 @@ pub mod config;
 pub mod credentials;
 pub mod error;
 pub mod event;
+pub mod fault;
 pub mod imap;
+pub mod interrupt;
 pub mod mail;
 pub mod net;
 pub mod pop3;

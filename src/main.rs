@@ -1,3 +1,7 @@
 //! The `mailferry` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mailferry::cli::run(std::env::args_os()).into()
+}

@@ -1,6 +1,6 @@
-//! Integration tests.
-
+//! Everything that is tested from outside, in one binary.
 #![allow(
+    missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -8,5 +8,6 @@
     clippy::print_stderr
 )]
 
+mod house;
 mod support;
 mod support_check;

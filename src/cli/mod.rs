@@ -1,1 +1,53 @@
-//! To come.
+//! The commands. Only this part prints, reads the terminal or exits.
+
+pub mod args;
+mod exit;
+mod maintenance;
+mod pull;
+mod report;
+mod signals;
+mod status;
+
+use anyhow::Context;
+use args::{Cli, Command};
+use clap::Parser;
+use clap::error::ErrorKind;
+use std::ffi::OsString;
+
+/// Runs a command line and gives its exit code.
+pub fn run(line: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(line) {
+        Ok(cli) => cli,
+        Err(e) => {
+            // A reader that went away is no error of ours.
+            let _ = e.print();
+            return match e.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => exit::DONE,
+                _ => exit::USAGE,
+            };
+        }
+    };
+    start(&cli).unwrap_or_else(|e| report::failure(&cli.global, &e))
+}
+
+fn start(cli: &Cli) -> anyhow::Result<u8> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start threads; close some programs, then run again")?;
+    let code = runtime.block_on(dispatch(cli));
+    // A prompt or a password command may still hold a thread; it is of no more interest.
+    runtime.shutdown_background();
+    code
+}
+
+async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
+    match &cli.command {
+        Command::Pull(args) => Ok(pull::run(&cli.global, args).await?),
+        Command::Status(args) => Ok(status::run(&cli.global, args)?),
+        Command::Config(args) => Ok(maintenance::config(&cli.global, args)?),
+        Command::Completions { shell } => Ok(maintenance::completions(*shell)),
+        Command::Man { folder } => maintenance::man(folder),
+    }
+}

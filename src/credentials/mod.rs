@@ -1,5 +1,7 @@
 //! Secrets and where they come from.
 
+mod command;
+mod netrc;
 mod secret;
 mod source;
 

@@ -4,8 +4,10 @@ use super::ToLf;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
-/// SHA-256 of a message's content: every CRLF counts as LF, and line ends at the very end do not count, so that the same
+/// SHA-256 of a message's content: CRs before an LF do not count, nor do CRs and LFs at the very end, so that the same
 /// message gives the same digest on the wire, in an LF or CRLF Maildir and in an mbox.
+///
+/// All the CRs, because a store that turns CR CR LF into CR LF leaves what looks like an ordinary line end.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(pub [u8; 32]);
 
@@ -37,8 +39,8 @@ pub struct Digester {
     octets: u64,
     canonical: u64,
     lines: u64,
-    /// Line ends not hashed yet: they count only when something follows.
-    pending: usize,
+    /// LFs, then CRs, not hashed yet: they count only by what follows.
+    pending: (u64, u64),
     buffer: Vec<u8>,
 }
 
@@ -71,13 +73,27 @@ impl Digester {
         self.canonical += self.buffer.len() as u64;
         self.lines += memchr::memchr_iter(b'\n', &self.buffer).count() as u64;
         self.header.update(&self.buffer);
-        let kept = self.buffer.iter().rposition(|b| *b != b'\n').map_or(0, |i| i + 1);
-        let (body, line_ends) = self.buffer.split_at(kept);
-        if !body.is_empty() {
-            (0..std::mem::take(&mut self.pending)).for_each(|_| self.hash.update(b"\n"));
-            self.hash.update(body);
+        let mut rest = self.buffer.as_slice();
+        while !rest.is_empty() {
+            let run = rest.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(rest.len());
+            let (ends, after) = rest.split_at(run);
+            for end in ends {
+                self.pending = match (end, self.pending) {
+                    (b'\n', (lfs, _)) => (lfs + 1, 0),
+                    (_, (lfs, crs)) => (lfs, crs + 1),
+                };
+            }
+            if after.is_empty() {
+                return;
+            }
+            let (lfs, crs) = std::mem::take(&mut self.pending);
+            (0..lfs).for_each(|_| self.hash.update(b"\n"));
+            (0..crs).for_each(|_| self.hash.update(b"\r"));
+            let (text, _) = after.split_at(memchr::memchr(b'\r', after).unwrap_or(after.len()));
+            let kept = text.iter().rposition(|b| *b != b'\n').map_or(0, |i| i + 1);
+            self.hash.update(text.get(..kept).unwrap_or_default());
+            rest = after.get(kept..).unwrap_or_default();
         }
-        self.pending += line_ends.len();
     }
 }
 
@@ -228,6 +244,17 @@ mod tests {
         assert_eq!((held, lone.wire_size), (&b"\r"[..], 2));
     }
 
+    #[test]
+    fn only_carriage_returns_before_a_line_feed_or_at_the_end_do_not_count() {
+        let digest = |text: &[u8]| content_of(&[text]).digest;
+        for same in [&b"a\r\r\nb\r"[..], b"a\r\nb\r\r\n\r\n\r", b"a\nb\r\n"] {
+            assert_eq!(digest(same), digest(b"a\nb"));
+        }
+        for other in [&b"a\r\rb"[..], b"a\rb", b"ab", b"a\n\nb", b"a\n\rb", b"\ra\nb", b"\na\nb"] {
+            assert_ne!(digest(other), digest(b"a\nb"));
+        }
+    }
+
     const MAIL: &[u8] =
         b"Received: by x\r\nMessage-ID: <1@x>\r\nSubject: a\r\n  b\r\nDate: Mon\r\nFrom: me\r\n\r\nSubject: body\r\n";
 
@@ -267,6 +294,17 @@ mod tests {
             prop_assert_eq!(content, content_of(&[MAIL]));
             prop_assert_eq!(content.fingerprint, Fingerprint::of_header(MAIL));
             prop_assert_eq!(content.wire_size, MAIL.len() as u64);
+        }
+
+        #[test]
+        fn what_a_store_makes_of_it_has_the_same_digest(text in "[ab\r\n]{0,16}", cut in 0..16usize) {
+            let wire = text.as_bytes();
+            let cut = cut.min(wire.len());
+            let content = content_of(&[&wire[..cut], &wire[cut..]]);
+            let lf = text.replace("\r\n", "\n");
+            prop_assert_eq!(content_of(&[lf.as_bytes()]).digest, content.digest);
+            prop_assert_eq!(content_of(&[lf.as_bytes(), b"\n\n"]).digest, content.digest);
+            prop_assert_eq!(content_of(&[wire, b"\r\n"]).digest, content.digest);
         }
 
         #[test]

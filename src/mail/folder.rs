@@ -82,6 +82,11 @@ impl FolderPattern {
         (!pattern.is_empty()).then_some(FolderPattern { pattern, excludes })
     }
 
+    /// The pattern that takes this folder alone. A `*` or `%` in its name is a wildcard all the same.
+    pub fn literal(folder: &FolderName) -> FolderPattern {
+        FolderPattern { pattern: folder.to_string(), excludes: false }
+    }
+
     /// Whether it holds no wildcard, so that it names one folder only.
     pub fn is_literal(&self) -> bool {
         !self.excludes && !self.pattern.contains(['*', '%'])
@@ -102,8 +107,9 @@ impl FolderPattern {
 /// Wildcard match without recursion on stars, so that no pattern takes exponential time.
 fn matches(pattern: &[u8], name: &[u8]) -> bool {
     let (mut p, mut n) = (0, 0);
-    // Where to go on after a mismatch: the last `*` and the last `%`, each with the name position tried next.
-    let (mut star, mut percent): (Option<(usize, usize)>, Option<(usize, usize)>) = (None, None);
+    // Where to go on after a mismatch: the last `*` and the last `%`, each with the name position tried last.
+    let mut star = None;
+    let mut percent = None;
     loop {
         match (pattern.get(p), name.get(n)) {
             (Some(b'*'), _) => {

@@ -4,6 +4,7 @@ mod envelope;
 mod fingerprint;
 mod flags;
 mod folder;
+mod key;
 mod line_ends;
 mod utf7;
 
@@ -11,5 +12,6 @@ pub use envelope::Envelope;
 pub use fingerprint::{Content, Digest, Digester, Fingerprint, HeaderScan};
 pub use flags::Flags;
 pub use folder::{FolderName, FolderPattern};
+pub use key::Key;
 pub use line_ends::ToLf;
 pub use utf7::{decode_utf7, encode_utf7};

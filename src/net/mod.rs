@@ -1,15 +1,23 @@
 //! Connections: TCP, TLS and what it trusts, time-outs, SASL mechanisms.
 
 mod connect;
+mod exchange;
+mod failure;
+mod pin;
+mod probe;
 mod sasl;
+mod scram;
 mod stream;
 mod tls;
 
 pub use connect::connect;
-pub use sasl::{AuthChoice, Exchange, Mechanism, choose};
+pub use exchange::Exchange;
+pub use failure::lost;
+pub use pin::Pin;
+pub use sasl::{AuthChoice, Mechanism, choose};
 pub use stream::Stream;
-pub use tls::Pin;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -41,4 +49,14 @@ pub struct Server {
     pub allow_cleartext: bool,
     /// How long any one step may be silent.
     pub timeout: Duration,
+}
+
+/// `host:port`, with brackets around an IPv6 address.
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
 }

@@ -1,7 +1,6 @@
-//! SASL mechanisms (RFC 4422), as pure exchanges of bytes before base64.
+//! SASL mechanisms (RFC 4422): their names, and which one to use.
 
-use crate::credentials::Login;
-use crate::error::Result;
+use std::fmt;
 
 /// The `auth` key of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,41 +33,86 @@ pub enum Mechanism {
     OAuthBearer,
 }
 
-/// Picks the mechanism: the one asked for, or the best of those offered by name; `None` where none of them will do.
-/// Without encryption only mechanisms that do not send the secret in clear come into question, unless `cleartext_ok`.
-pub fn choose(wanted: AuthChoice, offered: &[String], encrypted_or_allowed: bool) -> Option<Mechanism> {
-    let _ = (wanted, offered, encrypted_or_allowed);
-    todo!()
+impl Mechanism {
+    /// The name in the IANA registry, as capabilities and commands spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mechanism::Plain => "PLAIN",
+            Mechanism::Login => "LOGIN",
+            Mechanism::CramMd5 => "CRAM-MD5",
+            Mechanism::ScramSha256 => "SCRAM-SHA-256",
+            Mechanism::XOAuth2 => "XOAUTH2",
+            Mechanism::OAuthBearer => "OAUTHBEARER",
+        }
+    }
+
+    /// Whether somebody who listens in learns neither password nor token.
+    fn hides_secret(self) -> bool {
+        matches!(self, Mechanism::ScramSha256 | Mechanism::CramMd5)
+    }
 }
 
-/// One authentication under way.
-pub struct Exchange {}
-
-impl Exchange {
-    /// Starts one.
-    pub fn new(mechanism: Mechanism, login: &Login, host: &str, port: u16) -> Exchange {
-        let _ = (mechanism, login, host, port);
-        todo!()
+impl fmt::Display for AuthChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AuthChoice::Auto => f.write_str("auto"),
+            AuthChoice::Sasl(mechanism) => f.write_str(&mechanism.name().to_ascii_lowercase()),
+            AuthChoice::Apop => f.write_str("apop"),
+            AuthChoice::UserPass => f.write_str("userpass"),
+        }
     }
+}
 
-    /// What the client may send along with the command (SASL-IR); `None` where the server speaks first.
-    pub fn initial(&mut self) -> Option<Vec<u8>> {
-        todo!()
-    }
+/// Picks the mechanism: the one asked for, or the best of those offered by name; `None` where none of them will do.
+/// Without encryption only mechanisms that do not send the secret in clear come into question, unless clear text is
+/// allowed. The OAuth mechanisms are used only when asked for, as they need a token in place of a password.
+pub fn choose(wanted: AuthChoice, offered: &[String], encrypted_or_allowed: bool) -> Option<Mechanism> {
+    let candidates: &[Mechanism] = match &wanted {
+        // CRAM-MD5 obliges the server to keep the password itself, so it is the last choice where the line is safe.
+        AuthChoice::Auto => &[Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5],
+        AuthChoice::Sasl(mechanism) => std::slice::from_ref(mechanism),
+        AuthChoice::Apop | AuthChoice::UserPass => &[],
+    };
+    candidates
+        .iter()
+        .copied()
+        .filter(|m| encrypted_or_allowed || m.hides_secret())
+        .find(|m| offered.iter().any(|name| name.eq_ignore_ascii_case(m.name())))
+}
 
-    /// The answer to a challenge.
-    pub fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>> {
-        let _ = challenge;
-        todo!()
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// Whether the exchange may end with success now: SCRAM demands that the server proved itself.
-    pub fn is_satisfied(&self) -> bool {
-        todo!()
-    }
-
-    /// The reason a server gave in its last challenge (OAuth's error document), for the message to the user.
-    pub fn server_reason(&self) -> Option<String> {
-        todo!()
+    #[test]
+    fn picks_the_strongest_that_fits() {
+        use Mechanism::*;
+        let all = ["XOAUTH2", "OAUTHBEARER", "LOGIN", "plain", "Cram-MD5", "SCRAM-SHA-1", "scram-sha-256"];
+        let weak = ["LOGIN", "PLAIN", "CRAM-MD5"];
+        let sasl = AuthChoice::Sasl;
+        let auto = AuthChoice::Auto;
+        let table: [(AuthChoice, &[&str], bool, Option<Mechanism>); 17] = [
+            (auto, &all, true, Some(ScramSha256)),
+            (auto, &all, false, Some(ScramSha256)),
+            (auto, &weak, true, Some(Plain)),
+            (auto, &weak, false, Some(CramMd5)),
+            (auto, &["CRAM-MD5", "LOGIN"], true, Some(Login)),
+            (auto, &["CRAM-MD5"], true, Some(CramMd5)),
+            (auto, &["PLAIN", "LOGIN"], false, None),
+            (auto, &["XOAUTH2", "OAUTHBEARER", "SCRAM-SHA-256-PLUS"], true, None),
+            (auto, &[], true, None),
+            (sasl(XOAuth2), &all, true, Some(XOAuth2)),
+            (sasl(XOAuth2), &all, false, None),
+            (sasl(OAuthBearer), &all, true, Some(OAuthBearer)),
+            (sasl(Plain), &all, false, None),
+            (sasl(CramMd5), &all, true, Some(CramMd5)),
+            (sasl(ScramSha256), &weak, true, None),
+            (AuthChoice::Apop, &all, true, None),
+            (AuthChoice::UserPass, &all, true, None),
+        ];
+        for (wanted, offered, encrypted, expected) in table {
+            let offered: Vec<String> = offered.iter().map(|s| s.to_string()).collect();
+            assert_eq!(choose(wanted, &offered, encrypted), expected, "{wanted} {offered:?} {encrypted}");
+        }
     }
 }

@@ -5,9 +5,15 @@ use crate::mail::{Envelope, Fingerprint, FolderName};
 use std::collections::BTreeMap;
 use std::future::Future;
 
+mod delivery;
+mod pairing;
 mod policy;
+mod pull;
+mod select;
 
+pub use crate::mail::Key;
 pub use policy::{Keep, Policy};
+pub use pull::{Job, Outcome};
 
 /// What the ledger of a source is filed under.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,10 +24,6 @@ pub struct SourceId {
     /// when it changes, every key is in doubt and messages are recognised by fingerprint.
     pub scope: String,
 }
-
-/// What a server calls a message for as long as the scope stands: the UIDL, or the UID in decimal.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(pub Vec<u8>);
 
 /// What a session calls a message: the message number (POP3) or the UID (IMAP). Worth nothing after the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

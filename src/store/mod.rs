@@ -5,6 +5,9 @@
 //! *published*. The ledger writes the places down between the two, so that after a crash
 //! [`settle`](Store::settle) can tell which of them arrived.
 
+mod directory;
+mod layout;
+mod lock;
 mod maildir;
 mod mbox;
 mod spec;

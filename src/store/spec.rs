@@ -11,7 +11,7 @@ pub enum StoreKind {
     Mbox,
 }
 
-/// How folders lie under the root of a Maildir tree.
+/// How folders lie under the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Layout {
     /// `PATH/INBOX`, `PATH/Lists/rust`.
@@ -19,6 +19,8 @@ pub enum Layout {
     Nested,
     /// `PATH` is INBOX, `PATH/.Lists.rust`.
     MaildirPlusPlus,
+    /// `PATH` is the one mailbox, whatever its folder is called: POP3, and a URL pulled into an mbox.
+    Single,
 }
 
 /// Line ends of stored messages.
@@ -36,9 +38,9 @@ pub enum LineEndings {
 pub struct Spec {
     /// The kind of store.
     pub kind: StoreKind,
-    /// POP3: the mailbox itself; IMAP: the root of the folder tree.
+    /// The mailbox itself, or the root of the folder tree, as the layout says.
     pub path: PathBuf,
-    /// How folders lie under the root.
+    /// How folders lie under the path.
     pub layout: Layout,
     /// Line ends of stored messages.
     pub line_endings: LineEndings,

@@ -1,0 +1,165 @@
+//! What can be typed. The doc comments are the help.
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use std::path::PathBuf;
+
+/// Carries mail between POP3 and IMAP servers and local stores, every message exactly once.
+///
+/// Interrupting is safe at any moment: the next run finishes the work.
+#[derive(Debug, Parser)]
+#[command(name = "mailferry", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "Exit codes: 0 done, 2 something was left (run again), 64 usage, 65 bad data, 69 server unusable, \
+73/74 cannot create/read/write files, 75 try later, 76 protocol, 77 log-in refused, 78 config, 130/143 interrupted.\n\
+Manual: mailferry(1), docs/manual.md";
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Configuration file
+    #[arg(short, long, global = true, value_name = "FILE", env = "MAILFERRY_CONFIG", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// Where state is kept between runs
+    #[arg(long, global = true, value_name = "DIR", env = "MAILFERRY_STATE_DIR", hide_env_values = true, value_hint = ValueHint::DirPath)]
+    pub state_dir: Option<PathBuf>,
+    /// One JSON object a line on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say nothing on success, even on a terminal
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more: folders; twice: every message
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: When,
+    /// Say what would be done, message by message, and change nothing
+    #[arg(short = 'n', long, global = true)]
+    pub dry_run: bool,
+    /// How long to wait for another run on the same account, in seconds
+    #[arg(long, global = true, value_name = "SECS", default_value_t = 0, hide_default_value = true)]
+    pub wait: u64,
+    /// Exit with 1 when there was nothing new
+    #[arg(long, global = true)]
+    pub exit_code: bool,
+    /// How many accounts to work on at once
+    #[arg(long, global = true, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: u16,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Fetch new messages, one way, from server to store
+    ///
+    /// Without arguments every account of the configuration is pulled, side by side. With a URL and --to no configuration is
+    /// needed: `mailferry pull pop3s://me@example.com@pop.example.com --to maildir:~/Mail`.
+    Pull(Box<PullArgs>),
+    /// Show the last run, what is here, and what the server would not give
+    Status(AccountArgs),
+    /// Find and check the configuration
+    Config(ConfigArgs),
+    /// Print a completion script
+    Completions {
+        /// For this shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages into a folder
+    Man {
+        /// An existing folder
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+    },
+}
+
+/// Accounts by name.
+#[derive(Debug, Args)]
+pub struct AccountArgs {
+    /// Accounts of the configuration; all where none is named
+    #[arg(value_name = "ACCOUNT")]
+    pub accounts: Vec<String>,
+}
+
+/// `mailferry pull`.
+#[derive(Debug, Args)]
+pub struct PullArgs {
+    /// Accounts of the configuration (all where none is named), or one URL with --to
+    #[arg(value_name = "ACCOUNT|URL")]
+    pub sources: Vec<String>,
+    /// What only a URL needs.
+    #[command(flatten)]
+    pub url: UrlArgs,
+}
+
+/// What stands in for a configuration when a URL is pulled.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "With a URL")]
+pub struct UrlArgs {
+    /// Store to deliver into: maildir:PATH or mbox:PATH
+    #[arg(long, value_name = "STORE")]
+    pub to: Option<String>,
+    /// Command that prints the password; else MAILFERRY_PASSWORD, else it is asked for
+    #[arg(long, value_name = "CMD", requires = "to")]
+    pub password_command: Option<String>,
+    /// How to log in: auto, plain, login, cram-md5, scram-sha-256, xoauth2, oauthbearer, apop, userpass
+    #[arg(long, value_name = "HOW", requires = "to")]
+    pub auth: Option<String>,
+    /// What stays on the server: true, false, or a time such as 30d [default: true]
+    #[arg(long, value_name = "KEEP", requires = "to")]
+    pub keep: Option<String>,
+    /// Skip messages larger than this, such as 50MiB
+    #[arg(long, value_name = "SIZE", requires = "to")]
+    pub max_size: Option<String>,
+    /// Further trusted certificates, PEM
+    #[arg(long, value_name = "FILE", requires = "to", value_hint = ValueHint::FilePath)]
+    pub ca_file: Option<PathBuf>,
+    /// Accept this certificate and no other; may be given several times
+    #[arg(long, value_name = "SHA256", requires = "to")]
+    pub pin_sha256: Vec<String>,
+    /// Line ends of stored messages: lf or crlf [default: lf]
+    #[arg(long, value_name = "ENDS", requires = "to")]
+    pub line_endings: Option<String>,
+    /// How long any one step may be silent, such as 60s
+    #[arg(long, value_name = "TIME", requires = "to")]
+    pub timeout: Option<String>,
+}
+
+/// `mailferry config`.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum ConfigCommand {
+    /// Print where the configuration is looked for
+    Path,
+    /// Check it and name every mistake
+    Check,
+    /// Show the accounts as they are understood, without passwords
+    Show,
+}

@@ -1,0 +1,82 @@
+//! What the user sees of a run. The only files that print.
+
+mod json;
+mod lines;
+mod progress;
+mod units;
+
+use super::args::{Global, When};
+use crate::error::{Error, Kind};
+use crate::event::{Counts, Event, Observer};
+use json::Json;
+pub use json::entry as summary_entry;
+use lines::Lines;
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+
+/// What came of an account.
+#[derive(Debug)]
+pub struct Summary {
+    /// Its name.
+    pub account: String,
+    /// What was done.
+    pub counts: Counts,
+    /// How long it took.
+    pub seconds: f64,
+    /// Its exit code.
+    pub exit: u8,
+}
+
+/// Tells the user about a run: facts while it works, problems where they come up, a summary at the end.
+pub trait Report: Observer {
+    /// The run begins.
+    fn start(&self, accounts: &[String]);
+    /// A problem ended a folder or an account.
+    fn problem(&self, account: &str, error: &Error);
+    /// The run ended with this exit code.
+    fn finish(&self, summaries: &[Summary], exit: u8);
+}
+
+/// The report that the options ask for.
+pub fn choose(global: &Global, command: &'static str) -> Arc<dyn Report> {
+    let lines = Lines::new(global);
+    if global.json { Arc::new(Json::new(command, global.dry_run, lines)) } else { Arc::new(lines) }
+}
+
+/// Tells why a command failed outside any account's work, and gives its exit code.
+pub fn failure(global: &Global, failure: &anyhow::Error) -> u8 {
+    let mut stderr = std::io::stderr().lock();
+    let colour = colour(global, stderr.is_terminal());
+    let (text, code) = match failure.downcast_ref::<Error>() {
+        Some(e) => (problem_text(None, e, colour), e.kind().exit_code()),
+        None => (format!("error: {failure:#}\n"), Kind::CannotCreate.exit_code()),
+    };
+    let _ = stderr.write_all(text.as_bytes());
+    code
+}
+
+/// `error: work: what failed: cause`, and on the next line what to do.
+fn problem_text(account: Option<&str>, error: &Error, colour: bool) -> String {
+    let account = account.map(|a| format!("{a}: ")).unwrap_or_default();
+    let (on, off) = if colour { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+    format!("{on}error:{off} {account}{error}\n  {}\n", error.remedy())
+}
+
+fn colour(global: &Global, terminal: bool) -> bool {
+    match global.color {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+    }
+}
+
+/// What happens to a message on the server.
+fn server_side(deleted: bool) -> &'static str {
+    if deleted { "delete" } else { "keep" }
+}
+
+impl<R: Report + ?Sized> Observer for Arc<R> {
+    fn event(&self, account: &str, event: Event<'_>) {
+        (**self).event(account, event);
+    }
+}

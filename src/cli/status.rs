@@ -1,0 +1,70 @@
+//! `mailferry status`: what the state tells about each account.
+
+use super::args::{AccountArgs, Global};
+use crate::config::{self, Account};
+use crate::error::Result;
+use crate::state::{FolderStatus, Home, Ledger, Run};
+use serde_json::{Value, json};
+use std::io::Write;
+
+/// Runs the command and gives its exit code.
+pub fn run(global: &Global, args: &AccountArgs) -> Result<u8> {
+    let state_dir = config::state_dir(global.state_dir.clone())?;
+    let accounts = config::load(&config::path(global.config.clone())?)?.select(&args.accounts)?;
+    let mut text = String::new();
+    for Account { name, .. } in &accounts {
+        let ledger = Ledger::open_copy(&Home::new(&state_dir, name))?;
+        let (run, folders) = (ledger.last_run()?, ledger.folders()?);
+        text.push_str(&if global.json {
+            as_json(name, run.as_ref(), &folders)
+        } else {
+            as_text(name, run.as_ref(), &folders)
+        });
+    }
+    // A reader that went away is no error of ours.
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    Ok(super::exit::DONE)
+}
+
+fn as_text(account: &str, run: Option<&Run>, folders: &[FolderStatus]) -> String {
+    let mut text = match run {
+        None => format!("{account}: never pulled\n"),
+        Some(run) => {
+            let when = jiff::Timestamp::from_second(run.started).map_or_else(|_| "?".to_owned(), |t| t.to_string());
+            format!("{account}: last run {when}, {:.1} s, exit {}\n", run.seconds, run.exit)
+        }
+    };
+    for f in folders {
+        text.push_str(&format!("  {}: {} messages pulled", f.name, f.delivered));
+        for (n, what) in [(f.delete_sent, "to be deleted on the server"), (f.arriving, "on their way when a run ended")]
+        {
+            if n > 0 {
+                text.push_str(&format!(", {n} {what}"));
+            }
+        }
+        text.push('\n');
+        for q in &f.quarantined {
+            text.push_str(&format!("    left: {} ({} tries): {}\n", q.key, q.tries, q.reason));
+        }
+    }
+    text
+}
+
+fn as_json(account: &str, run: Option<&Run>, folders: &[FolderStatus]) -> String {
+    let folders: Vec<Value> = (folders.iter())
+        .map(|f| {
+            let left: Vec<Value> = f
+                .quarantined
+                .iter()
+                .map(|q| json!({"key": q.key.to_string(), "tries": q.tries, "reason": q.reason}))
+                .collect();
+            json!({"folder": f.name, "delivered": f.delivered, "delete_sent": f.delete_sent, "arriving": f.arriving,
+                   "quarantined": left})
+        })
+        .collect();
+    let run = run.map(|r| {
+        json!({"started": r.started, "seconds": r.seconds, "exit": r.exit,
+                                 "counts": serde_json::from_str::<Value>(&r.counts).unwrap_or_default()})
+    });
+    format!("{}\n", json!({"event": "status", "account": account, "last_run": run, "folders": folders}))
+}

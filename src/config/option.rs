@@ -1,0 +1,68 @@
+//! The same values as options of the command line: a wrong one is a usage error that names the option.
+
+use super::account::{AUTH_CHOICES, LINE_ENDINGS};
+use super::problem::Fault;
+use super::server::pin;
+use super::table::one_of;
+use super::units;
+use crate::error::{Error, Kind, Result};
+use crate::net::{AuthChoice, Pin};
+use crate::retrieve::Keep;
+use crate::store::LineEndings;
+use std::time::Duration;
+
+/// `--auth`.
+pub fn auth(text: &str) -> Result<AuthChoice> {
+    read("auth", text, |t| one_of(t, AUTH_CHOICES))
+}
+
+/// `--keep`: `true`, `false` or a time such as `30d`.
+pub fn keep(text: &str) -> Result<Keep> {
+    read("keep", text, |t| match t {
+        "true" => Ok(Keep::Always),
+        "false" => Ok(Keep::Never),
+        _ => units::duration(t).map(Keep::For),
+    })
+}
+
+/// `--line-endings`.
+pub fn line_endings(text: &str) -> Result<LineEndings> {
+    read("line-endings", text, |t| one_of(t, LINE_ENDINGS))
+}
+
+/// `--max-size`, in octets.
+pub fn max_size(text: &str) -> Result<u64> {
+    read("max-size", text, units::size)
+}
+
+/// `--pin-sha256`.
+pub fn pin_sha256(text: &str) -> Result<Pin> {
+    read("pin-sha256", text, pin)
+}
+
+/// `--timeout`.
+pub fn timeout(text: &str) -> Result<Duration> {
+    read("timeout", text, units::duration)
+}
+
+fn read<T>(option: &str, text: &str, parse: impl Fn(&str) -> Result<T, Fault>) -> Result<T> {
+    parse(text).map_err(|f| Error::new(Kind::Usage, format!("--{option}: {}", f.what), f.remedy))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_mean_what_keys_mean() {
+        assert_eq!(keep("30d").unwrap(), Keep::For(Duration::from_secs(30 * 86_400)));
+        assert_eq!((keep("true").unwrap(), keep("false").unwrap()), (Keep::Always, Keep::Never));
+        assert_eq!(max_size("1 KiB").unwrap(), 1024);
+        for (word, choice) in AUTH_CHOICES {
+            assert_eq!((auth(word).unwrap(), choice.to_string().as_str()), (*choice, *word));
+        }
+        let e = auth("plane").unwrap_err();
+        assert_eq!(e.kind(), Kind::Usage);
+        assert!(e.to_string().starts_with("--auth: "), "{e}");
+    }
+}

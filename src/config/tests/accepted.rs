@@ -1,0 +1,173 @@
+//! What good files mean.
+
+use super::*;
+use crate::credentials::Secret;
+use crate::mail::{FolderName, FolderPattern};
+use crate::net::{AuthChoice, Mechanism, Pin, Server, TlsMode};
+use crate::retrieve::{Keep, Policy};
+use crate::store::{Layout, LineEndings, Spec, StoreKind};
+use std::time::Duration;
+
+#[test]
+fn the_example_of_the_manual_is_read_in_full() {
+    let manual = include_str!("../../../docs/config.md");
+    let example = manual.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let patterns = |list: &[&str]| list.iter().filter_map(|p| FolderPattern::parse(p)).collect();
+    assert_eq!(
+        only(example),
+        Account {
+            name: "work".into(),
+            protocol: Protocol::Imap,
+            server: Server {
+                host: "imap.example.com".into(),
+                port: 993,
+                tls: TlsMode::Implicit,
+                ca_file: Some("/path/ca.pem".into()),
+                pins: vec![],
+                allow_cleartext: false,
+                timeout: Duration::from_secs(60),
+            },
+            user: "me@example.com".into(),
+            auth: AuthChoice::Auto,
+            password: PasswordSource::Command("pass show mail/work".into()),
+            store: Spec {
+                kind: StoreKind::Maildir,
+                path: "/home/me/Mail/work".into(),
+                layout: Layout::Nested,
+                line_endings: LineEndings::Lf,
+            },
+            pull: Policy { keep: Keep::Always, folders: patterns(&["INBOX"]), max_size: Some(52_428_800) },
+        }
+    );
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let account = only(&imap(""));
+    assert_eq!(account.server.port, 993);
+    assert_eq!(account.server.timeout, Duration::from_secs(60));
+    assert_eq!((account.auth, account.password), (AuthChoice::Auto, PasswordSource::Prompt));
+    assert_eq!(account.store.layout, Layout::Nested);
+    assert_eq!(account.pull.keep, Keep::Always);
+    assert_eq!(account.pull.folders, [FolderPattern::parse("INBOX").unwrap()]);
+    assert_eq!(account.pull.max_size, None);
+    assert_eq!(only(&pop3("tls='starttls'")).server.port, 110);
+}
+
+#[test]
+fn every_key_is_taken() {
+    let pin = "ab:".repeat(31) + "AB";
+    let account = only(&pop3(&format!(
+        "port=1995\ntls='starttls'\nauth='apop'\npassword={{value='hunter2'}}\nca_file='ca.pem'\npin_sha256=['{pin}']\n\
+         allow_cleartext=false\ntimeout='2 min'\n[accounts.work.pull]\nkeep='30d'\nmax_size=1_000_000"
+    )));
+    assert_eq!(
+        account.server,
+        Server {
+            host: "h.example".into(),
+            port: 1995,
+            tls: TlsMode::StartTls,
+            ca_file: Some("/etc/mf/ca.pem".into()),
+            pins: vec![Pin([0xab; 32])],
+            allow_cleartext: false,
+            timeout: Duration::from_secs(120),
+        }
+    );
+    assert_eq!(
+        (account.auth, account.password),
+        (AuthChoice::Apop, PasswordSource::Value(Secret::new("hunter2".into())))
+    );
+    assert_eq!(account.pull.keep, Keep::For(Duration::from_secs(30 * 86_400)));
+    assert_eq!(account.pull.max_size, Some(1_000_000));
+
+    let account = only(
+        &imap("pull={keep=false,folders=['*','!Spam']}")
+            .replace("path='/m'", "path='$HOME/m',layout='maildir++',line_endings='crlf'"),
+    );
+    assert_eq!(account.pull.keep, Keep::Never);
+    assert!(FolderPattern::selects(&account.pull.folders, &FolderName::parse("Lists/rust").unwrap()));
+    assert_eq!(
+        account.store,
+        Spec {
+            kind: StoreKind::Maildir,
+            path: "/home/me/m".into(),
+            layout: Layout::MaildirPlusPlus,
+            line_endings: LineEndings::Crlf,
+        }
+    );
+}
+
+#[test]
+fn passwords_come_from_one_of_many_places() {
+    let table = [
+        ("{command='pass x'}", PasswordSource::Command("pass x".into())),
+        ("{env='PW'}", PasswordSource::Env("PW".into())),
+        ("{file='~/.pw'}", PasswordSource::File("/home/me/.pw".into())),
+        ("{netrc=true}", PasswordSource::Netrc),
+        ("{prompt=true}", PasswordSource::Prompt),
+        ("{value='x'}", PasswordSource::Value(Secret::new("x".into()))),
+    ];
+    for (written, source) in table {
+        assert_eq!(only(&imap(&format!("password={written}"))).password, source, "{written}");
+    }
+}
+
+#[test]
+fn every_mechanism_has_its_word() {
+    let table = [
+        ("auto", AuthChoice::Auto),
+        ("plain", AuthChoice::Sasl(Mechanism::Plain)),
+        ("login", AuthChoice::Sasl(Mechanism::Login)),
+        ("cram-md5", AuthChoice::Sasl(Mechanism::CramMd5)),
+        ("scram-sha-256", AuthChoice::Sasl(Mechanism::ScramSha256)),
+        ("xoauth2", AuthChoice::Sasl(Mechanism::XOAuth2)),
+        ("oauthbearer", AuthChoice::Sasl(Mechanism::OAuthBearer)),
+        ("apop", AuthChoice::Apop),
+        ("userpass", AuthChoice::UserPass),
+    ];
+    for (word, auth) in table {
+        assert_eq!(only(&pop3(&format!("auth='{word}'"))).auth, auth, "{word}");
+    }
+}
+
+#[test]
+fn providers_fill_in_what_is_not_written() {
+    let account = |keys: &str| {
+        let account = only(&format!("[accounts.a]\nuser='u'\nstore={{kind='mbox',path='/m'}}\n{keys}\n"));
+        (account.server.host, account.server.port, account.auth)
+    };
+    let xoauth2 = AuthChoice::Sasl(Mechanism::XOAuth2);
+    assert_eq!(account("protocol='imap'\nprovider='gmail'"), ("imap.gmail.com".into(), 993, AuthChoice::Auto));
+    assert_eq!(account("protocol='pop3'\nprovider='gmail'"), ("pop.gmail.com".into(), 995, AuthChoice::Auto));
+    assert_eq!(account("protocol='imap'\nprovider='outlook'"), ("outlook.office365.com".into(), 993, xoauth2));
+    assert_eq!(
+        account("protocol='imap'\nprovider='outlook'\nhost='127.0.0.1'\nport=1143\ntls='none'\nauth='plain'"),
+        ("127.0.0.1".into(), 1143, AuthChoice::Sasl(Mechanism::Plain))
+    );
+}
+
+#[test]
+fn accounts_may_share_a_store_of_the_same_kind() {
+    let two = |text: String| format!("{text}{}", text.replace("accounts.work", "accounts.home"));
+    assert_eq!(parse(&two(pop3(""))).unwrap().accounts.len(), 2);
+    assert_eq!(parse(&two(pop3("").replace("maildir", "mbox"))).unwrap().accounts.len(), 2);
+    let mixed =
+        format!("{}{}", pop3(""), pop3("").replace("accounts.work", "accounts.home").replace("maildir", "mbox"));
+    assert!(told(&mixed).contains("its store is also the store of `work`, as something else"));
+}
+
+#[test]
+fn accounts_come_in_the_order_of_the_file_or_asked_for() {
+    let names = |given: &[&str]| -> Result<Vec<String>> {
+        let text =
+            ["work", "home", "club"].map(|n| pop3("").replace("accounts.work", &format!("accounts.{n}"))).concat();
+        let given: Vec<_> = given.iter().map(|n| n.to_string()).collect();
+        Ok(parse(&text)?.select(&given)?.into_iter().map(|a| a.name).collect())
+    };
+    assert_eq!(names(&[]).unwrap(), ["work", "home", "club"]);
+    assert_eq!(names(&["club", "work", "club"]).unwrap(), ["club", "work"]);
+    let e = names(&["club", "Wrok"]).unwrap_err();
+    assert_eq!(e.to_string(), "no account is named `Wrok`");
+    assert_eq!(e.remedy(), "Did you mean `work`? Known accounts: `work`, `home`, `club`.");
+    assert_eq!(e.kind(), Kind::Usage);
+}

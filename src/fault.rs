@@ -1,0 +1,29 @@
+//! Numbered points at which a test build can be made to die, to prove that dying there does no harm.
+//!
+//! In debug builds `MAILFERRY_FAULT_POINT=N` kills the process, as `kill -9` would, when it reaches its Nth point.
+//! Release builds hold none of it.
+
+/// One of the points.
+#[inline]
+pub fn point() {
+    #[cfg(debug_assertions)]
+    armed::count();
+}
+
+#[cfg(debug_assertions)]
+mod armed {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static REACHED: AtomicU64 = AtomicU64::new(0);
+    static DEADLY: LazyLock<Option<u64>> =
+        LazyLock::new(|| std::env::var("MAILFERRY_FAULT_POINT").ok().and_then(|n| n.parse().ok()));
+
+    pub fn count() {
+        if let Some(deadly) = *DEADLY
+            && REACHED.fetch_add(1, Ordering::SeqCst) + 1 == deadly
+        {
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        }
+    }
+}

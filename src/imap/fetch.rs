@@ -1,0 +1,286 @@
+//! Brings messages in: small ones in sets, large ones in parts, and whatever went wrong in a set one by one.
+
+use super::framer::Frame;
+use super::parts::{Endless, PART, Parts};
+use super::pipeline::{Pipeline, Step};
+use super::response::{Row, Untagged};
+use super::session::{Command, Session, Stream};
+use super::set::sets;
+use super::status::{Condition, Status};
+use crate::error::{Kind, Result};
+use crate::mail::{Envelope, Fingerprint, Flags};
+use crate::retrieve::{Handle, Intake};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Messages announced with more octets come in parts.
+const LARGE: u64 = 1 << 20;
+/// Octets of messages that one command asks for.
+const SET_OCTETS: u64 = 512 << 10;
+/// Messages that one command asks for.
+const SET_MESSAGES: usize = 200;
+/// What an answer weighs besides the message in it.
+const ROW: u64 = 200;
+/// Refusals one after the other that are taken for a refusal of everything, where the server says that it is busy or
+/// does not understand.
+const PATIENCE: usize = 10;
+
+/// Brings messages in on one session, with the folder open.
+pub struct Fetcher<'a, S: Stream> {
+    session: &'a mut Session<S>,
+    refused_in_a_row: usize,
+}
+
+/// How asking for one message ended.
+enum Answer<T> {
+    Given(T),
+    Missing,
+    Refused(Status),
+}
+
+/// The first part of a message, and all that is known of it.
+struct Opening {
+    envelope: Envelope,
+    data: Vec<u8>,
+    /// The server sent the whole message although a part was asked for.
+    whole: bool,
+}
+
+impl<'a, S: Stream> Fetcher<'a, S> {
+    /// A fetcher on a session.
+    pub fn new(session: &'a mut Session<S>) -> Self {
+        Fetcher { session, refused_in_a_row: 0 }
+    }
+
+    /// Streams messages, each given with its announced size, ascending.
+    pub async fn messages(&mut self, wanted: &[(u32, Option<u64>)], into: &mut impl Intake) -> Result<()> {
+        let small = |m: &(u32, Option<u64>)| m.1.is_some_and(|size| size <= LARGE);
+        for run in wanted.chunk_by(|a, b| small(a) && small(b)) {
+            match run {
+                [only] if !small(only) => self.one(only.0, only.1, into).await?,
+                _ => self.small(run, into).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn small(&mut self, run: &[(u32, Option<u64>)], into: &mut impl Intake) -> Result<()> {
+        let mut missing: BTreeMap<u32, Option<u64>> = run.iter().copied().collect();
+        let weighed = run.iter().map(|(uid, size)| (*uid, size.unwrap_or(LARGE) + ROW));
+        let commands = sets(weighed, SET_OCTETS, SET_MESSAGES).into_iter();
+        let mut pipeline = Pipeline::new(
+            commands.map(|(set, weight)| (format!("UID FETCH {set} (UID INTERNALDATE FLAGS BODY.PEEK[])"), weight, ())),
+        );
+        while let Some(step) = pipeline.step(self.session).await? {
+            let Step::Untagged(frame) = step else { continue };
+            // A row that lacks anything leaves its message among the missing.
+            if let Untagged::Fetch(Row { uid: Some(uid), flags: Some(flags), received_at, body: Some(body), .. }) =
+                Untagged::of(&frame)
+                && let (None, Some(data)) = (body.origin, body.data)
+                && missing.remove(&uid).is_some()
+            {
+                let envelope = Envelope { flags, received_at, size: Some(data.len() as u64) };
+                into.begin(Handle(uid), envelope).await?;
+                into.chunk(&data).await?;
+                into.end().await?;
+            }
+        }
+        for (uid, size) in missing {
+            self.one(uid, size, into).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings one message in, in parts, or says why the server does not give it.
+    async fn one(&mut self, uid: u32, size: Option<u64>, into: &mut impl Intake) -> Result<()> {
+        let opening = match self.open(uid, size).await? {
+            Answer::Given(opening) => opening,
+            Answer::Missing => {
+                let reason = "the server listed it but does not send it; it may be gone, or the server cannot read it";
+                return into.refused(Handle(uid), reason.to_owned()).await;
+            }
+            Answer::Refused(status) => return into.refused(Handle(uid), reason(&status)).await,
+        };
+        self.refused_in_a_row = 0;
+        let mut parts = Parts::new(size);
+        into.begin(Handle(uid), opening.envelope).await?;
+        if opening.whole {
+            into.chunk(&opening.data).await?;
+            return into.end().await;
+        }
+        let mut pipeline: Pipeline<u64> = Pipeline::new([]);
+        let mut trouble = hand_on(&mut parts, 0, opening.data, into).await?;
+        loop {
+            while trouble.is_none()
+                && let Some(from) = parts.ask()
+            {
+                let line = format!("UID FETCH {uid} (UID BODY.PEEK[]<{from}.{PART}>)");
+                pipeline.push(line, u64::from(PART), from);
+            }
+            match pipeline.step(self.session).await? {
+                None => break,
+                Some(_) if trouble.is_some() => {}
+                Some(Step::Untagged(frame)) => {
+                    if let Some((from, data)) = part(&frame, uid)
+                        && parts.awaits(from)
+                    {
+                        trouble = hand_on(&mut parts, from, data, into).await?;
+                    }
+                }
+                Some(Step::Done(_, status)) if status.condition != Condition::Ok => trouble = Some(reason(&status)),
+                Some(Step::Done(from, _)) if parts.awaits(from) => {
+                    trouble = Some(format!("the server does not send what follows octet {from}"));
+                }
+                Some(Step::Done(..)) => {}
+            }
+            if trouble.is_some() {
+                pipeline.stop();
+            }
+        }
+        match trouble {
+            None if parts.is_whole() => into.end().await,
+            None => into.refused(Handle(uid), "the server does not send the end of it".to_owned()).await,
+            Some(reason) => into.refused(Handle(uid), reason).await,
+        }
+    }
+
+    /// Asks for the first part of a message, with all that is known of it; without INTERNALDATE where the server cannot
+    /// answer with it, and for the flags apart where they did not come along.
+    async fn open(&mut self, uid: u32, size: Option<u64>) -> Result<Answer<Opening>> {
+        let mut last = Answer::Missing;
+        for items in ["UID INTERNALDATE FLAGS", "UID FLAGS"] {
+            let line = format!("UID FETCH {uid} ({items} BODY.PEEK[]<0.{PART}>)");
+            let take = |row: Row<'_>| {
+                let body = row.body.filter(|b| b.origin.unwrap_or(0) == 0)?;
+                let data = match body.data {
+                    Some(data) => data.into_owned(),
+                    None if size == Some(0) => Vec::new(),
+                    None => return None,
+                };
+                let whole = body.origin.is_none() && data.len() > PART as usize;
+                Some((row.flags, row.received_at, data, whole))
+            };
+            let (flags, received_at, data, whole) = match self.ask(uid, line, take).await? {
+                Answer::Given(given) => given,
+                Answer::Missing => {
+                    last = Answer::Missing;
+                    continue;
+                }
+                Answer::Refused(status) => {
+                    last = Answer::Refused(status);
+                    break;
+                }
+            };
+            let flags = match flags {
+                Some(flags) => flags,
+                None => match self.flags(uid).await? {
+                    Answer::Given(flags) => flags,
+                    Answer::Missing => return Ok(Answer::Missing),
+                    Answer::Refused(status) => return Ok(Answer::Refused(status)),
+                },
+            };
+            return Ok(Answer::Given(Opening { envelope: Envelope { flags, received_at, size }, data, whole }));
+        }
+        Ok(last)
+    }
+
+    async fn flags(&mut self, uid: u32) -> Result<Answer<Flags>> {
+        self.ask(uid, format!("UID FETCH {uid} (UID FLAGS)"), |row| row.flags).await
+    }
+
+    /// Asks for something of one message.
+    async fn ask<T: Send>(
+        &mut self,
+        uid: u32,
+        line: String,
+        mut take: impl FnMut(Row<'_>) -> Option<T> + Send,
+    ) -> Result<Answer<T>> {
+        let mut given = None;
+        let on = |u: Untagged<'_>| {
+            if let Untagged::Fetch(row) = u
+                && row.uid == Some(uid)
+            {
+                given = take(row).or(given.take());
+            }
+        };
+        let status = self.session.attempt(Command::new(line), on).await?;
+        Ok(match (status.condition, given) {
+            (Condition::Ok, Some(given)) => Answer::Given(given),
+            (Condition::Ok, None) => Answer::Missing,
+            _ => {
+                self.bear(&status)?;
+                Answer::Refused(status)
+            }
+        })
+    }
+
+    /// Tells the refusal of one message from a server that refuses everything for now.
+    fn bear(&mut self, status: &Status) -> Result<()> {
+        let of_all = status.condition == Condition::Bad || status.text.kind() == Some(Kind::TryLater);
+        self.refused_in_a_row = if of_all { self.refused_in_a_row + 1 } else { 0 };
+        if self.refused_in_a_row < PATIENCE {
+            return Ok(());
+        }
+        Err(self.session.refused(status, "send messages").folder())
+    }
+
+    /// Fingerprints of messages; one that the server refuses is left out.
+    pub async fn fingerprints(&mut self, wanted: &BTreeSet<u32>) -> Result<BTreeMap<Handle, Fingerprint>> {
+        const ITEMS: &str = "(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE FROM SUBJECT)])";
+        let mut found = BTreeMap::new();
+        let mut ask_in = async |wanted: Vec<u32>, count: usize| -> Result<Vec<u32>> {
+            let weighed = wanted.iter().map(|uid| (*uid, 3 * ROW));
+            let commands = sets(weighed, SET_OCTETS, count).into_iter();
+            let mut pipeline = Pipeline::new(commands.map(|(set, w)| (format!("UID FETCH {set} {ITEMS}"), w, set)));
+            let mut refused = Vec::new();
+            while let Some(step) = pipeline.step(self.session).await? {
+                match step {
+                    Step::Untagged(frame) => {
+                        if let Untagged::Fetch(Row { uid: Some(uid), body: Some(body), .. }) = Untagged::of(&frame)
+                            && let Some(header) = body.data
+                        {
+                            found.insert(Handle(uid), Fingerprint::of_header(&header));
+                        }
+                    }
+                    Step::Done(set, status) if status.condition != Condition::Ok => {
+                        refused.extend(set.iter().filter(|uid| !found.contains_key(&Handle(*uid))));
+                    }
+                    Step::Done(..) => {}
+                }
+            }
+            Ok(refused)
+        };
+        let refused = ask_in(wanted.iter().copied().collect(), SET_MESSAGES).await?;
+        ask_in(refused, 1).await?;
+        found.retain(|handle, _| wanted.contains(&handle.0));
+        Ok(found)
+    }
+}
+
+/// The part of the message in a response: where it starts, and its bytes. NIL is how some servers say that nothing is
+/// left.
+fn part(frame: &Frame, uid: u32) -> Option<(u64, Vec<u8>)> {
+    match Untagged::of(frame) {
+        Untagged::Fetch(Row { uid: Some(of), body: Some(body), .. }) if of == uid => {
+            Some((u64::from(body.origin?), body.data.map(|d| d.into_owned()).unwrap_or_default()))
+        }
+        _ => None,
+    }
+}
+
+/// Hands on what a part completes; why the message cannot be put together, if so.
+async fn hand_on(parts: &mut Parts, from: u64, data: Vec<u8>, into: &mut impl Intake) -> Result<Option<String>> {
+    match parts.take(from, data) {
+        Ok(ready) => {
+            for data in ready {
+                into.chunk(&data).await?;
+            }
+            Ok(None)
+        }
+        Err(Endless::TooLong) => Ok(Some("the server sends far more of it than it announced".to_owned())),
+        Err(Endless::TooShort) => Ok(Some("the server sends it in crumbs".to_owned())),
+    }
+}
+
+fn reason(status: &Status) -> String {
+    format!("the server refused it: {}", status.text.shown())
+}

@@ -1,0 +1,249 @@
+//! From the greeting to a session that is logged in: STARTTLS, LOGIN, AUTHENTICATE, and what the server can do then.
+
+use super::capability::Capabilities;
+use super::framer::Garbled;
+use super::response::Untagged;
+use super::session::{Command, Event, Session, Stream};
+use super::status::{Condition, Status, Text};
+use crate::credentials::Login;
+use crate::error::{Error, Kind, Result};
+use crate::net::{self, AuthChoice, Exchange, Mechanism, Server, TlsMode};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::future::Future;
+use zeroize::Zeroizing;
+
+/// A stream that can be encrypted.
+pub trait Line: Stream + Sized {
+    /// Starts TLS, after both sides agreed to.
+    fn start_tls(self, server: &Server) -> impl Future<Output = Result<Self>> + Send;
+    /// Whether bytes are encrypted.
+    fn is_encrypted(&self) -> bool;
+}
+
+impl Line for net::Stream {
+    async fn start_tls(self, server: &Server) -> Result<Self> {
+        net::Stream::start_tls(self, server).await
+    }
+    fn is_encrypted(&self) -> bool {
+        net::Stream::is_encrypted(self)
+    }
+}
+
+/// Goes from a fresh connection to a session that is logged in.
+pub async fn log_in<S: Line>(
+    stream: S,
+    server: &Server,
+    login: &Login,
+    auth: AuthChoice,
+) -> Result<(Session<S>, Capabilities)> {
+    let mut session = Session::over(stream, server).await?;
+    let (greeting, mut known) = greeting(&mut session).await?;
+    if server.tls == TlsMode::StartTls {
+        if greeting == Condition::PreAuth {
+            let what = format!("{} offers a session without log-in in clear text", server.host);
+            return Err(no_tls(what));
+        }
+        let offered = ask(&mut session, known.take()).await?;
+        start_tls(&mut session, &offered).await?;
+    }
+    if greeting != Condition::PreAuth {
+        let offered = ask(&mut session, known.take()).await?;
+        known = authenticate(&mut session, login, auth, &offered).await?;
+    }
+    let capabilities = ask(&mut session, known).await?;
+    if capabilities.can_id() {
+        introduce(&mut session).await?;
+    }
+    Ok((session, capabilities))
+}
+
+/// Reads the greeting: OK or PREAUTH, and the capabilities it may carry.
+async fn greeting<S: Stream>(session: &mut Session<S>) -> Result<(Condition, Option<Capabilities>)> {
+    let text = match session.next().await? {
+        Event::Untagged(frame) => match Untagged::of(&frame) {
+            Untagged::Status(Status { condition: condition @ (Condition::Ok | Condition::PreAuth), text }) => {
+                return Ok((condition, carried(&text)));
+            }
+            Untagged::Status(status) => return Err(session.dismissed(&status.text)),
+            _ => frame.text,
+        },
+        Event::Continue(text) => [b"+ ", text.as_slice()].concat(),
+        Event::Done(_, status) => status.text.words,
+    };
+    Err(session.nonsense(&Garbled::NoResponse(text)))
+}
+
+/// The capabilities in a response code.
+fn carried(text: &Text) -> Option<Capabilities> {
+    (text.code == "CAPABILITY").then(|| Capabilities::of(&text.arguments))
+}
+
+/// The capabilities already known, or those the server tells when asked.
+async fn ask<S: Stream>(session: &mut Session<S>, known: Option<Capabilities>) -> Result<Capabilities> {
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let mut told = None;
+    let on = |u: Untagged<'_>| {
+        if let Untagged::Capability(c) = u {
+            told = Some(c);
+        }
+    };
+    session.exec(Command::new("CAPABILITY"), "tell what it can do", on).await?;
+    Ok(told.unwrap_or_default())
+}
+
+async fn start_tls<S: Line>(session: &mut Session<S>, offered: &Capabilities) -> Result<()> {
+    let host = session.server().host.clone();
+    if !offered.can_start_tls() {
+        return Err(no_tls(format!("{host} does not offer STARTTLS, or somebody on the way removed the offer")));
+    }
+    let status = session.attempt(Command::new("STARTTLS"), |_| ()).await?;
+    if status.condition != Condition::Ok {
+        return Err(no_tls(format!("{host} refused STARTTLS: {}", status.text.shown())));
+    }
+    let Ok(Some(clear)) = session.detach() else {
+        return Err(no_tls(format!("{host}, or somebody on the way, slipped clear text in before TLS")));
+    };
+    let server = session.server().clone();
+    session.attach(clear.start_tls(&server).await?);
+    Ok(())
+}
+
+fn no_tls(what: String) -> Error {
+    let remedy =
+        "Nothing secret was sent. Use implicit TLS (port 993, tls = \"implicit\"), or ask the server's operator.";
+    Error::new(Kind::Unavailable, what, remedy)
+}
+
+/// Logs in; gives the capabilities the server told on that occasion.
+async fn authenticate<S: Line>(
+    session: &mut Session<S>,
+    login: &Login,
+    auth: AuthChoice,
+    offered: &Capabilities,
+) -> Result<Option<Capabilities>> {
+    // A connection in clear text exists only where it may carry the secret.
+    let safe = session.server().tls == TlsMode::None || session.stream().is_some_and(Line::is_encrypted);
+    let mechanism = match auth {
+        AuthChoice::UserPass => None,
+        AuthChoice::Apop => {
+            let remedy = "Choose another value for auth, or leave it out.";
+            return Err(Error::new(Kind::Config, "auth = \"apop\" is for POP3 only", remedy));
+        }
+        AuthChoice::Auto | AuthChoice::Sasl(_) => net::choose(auth, &offered.mechanisms(), safe),
+    };
+    match (mechanism, auth) {
+        (Some(mechanism), _) => sasl(session, login, mechanism, offered).await,
+        (None, AuthChoice::Sasl(mechanism)) => {
+            let what = format!("{} does not offer {}", session.server().host, mechanism.name());
+            Err(Error::new(Kind::Unavailable, what, "Choose another value for auth, or leave it out."))
+        }
+        (None, _) if !safe || offered.forbids_login() => {
+            let what = format!("{} allows no log-in by password on this connection", session.server().host);
+            let remedy = "Set tls = \"implicit\" or \"starttls\", or choose a SASL mechanism that the server offers.";
+            Err(Error::new(Kind::Unavailable, what, remedy))
+        }
+        (None, _) => plain_login(session, login).await,
+    }
+}
+
+/// LOGIN (RFC 9051 section 6.2.3).
+async fn plain_login<S: Stream>(session: &mut Session<S>, login: &Login) -> Result<Option<Capabilities>> {
+    let secret = login.secret.expose();
+    if [login.user.as_str(), secret].iter().any(|s| s.contains(['\0', '\r', '\n'])) {
+        let what = "the user name or the password holds a line end or NUL, which IMAP cannot carry";
+        return Err(Error::new(Kind::Config, what, "Check where the password comes from."));
+    }
+    let command = Command::new("LOGIN").argument(login.user.as_bytes()).argument(secret.as_bytes());
+    let mut told = None;
+    let on = |u: Untagged<'_>| {
+        if let Untagged::Capability(c) = u {
+            told = Some(c);
+        }
+    };
+    let status = session.attempt(command, on).await?;
+    let text = admitted(session, login, status, None)?;
+    Ok(carried(&text).or(told))
+}
+
+/// AUTHENTICATE (RFC 9051 section 6.2.2), with the first response along where the server takes it (RFC 4959).
+async fn sasl<S: Stream>(
+    session: &mut Session<S>,
+    login: &Login,
+    mechanism: Mechanism,
+    offered: &Capabilities,
+) -> Result<Option<Capabilities>> {
+    let server = session.server().clone();
+    let mut exchange = Exchange::new(mechanism, login, &server.host, server.port);
+    let mut first = exchange.initial();
+    let mut line = Zeroizing::new(format!("AUTHENTICATE {}", mechanism.name()));
+    if offered.can_initial_response()
+        && let Some(initial) = first.take()
+    {
+        let coded = Zeroizing::new(STANDARD.encode(Zeroizing::new(initial)));
+        line.push(' ');
+        line.push_str(if coded.is_empty() { "=" } else { &coded });
+    }
+    let ours = session.send(&line).await?;
+    let (mut told, mut failed) = (None, None);
+    let status = loop {
+        match session.next().await? {
+            Event::Untagged(frame) => {
+                if let Untagged::Capability(c) = Untagged::of(&frame) {
+                    told = Some(c);
+                }
+            }
+            Event::Done(tag, status) if tag == ours => break status,
+            Event::Done(..) => {}
+            Event::Continue(challenge) => {
+                let answer = match (first.take(), STANDARD.decode(&challenge)) {
+                    (Some(first), _) => Ok(first),
+                    (None, Ok(challenge)) => exchange.respond(&challenge),
+                    (None, Err(_)) => Err(session.nonsense(&Garbled::NoResponse(challenge))),
+                };
+                match answer {
+                    Ok(answer) => {
+                        let line = Zeroizing::new(STANDARD.encode(Zeroizing::new(answer)));
+                        session.send_rest(line.as_bytes()).await?;
+                    }
+                    // One failure cancels; a server that goes on asking is not talked to.
+                    Err(e) if failed.is_some() => return Err(e),
+                    Err(e) => {
+                        failed = Some(e);
+                        session.send_rest(b"*").await?;
+                    }
+                }
+            }
+        }
+    };
+    if let Some(e) = failed {
+        return Err(e);
+    }
+    let text = admitted(session, login, status, exchange.server_reason())?;
+    if !exchange.is_satisfied() {
+        let what = format!("{} did not prove that it knows the password of {}", server.host, login.user);
+        let remedy = "Somebody may be posing as the server: check the host name and its certificate.";
+        return Err(Error::new(Kind::Unavailable, what, remedy));
+    }
+    Ok(carried(&text).or(told))
+}
+
+/// The text of the OK, or why the server refused the log-in.
+fn admitted<S: Stream>(session: &Session<S>, login: &Login, status: Status, reason: Option<String>) -> Result<Text> {
+    if status.condition == Condition::Ok {
+        return Ok(status.text);
+    }
+    let doing = match reason {
+        Some(reason) => format!("log {} in ({reason})", login.user),
+        None => format!("log {} in", login.user),
+    };
+    Err(session.refused_as(&status, &doing, Kind::Login))
+}
+
+/// ID (RFC 2971): NetEase opens no folder for a client that did not say its name. What the server answers is no matter.
+async fn introduce<S: Stream>(session: &mut Session<S>) -> Result<()> {
+    let id = concat!("ID (\"name\" \"mailferry\" \"version\" \"", env!("CARGO_PKG_VERSION"), "\")");
+    session.attempt(Command::new(id), |_| ()).await.map(drop)
+}

@@ -1,0 +1,70 @@
+//! Several commands under way at once, so that the line stays full.
+
+use super::framer::Frame;
+use super::session::{Event, Session, Stream, Tag};
+use super::status::Status;
+use crate::error::Result;
+use std::collections::VecDeque;
+
+/// Octets of answers that may be under way.
+const WINDOW: u64 = 4 << 20;
+/// Commands that may be under way: their lines must fit the buffers of both sides, or each would wait for the other.
+const COMMANDS: usize = 16;
+
+/// Commands that wait, and those under way, each with what its caller needs to know when it ends.
+pub struct Pipeline<J> {
+    waiting: VecDeque<(String, u64, J)>,
+    under_way: Vec<(Tag, u64, J)>,
+    weight: u64,
+}
+
+/// What came back.
+pub enum Step<J> {
+    /// An untagged response; servers may answer commands in any order.
+    Untagged(Frame),
+    /// A command has ended.
+    Done(J, Status),
+}
+
+impl<J> Pipeline<J> {
+    /// Commands of one line each, with the octets that their answers will have.
+    pub fn new(commands: impl IntoIterator<Item = (String, u64, J)>) -> Pipeline<J> {
+        Pipeline { waiting: commands.into_iter().collect(), under_way: Vec::new(), weight: 0 }
+    }
+
+    /// Adds one more.
+    pub fn push(&mut self, line: String, weight: u64, job: J) {
+        self.waiting.push_back((line, weight, job));
+    }
+
+    /// Drops what was not sent yet.
+    pub fn stop(&mut self) {
+        self.waiting.clear();
+    }
+
+    /// Sends what fits the window and waits for the next thing to come back; `None` when all commands have ended.
+    pub async fn step<S: Stream>(&mut self, session: &mut Session<S>) -> Result<Option<Step<J>>> {
+        while self.under_way.len() < COMMANDS
+            && let Some((line, weight, job)) =
+                self.waiting.pop_front_if(|(_, w, _)| self.under_way.is_empty() || self.weight + *w <= WINDOW)
+        {
+            let tag = session.send(&line).await?;
+            self.weight += weight;
+            self.under_way.push((tag, weight, job));
+        }
+        while !self.under_way.is_empty() {
+            match session.next().await? {
+                Event::Untagged(frame) => return Ok(Some(Step::Untagged(frame))),
+                Event::Done(tag, status) => {
+                    if let Some(at) = self.under_way.iter().position(|(t, _, _)| *t == tag) {
+                        let (_, weight, job) = self.under_way.remove(at);
+                        self.weight -= weight;
+                        return Ok(Some(Step::Done(job, status)));
+                    }
+                }
+                Event::Continue(text) => return Err(session.unasked(&text)),
+            }
+        }
+        Ok(None)
+    }
+}

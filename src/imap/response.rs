@@ -1,0 +1,314 @@
+//! Untagged responses: everything a server tells besides completions.
+
+use super::capability::Capabilities;
+use super::framer::Frame;
+use super::scan::Scan;
+use super::status::{Condition, Status, Text};
+use crate::mail::Flags;
+use std::borrow::Cow;
+
+/// One untagged response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Untagged<'a> {
+    /// Information, a warning, a greeting or a farewell.
+    Status(Status),
+    /// What the server can do.
+    Capability(Capabilities),
+    /// So many messages are in the folder.
+    Exists(u32),
+    /// The message of this number is gone.
+    Expunge(u32),
+    /// Data of one message.
+    Fetch(Row<'a>),
+    /// A folder.
+    List(ListEntry<'a>),
+    /// UIDs or message numbers that a search found, in no particular order.
+    Search(Vec<u32>),
+    /// Something well-formed or not that nothing here waits for.
+    Other,
+    /// Data of one message or a folder, but broken.
+    Broken,
+}
+
+/// What a FETCH response tells of one message; an item it does not hold, or holds as nonsense, is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Row<'a> {
+    /// The UID; absent in news about flags that nobody asked for.
+    pub uid: Option<u32>,
+    /// RFC822.SIZE.
+    pub size: Option<u64>,
+    /// The system flags; keywords are passed over.
+    pub flags: Option<Flags>,
+    /// INTERNALDATE in seconds since 1970 UTC.
+    pub received_at: Option<i64>,
+    /// The body section.
+    pub body: Option<Section<'a>>,
+}
+
+/// `BODY[…]` of a FETCH response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section<'a> {
+    /// Where a partial fetch starts.
+    pub origin: Option<u32>,
+    /// The bytes; `None` for NIL, or for a literal that was too large to keep.
+    pub data: Option<Cow<'a, [u8]>>,
+}
+
+/// What LIST tells of one folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListEntry<'a> {
+    /// Whether messages can be read there.
+    pub selectable: bool,
+    /// What separates levels of the name; `None` where there are none.
+    pub separator: Option<u8>,
+    /// The name as it goes back to the server.
+    pub wire: Cow<'a, [u8]>,
+}
+
+impl<'a> Untagged<'a> {
+    /// What the server says with BYE.
+    pub fn farewell(frame: &Frame) -> Option<Text> {
+        let mut scan = Scan::new(frame);
+        scan.tag(b"*")?;
+        scan.blanks();
+        Status::read(&mut scan).filter(|s| s.condition == Condition::Bye).map(|s| s.text)
+    }
+
+    /// Reads one.
+    pub fn of(frame: &'a Frame) -> Untagged<'a> {
+        let mut scan = Scan::new(frame);
+        if scan.tag(b"*").is_none() {
+            return Untagged::Other;
+        }
+        scan.blanks();
+        if let Some(status) = Status::read(&mut scan) {
+            return Untagged::Status(status);
+        }
+        if let Some(number) = scan.number() {
+            scan.blanks();
+            return match scan.atom().map(<[u8]>::to_ascii_uppercase).as_deref() {
+                Some(b"EXISTS") => Untagged::Exists(number),
+                Some(b"EXPUNGE") => Untagged::Expunge(number),
+                Some(b"FETCH") => Row::read(&mut scan).map_or(Untagged::Broken, Untagged::Fetch),
+                _ => Untagged::Other,
+            };
+        }
+        match scan.atom().map(<[u8]>::to_ascii_uppercase).as_deref() {
+            Some(b"CAPABILITY") => Untagged::Capability(Capabilities::of(scan.rest())),
+            Some(b"SEARCH") => search(scan.rest()).map_or(Untagged::Broken, Untagged::Search),
+            Some(b"LIST") => ListEntry::read(&mut scan).map_or(Untagged::Broken, Untagged::List),
+            _ => Untagged::Other,
+        }
+    }
+}
+
+impl<'a> Row<'a> {
+    fn read(scan: &mut Scan<'a>) -> Option<Row<'a>> {
+        let mut row = Row::default();
+        scan.blanks();
+        scan.tag(b"(")?;
+        loop {
+            scan.blanks();
+            if scan.tag(b")").is_some() {
+                return Some(row);
+            }
+            let name = scan.atom()?.to_ascii_uppercase();
+            if scan.tag(b"[").is_some() {
+                row.body = Some(section(scan)?);
+                continue;
+            }
+            scan.blanks();
+            match name.as_slice() {
+                b"UID" => row.uid = Some(scan.number().filter(|uid| *uid > 0)?),
+                b"RFC822.SIZE" => match scan.long_number() {
+                    Some(size) => row.size = Some(size),
+                    None => scan.skip_value()?,
+                },
+                b"INTERNALDATE" => match scan.nstring() {
+                    Some(date) => row.received_at = date.and_then(|d| internal_date(&d)),
+                    None => scan.skip_value()?,
+                },
+                b"FLAGS" => match flags(&mut scan.clone()) {
+                    Some((flags, after)) => {
+                        row.flags = Some(flags);
+                        *scan = after;
+                    }
+                    None => scan.skip_value()?,
+                },
+                _ => scan.skip_value()?,
+            }
+        }
+    }
+}
+
+/// What follows `BODY[`.
+fn section<'a>(scan: &mut Scan<'a>) -> Option<Section<'a>> {
+    scan.until(b']')?;
+    let origin = match scan.tag(b"<") {
+        Some(()) => {
+            let origin = scan.number()?;
+            scan.until(b'>')?;
+            Some(origin)
+        }
+        None => None,
+    };
+    scan.blanks();
+    Some(Section { origin, data: scan.nstring()? })
+}
+
+/// A list of flags, and the place behind it.
+fn flags<'a>(scan: &mut Scan<'a>) -> Option<(Flags, Scan<'a>)> {
+    scan.tag(b"(")?;
+    let mut flags = Flags::NONE;
+    loop {
+        scan.blanks();
+        if scan.tag(b")").is_some() {
+            return Some((flags, scan.clone()));
+        }
+        flags = flags | std::str::from_utf8(scan.word()?).map_or(Flags::NONE, Flags::from_imap);
+    }
+}
+
+/// `17-Jul-1996 02:44:25 -0700`, with a blank for a leading zero.
+fn internal_date(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    let date = jiff::fmt::strtime::parse("%d-%b-%Y %H:%M:%S %z", text).ok()?;
+    Some(date.to_timestamp().ok()?.as_second())
+}
+
+impl<'a> ListEntry<'a> {
+    fn read(scan: &mut Scan<'a>) -> Option<ListEntry<'a>> {
+        scan.blanks();
+        scan.tag(b"(")?;
+        let mut selectable = true;
+        loop {
+            scan.blanks();
+            if scan.tag(b")").is_some() {
+                break;
+            }
+            let attribute = scan.word()?;
+            selectable &= ![&b"\\Noselect"[..], b"\\NonExistent"].iter().any(|n| n.eq_ignore_ascii_case(attribute));
+        }
+        scan.blanks();
+        let separator = scan.nstring()?.and_then(|s| s.first().copied());
+        scan.blanks();
+        let wire = match scan.string() {
+            Some(name) => name,
+            None => Cow::Borrowed(scan.word()?),
+        };
+        (!wire.is_empty()).then_some(ListEntry { selectable, separator, wire })
+    }
+}
+
+/// The numbers of a SEARCH response, up to a `(MODSEQ n)` behind them.
+fn search(text: &[u8]) -> Option<Vec<u32>> {
+    let numbers = text.split(|b| *b == b'(').next().unwrap_or_default();
+    let numbers = numbers.split(u8::is_ascii_whitespace).filter(|n| !n.is_empty());
+    numbers.map(|n| std::str::from_utf8(n).ok()?.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn frame(text: &str, literals: &[&str]) -> Frame {
+        Frame { text: text.into(), literals: literals.iter().map(|l| l.as_bytes().to_vec()).collect() }
+    }
+
+    fn row(text: &str, literals: &[&str]) -> Option<String> {
+        match Untagged::of(&frame(&format!("* 1 FETCH {text}"), literals)) {
+            Untagged::Fetch(r) => Some(format!(
+                "{:?} {:?} {} {:?} {:?}",
+                r.uid,
+                r.size,
+                r.flags.map_or("-".into(), Flags::letters),
+                r.received_at,
+                r.body.map(|b| (b.origin, b.data.map(|d| String::from_utf8_lossy(&d).into_owned()))),
+            )),
+            Untagged::Broken => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn rows_with_what_servers_put_into_them() {
+        for (text, literals, expected) in [
+            ("(UID 7 RFC822.SIZE 12)", &[][..], "Some(7) Some(12) - None None"),
+            ("(RFC822.SIZE 5000000000 UID 4294967295)", &[], "Some(4294967295) Some(5000000000) - None None"),
+            ("(FLAGS (\\Seen $Forwarded x%1 \"odd\\ \\*) UID 1)", &[], "Some(1) None PS None None"),
+            ("( FLAGS ()  UID 1 )", &[], "Some(1) None  None None"),
+            ("(FLAGS NIL UID 1)", &[], "Some(1) None - None None"),
+            ("(INTERNALDATE NIL UID 1)", &[], "Some(1) None - None None"),
+            ("(INTERNALDATE \"17-Jul-1996 02:44:25 -0700\")", &[], "None None - Some(837596665) None"),
+            ("(INTERNALDATE \" 1-Jan-1970 00:00:01 +0000\")", &[], "None None - Some(1) None"),
+            ("(INTERNALDATE \"gestern\" UID 1)", &[], "Some(1) None - None None"),
+            ("(UID 1 BODY[] {3}\r\n FLAGS (\\Seen))", &["a\"b"], "Some(1) None S None Some((None, Some(\"a\\\"b\")))"),
+            ("(UID 1 BODY[]<512> {1}\r\n)", &["x"], "Some(1) None - None Some((Some(512), Some(\"x\")))"),
+            ("(BODY[] \"a\\\"b\" UID 1)", &[], "Some(1) None - None Some((None, Some(\"a\\\"b\")))"),
+            ("(BODY[] NIL UID 1)", &[], "Some(1) None - None Some((None, None))"),
+            ("(BODY[HEADER.FIELDS (DATE \"X\")] \"\" UID 1)", &[], "Some(1) None - None Some((None, Some(\"\")))"),
+            ("(X-GM (a (b)) SAVEDATE NIL MODSEQ (12) UID 1)", &[], "Some(1) None - None None"),
+            ("(BODY (\"TEXT\" ((\"A\" \"B\") NIL)) UID 1)", &[], "Some(1) None - None None"),
+        ] {
+            assert_eq!(row(text, literals).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn broken_rows_are_told() {
+        for text in
+            ["(UID 0)", "(UID x)", "(UID 1", "UID 1", "(UID 1 BODY[] {3}\r\n)", "(BODY[] )", "(UID 99999999999)"]
+        {
+            assert_eq!(row(text, &[]), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn folders() {
+        for (text, literals, expected) in [
+            ("(\\HasChildren) \"/\" INBOX", &[][..], Some((true, Some(b'/'), &b"INBOX"[..]))),
+            ("(\\noselect \\Marked) \".\" \"a\\\"b\"", &[], Some((false, Some(b'.'), b"a\"b"))),
+            ("(\\NonExistent) NIL {3}\r\n", &["a\\b"], Some((false, None, b"a\\b"))),
+            ("() \"\\\\\" \"x y\" (\"CHILDINFO\" (\"SUBSCRIBED\"))", &[], Some((true, Some(b'\\'), b"x y"))),
+            ("(\\SentItems) \"/\" Entw&APw-rfe[1]", &[], Some((true, Some(b'/'), b"Entw&APw-rfe[1]"))),
+            ("() \"/\" \"\"", &[], None),
+            ("() \"/\"", &[], None),
+            ("\"/\" INBOX", &[], None),
+        ] {
+            let frame = frame(&format!("* LIST {text}"), literals);
+            let read = match Untagged::of(&frame) {
+                Untagged::List(l) => Some((l.selectable, l.separator, l.wire.to_vec())),
+                Untagged::Broken => None,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(read, expected.map(|(s, d, w)| (s, d, w.to_vec())), "{text}");
+        }
+    }
+
+    #[test]
+    fn everything_else() {
+        for (text, expected) in [
+            ("*  12 EXISTS", Untagged::Exists(12)),
+            ("* 3 expunge", Untagged::Expunge(3)),
+            ("* SEARCH", Untagged::Search(vec![])),
+            ("* SEARCH 4294967295 2 (MODSEQ 9)", Untagged::Search(vec![u32::MAX, 2])),
+            ("* SEARCH x", Untagged::Broken),
+            ("* ESEARCH (TAG \"A1\") UID ALL 1:3", Untagged::Other),
+            ("* NOOP", Untagged::Other),
+            ("* 99999999999 EXISTS", Untagged::Other),
+            ("* CAPABILITY IMAP4rev2", Untagged::Capability(Capabilities::of(b"IMAP4rev2"))),
+        ] {
+            assert_eq!(Untagged::of(&frame(text, &[])), expected, "{text}");
+        }
+        assert!(matches!(Untagged::of(&frame("* BYE now", &[])), Untagged::Status(_)));
+    }
+
+    proptest! {
+        #[test]
+        fn random_text_never_panics(text in "(\\* (1 FETCH |LIST |SEARCH )?)?[ -~]{0,40}", literal in ".{0,4}") {
+            let frame = frame(&text, &[&literal]);
+            prop_assert!(!matches!(Untagged::of(&frame), Untagged::Exists(n) if n.to_string().len() > text.len()));
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! One connection: commands go out under tags, and each ends with its own tagged OK or as an error.
+
+use super::framer::{Frame, Garbled};
+use super::response::Untagged;
+use super::status::{Condition, Status, Text};
+use super::stream::{Injected, Wire};
+use crate::error::{Error, Kind, Result};
+use crate::net::{self, Server};
+use async_imap::imap_proto::Response;
+use std::fmt::Debug;
+use std::io;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+
+/// What a session can run on.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Debug {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + Debug> Stream for S {}
+
+/// The name under which a command's completion comes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tag(String);
+
+/// What the server sent.
+#[derive(Debug)]
+pub enum Event {
+    /// An untagged response; [`Untagged::of`] reads it.
+    Untagged(Frame),
+    /// The server waits for the rest of a command; the text behind the `+`.
+    Continue(Vec<u8>),
+    /// A command has ended: [`Condition::Ok`], `No` or `Bad`.
+    Done(Tag, Status),
+}
+
+/// A command: its first line, and those that follow when the server asks for them (literals, SASL).
+#[derive(Debug, Default)]
+pub struct Command {
+    line: String,
+    rest: Vec<Vec<u8>>,
+}
+
+impl Command {
+    /// A command that starts so.
+    pub fn new(start: impl Into<String>) -> Command {
+        Command { line: start.into(), rest: Vec::new() }
+    }
+
+    /// Adds an argument: quoted, or as a literal where it holds what must not stand between quotes.
+    #[must_use]
+    pub fn argument(mut self, value: &[u8]) -> Command {
+        if value.iter().all(|b| matches!(b, b' '..=b'~')) {
+            let escaped = value.iter().flat_map(|b| matches!(b, b'"' | b'\\').then_some(b'\\').into_iter().chain([*b]));
+            self.put(&[b" \"", &*escaped.collect::<Vec<_>>(), b"\""].concat());
+        } else {
+            self.put(format!(" {{{}}}", value.len()).as_bytes());
+            self.rest.push(value.to_vec());
+        }
+        self
+    }
+
+    fn put(&mut self, text: &[u8]) {
+        match self.rest.last_mut() {
+            Some(last) => last.extend_from_slice(text),
+            // ASCII in both callers.
+            None => self.line.push_str(&String::from_utf8_lossy(text)),
+        }
+    }
+}
+
+impl Drop for Command {
+    /// Passwords pass here.
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.line);
+        zeroize::Zeroize::zeroize(&mut self.rest);
+    }
+}
+
+/// A session, logged in or on the way there.
+#[derive(Debug)]
+pub struct Session<S: Stream> {
+    imap: async_imap::Session<Wire<S>>,
+    server: Server,
+    /// Commands whose completion is still to come.
+    under_way: Vec<Tag>,
+    leaving: bool,
+}
+
+impl<S: Stream> Session<S> {
+    /// A session on a fresh connection; the greeting is the first thing to come.
+    pub async fn over(stream: S, server: &Server) -> Result<Session<S>> {
+        match async_imap::Client::new(Wire::rehearsal()).login("", "").await {
+            Ok(mut imap) => {
+                imap.get_mut().attach(stream);
+                Ok(Session { imap, server: server.clone(), under_way: Vec::new(), leaving: false })
+            }
+            Err((e, _)) => Err(net::lost(server, io::Error::other(e))),
+        }
+    }
+
+    /// Where it is connected to.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The stream beneath.
+    pub fn stream(&self) -> Option<&S> {
+        self.imap.get_ref().stream()
+    }
+
+    /// Takes the stream out to start TLS on it.
+    pub fn detach(&mut self) -> Result<Option<S>, Injected> {
+        self.imap.get_mut().detach()
+    }
+
+    /// Puts it back.
+    pub fn attach(&mut self, stream: S) {
+        self.imap.get_mut().attach(stream);
+    }
+
+    /// Sends a command of one line.
+    pub async fn send(&mut self, line: &str) -> Result<Tag> {
+        match self.imap.run_command(line).await {
+            Ok(id) => {
+                let tag = Tag(id.0);
+                self.under_way.push(tag.clone());
+                Ok(tag)
+            }
+            Err(async_imap::error::Error::Io(e)) => Err(self.broken(e)),
+            Err(e) => Err(self.broken(io::Error::other(e))),
+        }
+    }
+
+    /// Goes on with a command that the server asked the rest of.
+    pub async fn send_rest(&mut self, line: &[u8]) -> Result<()> {
+        let wire = self.imap.get_mut();
+        let sent = async {
+            wire.write_all(line).await?;
+            wire.write_all(b"\r\n").await?;
+            wire.flush().await
+        };
+        sent.await.map_err(|e| self.broken(e))
+    }
+
+    /// Waits for what the server sends next. BYE and the end of the connection are errors, but not after LOGOUT.
+    pub async fn next(&mut self) -> Result<Event> {
+        let completed = match self.imap.read_response().await {
+            Err(e) => return Err(self.broken(e)),
+            Ok(None) => return Err(self.broken(io::ErrorKind::UnexpectedEof.into())),
+            Ok(Some(response)) => match response.parsed() {
+                Response::Done { tag, .. } => Some(Some(Tag(tag.0.clone()))),
+                Response::Continue(_) => Some(None),
+                _ => None,
+            },
+        };
+        let frame = self.imap.get_mut().take().unwrap_or_default();
+        match completed {
+            None => match Untagged::farewell(&frame) {
+                Some(text) if !self.leaving => Err(self.dismissed(&text)),
+                _ => Ok(Event::Untagged(frame)),
+            },
+            Some(None) => Ok(Event::Continue(frame.text.get(1..).unwrap_or_default().trim_ascii().to_vec())),
+            Some(Some(tag)) => {
+                let known = self.under_way.iter().position(|t| *t == tag);
+                match (known, Status::of_completion(&frame)) {
+                    (Some(at), Some(status)) => {
+                        self.under_way.swap_remove(at);
+                        Ok(Event::Done(tag, status))
+                    }
+                    _ => Err(self.nonsense(&Garbled::NoResponse(frame.text))),
+                }
+            }
+        }
+    }
+
+    /// Runs one command alone and gives what the server said to it: OK, NO or BAD. Untagged responses go to `on`.
+    pub async fn attempt(&mut self, command: Command, mut on: impl FnMut(Untagged<'_>) + Send) -> Result<Status> {
+        // What an abandoned command still has to say is not meant for this one.
+        while !self.under_way.is_empty() {
+            self.next().await?;
+        }
+        let ours = self.send(&command.line).await?;
+        let mut rest = command.rest.iter();
+        loop {
+            match self.next().await? {
+                Event::Untagged(frame) => on(Untagged::of(&frame)),
+                Event::Done(tag, status) if tag == ours => return Ok(status),
+                Event::Done(..) => {}
+                Event::Continue(text) => match rest.next() {
+                    Some(line) => self.send_rest(line).await?,
+                    None => return Err(self.unasked(&text)),
+                },
+            }
+        }
+    }
+
+    /// Runs one command alone; anything but its tagged OK is an error that says what could not be done. Gives the text of
+    /// the OK.
+    pub async fn exec(&mut self, command: Command, doing: &str, on: impl FnMut(Untagged<'_>) + Send) -> Result<Text> {
+        let status = self.attempt(command, on).await?;
+        match status.condition {
+            Condition::Ok => Ok(status.text),
+            _ => Err(self.refused(&status, doing)),
+        }
+    }
+
+    /// Takes leave. A server that closes the connection behind its BYE has said all there is to say.
+    pub async fn logout(mut self) -> Result<()> {
+        self.leaving = true;
+        let mut farewell = false;
+        let said = |u: Untagged<'_>| farewell |= matches!(u, Untagged::Status(s) if s.condition == Condition::Bye);
+        let ended = self.exec(Command::new("LOGOUT"), "log out", said).await;
+        if farewell { Ok(()) } else { ended.map(drop) }
+    }
+
+    /// What a NO or BAD means for the user. `doing` completes "the server refused to …".
+    pub fn refused(&self, status: &Status, doing: &str) -> Error {
+        self.refused_as(status, doing, Kind::Unavailable)
+    }
+
+    /// The same, with the kind of a NO that does not tell its own.
+    pub fn refused_as(&self, status: &Status, doing: &str, plain_no: Kind) -> Error {
+        let what = format!("{} refused to {doing}: {}", self.server.host, status.text.shown());
+        let kind = match (status.text.kind(), status.condition) {
+            (Some(kind), _) => kind,
+            (None, Condition::Bad) => Kind::Protocol,
+            (None, _) => plain_no,
+        };
+        Error::new(kind, what, remedy(kind))
+    }
+
+    /// The server ended the session by itself.
+    pub fn dismissed(&self, text: &Text) -> Error {
+        let kind = text.kind().unwrap_or(Kind::TryLater);
+        let what = format!("{} ended the session: {}", self.server.host, text.shown());
+        Error::new(kind, what, remedy(kind))
+    }
+
+    /// The server broke the protocol.
+    pub fn nonsense(&self, garbled: &Garbled) -> Error {
+        let what = format!("{} does not speak IMAP as it should: {garbled}", self.server.host);
+        Error::new(Kind::Protocol, what, remedy(Kind::Protocol))
+    }
+
+    /// The server waits for the rest of a command that has none.
+    pub fn unasked(&self, text: &[u8]) -> Error {
+        self.nonsense(&Garbled::NoResponse([b"+ ", text].concat()))
+    }
+
+    fn broken(&self, e: io::Error) -> Error {
+        match e.get_ref().and_then(|inner| inner.downcast_ref::<Garbled>()) {
+            Some(garbled) => self.nonsense(garbled),
+            None => net::lost(&self.server, e),
+        }
+    }
+}
+
+/// What to do about each kind of refusal.
+fn remedy(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Login => {
+            "Check the user name and the password; many providers want an app password or OAuth in place of the usual one."
+        }
+        Kind::TryLater => "Run again later; the next run goes on where this one stopped.",
+        Kind::Protocol => {
+            "Check that host and port are those of an IMAP server, then run again; if it stays, report it with the server's name."
+        }
+        _ => "Ask the server's operator what this means, or check the account with another mail program.",
+    }
+}

@@ -1,0 +1,312 @@
+//! From the network into the store: the intake, and behind it one thread that stages messages and one that commits batches.
+//!
+//! While a batch is made durable, the next is staged and the one after that is on the line. Memory is bounded by the
+//! channels: a few MiB, whatever the size of the messages.
+
+use super::pairing::{ByContent, Candidate, Origin};
+use super::select::Had;
+use super::{Handle, Intake, Listed};
+use crate::error::{Error, Kind, Result};
+use crate::event::{Action, Event, Observer};
+use crate::mail::{Content, Envelope};
+use crate::state::{Arrival, FolderId, Ledger, Paired};
+use crate::store::{Draft, Place, Prepared, Store};
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver as BatchReceiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// Bytes are handed to the staging thread in pieces of about this size.
+const PIECE: usize = 64 * 1024;
+/// Pieces under way to the staging thread.
+const PIECES: usize = 32;
+/// A batch is committed when it has this many messages; their files are open until then.
+const BATCH_MESSAGES: usize = 256;
+/// … or this many octets,
+const BATCH_BYTES: u64 = 16 << 20;
+/// … or is this old when a message ends.
+const BATCH_AGE: Duration = Duration::from_secs(1);
+
+/// What the threads need to know and report to.
+pub struct Desk<S: Store> {
+    /// The account, for the observer.
+    pub account: String,
+    /// The folder, for the observer.
+    pub folder: String,
+    /// The folder, for the ledger.
+    pub folder_id: FolderId,
+    /// The store.
+    pub store: Arc<S>,
+    /// The ledger.
+    pub ledger: Arc<Mutex<Ledger>>,
+    /// Who is told.
+    pub observer: Arc<dyn Observer>,
+    /// Seconds since 1970 UTC: when the messages were first seen.
+    pub now: i64,
+    /// Whether messages leave the server as soon as they are here.
+    pub delete_at_once: bool,
+}
+
+impl<S: Store> Desk<S> {
+    /// The ledger; a thread that panicked has left it as its last commit did.
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn report(&self, listed: &Listed, bytes: u64, action: Action<'_>) {
+        let (folder, key) = (self.folder.as_str(), listed.key.as_ref());
+        let deleted = self.delete_at_once;
+        self.observer.event(&self.account, Event::Message { folder, key, bytes: Some(bytes), action, deleted });
+    }
+}
+
+enum Part {
+    Begin(Listed, Envelope),
+    Bytes(Vec<u8>),
+    End,
+}
+
+/// What came of a delivery.
+#[derive(Debug, Default)]
+pub struct Delivered {
+    /// Durable in the store now.
+    pub fetched: Vec<Had>,
+    /// Fetched, and recognised by content as here before.
+    pub recognised: Vec<Had>,
+    /// Octets of the messages fetched.
+    pub bytes: u64,
+    /// What the server did not give, with its reasons.
+    pub refused: Vec<(Listed, String)>,
+    /// The message that was under way when the retrieval ended.
+    pub cut_off: Option<Listed>,
+}
+
+/// The receiving end of a retrieval.
+pub struct Delivery {
+    wanted: HashMap<Handle, Listed>,
+    parts: Sender<Part>,
+    piece: Vec<u8>,
+    under_way: Option<Listed>,
+    refused: Vec<(Listed, String)>,
+    staging: JoinHandle<Result<()>>,
+    commits: JoinHandle<(Delivered, Result<()>)>,
+}
+
+impl Delivery {
+    /// Starts the threads. Of `suspects`, those whose content arrives are not delivered a second time.
+    pub fn start<S: Store>(desk: Desk<S>, wanted: &[&Listed], suspects: Vec<Candidate>) -> Delivery {
+        let (parts, incoming) = channel(PIECES);
+        let (batches, prepared) = sync_channel(1);
+        let store = Arc::clone(&desk.store);
+        Delivery {
+            wanted: wanted.iter().map(|l| (l.handle, (*l).clone())).collect(),
+            parts,
+            piece: Vec::with_capacity(PIECE),
+            under_way: None,
+            refused: Vec::new(),
+            staging: spawn_blocking(move || stage(&*store, incoming, ByContent::new(suspects.into_iter()), &batches)),
+            commits: spawn_blocking(move || {
+                let mut delivered = Delivered::default();
+                let result = commit_all(&desk, &prepared, &mut delivered);
+                (delivered, result)
+            }),
+        }
+    }
+
+    /// Commits every message that is whole, drops one that is not, and tells what came of it all, with the error that
+    /// the store or the state ended with.
+    pub async fn finish(self) -> (Delivered, Result<()>) {
+        drop(self.parts);
+        let broken = |e| Error::new(Kind::LocalIo, "delivery broke down", "Report this; run again.").because(e);
+        let staged = self.staging.await.map_err(broken).and_then(|r| r);
+        let (mut delivered, committed) = self.commits.await.unwrap_or_else(|e| (Delivered::default(), Err(broken(e))));
+        delivered.refused = self.refused;
+        delivered.cut_off = self.under_way;
+        (delivered, committed.and(staged))
+    }
+
+    async fn send(&mut self, part: Part) -> Result<()> {
+        // The receiver is gone only when the store failed; `finish` has the reason.
+        self.parts.send(part).await.map_err(|_| Error::new(Kind::LocalIo, "the store cannot go on", "Run again."))
+    }
+
+    async fn send_piece(&mut self) -> Result<()> {
+        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
+        self.send(Part::Bytes(piece)).await
+    }
+}
+
+impl Intake for Delivery {
+    async fn begin(&mut self, handle: Handle, envelope: Envelope) -> Result<()> {
+        let Some(listed) = self.wanted.remove(&handle) else {
+            return Err(Error::new(
+                Kind::Protocol,
+                format!("the server sent message {} again or unasked", handle.0),
+                "Run again; if it stays, report the server's name and version.",
+            ));
+        };
+        self.under_way = Some(listed.clone());
+        self.send(Part::Begin(listed, envelope)).await
+    }
+
+    async fn chunk(&mut self, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            let room = PIECE.saturating_sub(self.piece.len()).min(bytes.len());
+            let (now, later) = bytes.split_at(room);
+            self.piece.extend_from_slice(now);
+            bytes = later;
+            if self.piece.len() >= PIECE {
+                self.send_piece().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<()> {
+        self.under_way = None;
+        if !self.piece.is_empty() {
+            let mut piece = Vec::with_capacity(self.piece.len());
+            piece.append(&mut self.piece);
+            self.send(Part::Bytes(piece)).await?;
+        }
+        self.send(Part::End).await
+    }
+
+    async fn refused(&mut self, handle: Handle, reason: String) -> Result<()> {
+        self.piece.clear();
+        let begun = self.under_way.take_if(|l| l.handle == handle);
+        if let Some(listed) = begun.or_else(|| self.wanted.remove(&handle)) {
+            self.refused.push((listed, reason));
+        }
+        Ok(())
+    }
+}
+
+struct Batch<T> {
+    messages: Vec<(Listed, Content)>,
+    staged: Vec<T>,
+    recognised: Vec<(Listed, Content, Candidate)>,
+    bytes: u64,
+    since: Instant,
+}
+
+impl<T> Batch<T> {
+    fn new() -> Batch<T> {
+        Batch { messages: Vec::new(), staged: Vec::new(), recognised: Vec::new(), bytes: 0, since: Instant::now() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.staged.is_empty() && self.recognised.is_empty()
+    }
+
+    fn is_full(&self) -> bool {
+        self.staged.len() >= BATCH_MESSAGES || self.bytes >= BATCH_BYTES || self.since.elapsed() >= BATCH_AGE
+    }
+}
+
+type StagedOf<S> = <<S as Store>::Draft as Draft>::Staged;
+
+fn stage<S: Store>(
+    store: &S,
+    mut incoming: Receiver<Part>,
+    mut suspects: ByContent,
+    batches: &SyncSender<Batch<StagedOf<S>>>,
+) -> Result<()> {
+    let mut batch = Batch::new();
+    let mut open: Option<(Listed, S::Draft)> = None;
+    while let Some(part) = incoming.blocking_recv() {
+        match part {
+            Part::Begin(listed, envelope) => open = Some((listed, store.draft(&envelope)?)),
+            Part::Bytes(bytes) => {
+                if let Some((_, draft)) = &mut open {
+                    draft.write(&bytes)?;
+                }
+            }
+            Part::End => {
+                let Some((listed, draft)) = open.take() else { continue };
+                let (staged, content) = draft.finish()?;
+                match suspects.take(&content.digest) {
+                    Some(candidate) => batch.recognised.push((listed, content, candidate)),
+                    None => {
+                        batch.bytes += content.octets;
+                        batch.messages.push((listed, content));
+                        batch.staged.push(staged);
+                    }
+                }
+                // A committer that is gone has failed, and tells why itself.
+                if batch.is_full() && batches.send(std::mem::replace(&mut batch, Batch::new())).is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    if !batch.is_empty() {
+        let _ = batches.send(batch);
+    }
+    Ok(())
+}
+
+fn commit_all<S: Store>(
+    desk: &Desk<S>,
+    batches: &BatchReceiver<Batch<StagedOf<S>>>,
+    delivered: &mut Delivered,
+) -> Result<()> {
+    batches.iter().try_for_each(|batch| commit(desk, batch, delivered))
+}
+
+/// The exactly-once protocol: durable, written down as arriving, visible, written down as delivered.
+fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &mut Delivered) -> Result<()> {
+    if !batch.staged.is_empty() {
+        let prepared = desk.store.prepare(batch.staged)?;
+        let places: Vec<Place> = prepared.places().to_vec();
+        let arrivals: Vec<Arrival> = batch
+            .messages
+            .iter()
+            .zip(&places)
+            .map(|((listed, content), place)| arrival(listed, content, Some(place)))
+            .collect();
+        crate::fault::point();
+        let rows = desk.ledger().arriving(desk.folder_id, &arrivals, desk.now)?;
+        crate::fault::point();
+        desk.store.publish(prepared)?;
+        crate::fault::point();
+        desk.ledger().delivered(&rows)?;
+        crate::fault::point();
+        for (((listed, content), place), row) in batch.messages.iter().zip(&places).zip(rows) {
+            delivered.fetched.push(Had { handle: listed.handle, row });
+            delivered.bytes += content.octets;
+            desk.report(listed, content.octets, Action::Fetched(&place.0));
+        }
+    }
+    for (listed, content, candidate) in batch.recognised {
+        let row = match candidate.origin {
+            Origin::Row(row) => {
+                let pair = Paired { row, key: listed.key.clone(), listed_size: listed.size };
+                desk.ledger().rekey(desk.folder_id, &[pair])?;
+                Some(row)
+            }
+            Origin::Stored => {
+                let found = arrival(&listed, &content, None);
+                desk.ledger().adopt(desk.folder_id, &[found], desk.now)?.first().copied()
+            }
+        };
+        delivered.recognised.extend(row.map(|row| Had { handle: listed.handle, row }));
+        desk.report(&listed, content.octets, Action::Had);
+    }
+    let messages = (delivered.fetched.len() + delivered.recognised.len()) as u64;
+    desk.observer.event(&desk.account, Event::Progress { folder: &desk.folder, messages, bytes: delivered.bytes });
+    Ok(())
+}
+
+fn arrival(listed: &Listed, content: &Content, place: Option<&Place>) -> Arrival {
+    Arrival {
+        key: listed.key.clone(),
+        listed_size: listed.size,
+        wire_size: content.wire_size,
+        digest: content.digest,
+        fingerprint: content.fingerprint,
+        place: place.map(|p| p.0.clone()),
+    }
+}

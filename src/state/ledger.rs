@@ -1,0 +1,514 @@
+//! The ledger of pulled messages: what is in the store, and what was asked of the server.
+
+use super::{Home, schema};
+use crate::error::Result;
+use crate::mail::{Digest, Fingerprint, Key};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use std::path::PathBuf;
+
+/// A folder's number in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FolderId(i64);
+
+/// A message's number in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId(pub i64);
+
+/// How far a message has come. Each step is recorded before the next is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Durable in the store under its place.
+    Delivered,
+    /// The server was asked to delete it; a lost QUIT may have undone that.
+    DeleteSent,
+    /// A later listing lacked it.
+    Deleted,
+}
+
+/// One message of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its number.
+    pub id: RowId,
+    /// What the server called it when it was last seen.
+    pub key: Option<Key>,
+    /// Octets as the server listed it.
+    pub listed_size: Option<u64>,
+    /// Octets with CRLF line ends.
+    pub wire_size: u64,
+    /// Digest of the content.
+    pub digest: Digest,
+    /// Fingerprint of the header.
+    pub fingerprint: Fingerprint,
+    /// How far it has come.
+    pub status: Status,
+    /// Seconds since 1970 UTC.
+    pub first_seen: i64,
+    /// Since when listings lack it, in seconds since 1970 UTC.
+    pub missing_since: Option<i64>,
+}
+
+/// A message about to become visible in the store, or found there.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// What the server calls it.
+    pub key: Option<Key>,
+    /// Octets as the server listed it.
+    pub listed_size: Option<u64>,
+    /// Octets with CRLF line ends.
+    pub wire_size: u64,
+    /// Digest of the content.
+    pub digest: Digest,
+    /// Fingerprint of the header.
+    pub fingerprint: Fingerprint,
+    /// Where it will stand; `None` where it was found in the store.
+    pub place: Option<String>,
+}
+
+/// A row recognised under a name that the ledger did not know it by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paired {
+    /// The row.
+    pub row: RowId,
+    /// What the server calls it now.
+    pub key: Option<Key>,
+    /// Octets as the server lists it now.
+    pub listed_size: Option<u64>,
+}
+
+/// A message that the server would not give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// What the server calls it.
+    pub key: Key,
+    /// Why, in the server's words or ours.
+    pub reason: String,
+    /// How often it was tried.
+    pub tries: u32,
+}
+
+/// What the ledger holds of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderStatus {
+    /// The folder.
+    pub name: String,
+    /// Messages in the store, whether or not the server still has them.
+    pub delivered: u64,
+    /// Messages that the server was asked to delete, not confirmed yet.
+    pub delete_sent: u64,
+    /// Open intents: messages on their way into the store when a run ended.
+    pub arriving: u64,
+    /// Messages that the server would not give.
+    pub quarantined: Vec<Quarantined>,
+}
+
+/// One finished run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// Seconds since 1970 UTC.
+    pub started: i64,
+    /// How long it took.
+    pub seconds: f64,
+    /// The account's exit code.
+    pub exit: u8,
+    /// The account's entry of the summary event, as JSON.
+    pub counts: String,
+}
+
+/// The ledger of one account.
+#[derive(Debug)]
+pub struct Ledger {
+    db: Connection,
+    path: PathBuf,
+}
+
+impl Ledger {
+    /// Opens the ledger, creating it where it is missing.
+    pub fn open(home: &Home) -> Result<Ledger> {
+        let path = home.database();
+        Ok(Ledger { db: schema::open(&path)?, path })
+    }
+
+    /// The ledger as it stands, in memory: changes to it are forgotten.
+    pub fn open_copy(home: &Home) -> Result<Ledger> {
+        let path = home.database();
+        let db = if path.exists() { schema::open_copy(&path)? } else { schema::open_in_memory()? };
+        Ok(Ledger { db, path })
+    }
+
+    /// The folder of that name and the scope it was last seen in.
+    pub fn folder(&self, name: &str) -> Result<Option<(FolderId, String)>> {
+        self.db
+            .query_row("SELECT id, scope FROM folder WHERE name = ?1", [name], |r| Ok((FolderId(r.get(0)?), r.get(1)?)))
+            .optional()
+            .map_err(|e| self.failed(e))
+    }
+
+    /// Records the folder under a new scope: no key of it holds any longer.
+    pub fn enter(&mut self, name: &str, scope: &str) -> Result<FolderId> {
+        self.write(|tx| {
+            tx.execute(
+                "INSERT INTO folder (name, scope) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET scope = ?2",
+                [name, scope],
+            )?;
+            let id = tx.query_row("SELECT id FROM folder WHERE name = ?1", [name], |r| r.get(0))?;
+            tx.execute("UPDATE message SET key = NULL WHERE folder = ?1", [id])?;
+            tx.execute("DELETE FROM quarantine WHERE folder = ?1", [id])?;
+            Ok(FolderId(id))
+        })
+    }
+
+    /// Every message of the folder that is not on its way, in order of arrival.
+    pub fn rows(&self, folder: FolderId) -> Result<Vec<Row>> {
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut query = self.db.prepare_cached(
+                "SELECT id, key, listed_size, wire_size, digest, fingerprint, status, first_seen, missing_since
+                 FROM message WHERE folder = ?1 AND status != 'arriving' ORDER BY id",
+            )?;
+            query
+                .query_map([folder.0], |r| {
+                    Ok(Row {
+                        id: RowId(r.get(0)?),
+                        key: r.get::<_, Option<Vec<u8>>>(1)?.map(Key),
+                        listed_size: r.get(2)?,
+                        wire_size: r.get(3)?,
+                        digest: Digest(r.get(4)?),
+                        fingerprint: Fingerprint(r.get(5)?),
+                        status: match r.get_ref(6)?.as_str()? {
+                            "delete_sent" => Status::DeleteSent,
+                            "deleted" => Status::Deleted,
+                            _ => Status::Delivered,
+                        },
+                        first_seen: r.get(7)?,
+                        missing_since: r.get(8)?,
+                    })
+                })?
+                .collect()
+        };
+        read().map_err(|e| self.failed(e))
+    }
+
+    /// Transaction A: these messages are about to become visible. Gives their numbers.
+    pub fn arriving(&mut self, folder: FolderId, arrivals: &[Arrival], now: i64) -> Result<Vec<RowId>> {
+        self.write(|tx| arrivals.iter().map(|a| insert(tx, folder, a, "arriving", now)).collect())
+    }
+
+    /// Transaction B: these messages are visible and durable.
+    pub fn delivered(&mut self, rows: &[RowId]) -> Result<()> {
+        self.set_status(rows, "delivered")
+    }
+
+    /// Messages of an interrupted run: their numbers, places and digests.
+    pub fn unsettled(&self, folder: FolderId) -> Result<Vec<(RowId, String, Digest)>> {
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut query = self.db.prepare(
+                "SELECT id, place, digest FROM message WHERE folder = ?1 AND status = 'arriving' ORDER BY id",
+            )?;
+            query.query_map([folder.0], |r| Ok((RowId(r.get(0)?), r.get(1)?, Digest(r.get(2)?))))?.collect()
+        };
+        read().map_err(|e| self.failed(e))
+    }
+
+    /// Forgets messages that never arrived.
+    pub fn never_arrived(&mut self, rows: &[RowId]) -> Result<()> {
+        self.write(|tx| {
+            let mut delete = tx.prepare_cached("DELETE FROM message WHERE id = ?1 AND status = 'arriving'")?;
+            rows.iter().try_for_each(|row| delete.execute([row.0]).map(drop))
+        })
+    }
+
+    /// Records messages that were found in the store, under the names the server gives them.
+    pub fn adopt(&mut self, folder: FolderId, found: &[Arrival], now: i64) -> Result<Vec<RowId>> {
+        self.write(|tx| found.iter().map(|a| insert(tx, folder, a, "delivered", now)).collect())
+    }
+
+    /// Gives rows the names that the server uses for them now; they are in the store and on the server.
+    pub fn rekey(&mut self, folder: FolderId, pairs: &[Paired]) -> Result<()> {
+        self.write(|tx| {
+            for pair in pairs {
+                free_key(tx, folder, pair.key.as_ref())?;
+            }
+            let mut update = tx.prepare_cached(
+                "UPDATE message SET key = ?2, listed_size = ?3, missing_since = NULL,
+                        status = CASE status WHEN 'deleted' THEN 'delivered' ELSE status END WHERE id = ?1",
+            )?;
+            pairs.iter().try_for_each(|p| {
+                update.execute(params![p.row.0, p.key.as_ref().map(|k| &k.0), p.listed_size]).map(drop)
+            })
+        })
+    }
+
+    /// Records which rows the listing lacked and which came back.
+    ///
+    /// A row asked to be deleted and now missing is deleted. Rows missing for longer than `forget_after` seconds are
+    /// forgotten; until then a listing that was cut short does no harm.
+    pub fn mark_missing(&mut self, missing: &[RowId], back: &[RowId], now: i64, forget_after: i64) -> Result<()> {
+        if missing.is_empty() && back.is_empty() {
+            return Ok(());
+        }
+        self.write(|tx| {
+            let mut gone = tx.prepare_cached(
+                "UPDATE message SET missing_since = COALESCE(missing_since, ?2),
+                        status = CASE status WHEN 'delete_sent' THEN 'deleted' ELSE status END WHERE id = ?1",
+            )?;
+            let mut here = tx.prepare_cached("UPDATE message SET missing_since = NULL WHERE id = ?1")?;
+            missing.iter().try_for_each(|row| gone.execute([row.0, now]).map(drop))?;
+            back.iter().try_for_each(|row| here.execute([row.0]).map(drop))?;
+            tx.execute("DELETE FROM message WHERE missing_since < ?1", [now - forget_after])?;
+            Ok(())
+        })
+    }
+
+    /// The server is about to be asked to delete these.
+    pub fn delete_sent(&mut self, rows: &[RowId]) -> Result<()> {
+        self.set_status(rows, "delete_sent")
+    }
+
+    /// The server said that it deleted these; a listing without them is to confirm it.
+    pub fn delete_accepted(&mut self, rows: &[RowId], now: i64) -> Result<()> {
+        self.write(|tx| {
+            let mut update = tx.prepare_cached("UPDATE message SET missing_since = ?2 WHERE id = ?1")?;
+            rows.iter().try_for_each(|row| update.execute([row.0, now]).map(drop))
+        })
+    }
+
+    /// Messages of the folder that the server would not give.
+    pub fn quarantined(&self, folder: FolderId) -> Result<Vec<Quarantined>> {
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut query =
+                self.db.prepare("SELECT key, reason, tries FROM quarantine WHERE folder = ?1 ORDER BY key")?;
+            query
+                .query_map([folder.0], |r| {
+                    Ok(Quarantined { key: Key(r.get(0)?), reason: r.get(1)?, tries: r.get(2)? })
+                })?
+                .collect()
+        };
+        read().map_err(|e| self.failed(e))
+    }
+
+    /// Puts messages into quarantine, or counts one more try of each.
+    pub fn quarantine(&mut self, folder: FolderId, refused: &[(Key, String)], now: i64) -> Result<()> {
+        self.write(|tx| {
+            let mut put = tx.prepare_cached(
+                "INSERT INTO quarantine (folder, key, reason, tries, last_try) VALUES (?1, ?2, ?3, 1, ?4)
+                 ON CONFLICT (folder, key) DO UPDATE SET reason = ?3, tries = tries + 1, last_try = ?4",
+            )?;
+            refused.iter().try_for_each(|(key, reason)| put.execute(params![folder.0, key.0, reason, now]).map(drop))
+        })
+    }
+
+    /// Lets messages out of quarantine: they arrived, or they are gone.
+    pub fn release(&mut self, folder: FolderId, keys: &[Key]) -> Result<()> {
+        self.write(|tx| {
+            let mut delete = tx.prepare_cached("DELETE FROM quarantine WHERE folder = ?1 AND key = ?2")?;
+            keys.iter().try_for_each(|key| delete.execute(params![folder.0, key.0]).map(drop))
+        })
+    }
+
+    /// Every folder, by name.
+    pub fn folders(&self) -> Result<Vec<FolderStatus>> {
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut query = self.db.prepare(
+                "SELECT f.id, f.name, count(m.id) FILTER (WHERE status != 'arriving'),
+                        count(*) FILTER (WHERE status = 'delete_sent'), count(*) FILTER (WHERE status = 'arriving')
+                 FROM folder f LEFT JOIN message m ON m.folder = f.id GROUP BY f.id ORDER BY f.name",
+            )?;
+            query
+                .query_map([], |r| {
+                    let (name, delivered, delete_sent, arriving) = (r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?);
+                    Ok((r.get(0)?, FolderStatus { name, delivered, delete_sent, arriving, quarantined: Vec::new() }))
+                })?
+                .collect()
+        };
+        let folders = read().map_err(|e| self.failed(e))?;
+        folders
+            .into_iter()
+            .map(|(id, f)| Ok(FolderStatus { quarantined: self.quarantined(FolderId(id))?, ..f }))
+            .collect()
+    }
+
+    /// A small fact about the account.
+    pub fn fact(&self, name: &str) -> Result<Option<String>> {
+        self.db
+            .query_row("SELECT value FROM fact WHERE name = ?1", [name], |r| r.get(0))
+            .optional()
+            .map_err(|e| self.failed(e))
+    }
+
+    /// Records a small fact about the account.
+    pub fn set_fact(&mut self, name: &str, value: &str) -> Result<()> {
+        self.write(|tx| {
+            tx.execute("INSERT INTO fact VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2", [name, value])
+                .map(drop)
+        })
+    }
+
+    /// Records a finished run; the last hundred are kept.
+    pub fn record(&mut self, run: &Run) -> Result<()> {
+        self.write(|tx| {
+            tx.execute(
+                "INSERT INTO run (started, seconds, exit, counts) VALUES (?1, ?2, ?3, ?4)",
+                params![run.started, run.seconds, run.exit, run.counts],
+            )?;
+            tx.execute("DELETE FROM run WHERE id <= (SELECT max(id) FROM run) - 100", []).map(drop)
+        })
+    }
+
+    /// The newest run.
+    pub fn last_run(&self) -> Result<Option<Run>> {
+        self.db
+            .query_row("SELECT started, seconds, exit, counts FROM run ORDER BY id DESC LIMIT 1", [], |r| {
+                Ok(Run { started: r.get(0)?, seconds: r.get(1)?, exit: r.get(2)?, counts: r.get(3)? })
+            })
+            .optional()
+            .map_err(|e| self.failed(e))
+    }
+
+    fn set_status(&mut self, rows: &[RowId], status: &str) -> Result<()> {
+        self.write(|tx| {
+            let mut update = tx.prepare_cached("UPDATE message SET status = ?2 WHERE id = ?1")?;
+            rows.iter().try_for_each(|row| update.execute(params![row.0, status]).map(drop))
+        })
+    }
+
+    fn write<T>(&mut self, change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
+        let run = || {
+            let tx = self.db.transaction()?;
+            let value = change(&tx)?;
+            tx.commit()?;
+            Ok(value)
+        };
+        run().map_err(|e| schema::failed(&self.path, e))
+    }
+
+    fn failed(&self, e: rusqlite::Error) -> crate::error::Error {
+        schema::failed(&self.path, e)
+    }
+}
+
+/// Takes a key away from the row that has it: the server gave it to another message.
+fn free_key(tx: &Transaction<'_>, folder: FolderId, key: Option<&Key>) -> rusqlite::Result<()> {
+    let Some(key) = key else { return Ok(()) };
+    tx.prepare_cached("UPDATE message SET key = NULL WHERE folder = ?1 AND key = ?2")?
+        .execute(params![folder.0, key.0])
+        .map(drop)
+}
+
+fn insert(tx: &Transaction<'_>, folder: FolderId, a: &Arrival, status: &str, now: i64) -> rusqlite::Result<RowId> {
+    free_key(tx, folder, a.key.as_ref())?;
+    tx.prepare_cached(
+        "INSERT INTO message (folder, key, listed_size, wire_size, digest, fingerprint, status, place, first_seen)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        folder.0,
+        a.key.as_ref().map(|k| &k.0),
+        a.listed_size,
+        a.wire_size,
+        a.digest.0,
+        a.fingerprint.0,
+        status,
+        a.place,
+        now
+    ])?;
+    Ok(RowId(tx.last_insert_rowid()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrival(key: Option<&str>, n: u8) -> Arrival {
+        Arrival {
+            key: key.map(|k| Key(k.into())),
+            listed_size: Some(n.into()),
+            wire_size: n.into(),
+            digest: Digest([n; 32]),
+            fingerprint: Fingerprint([n; 16]),
+            place: Some(format!("new/{n}")),
+        }
+    }
+
+    fn ledger() -> (tempfile::TempDir, Home, Ledger, FolderId) {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::new(dir.path(), "a");
+        std::fs::create_dir_all(dir.path().join("accounts")).unwrap();
+        let mut ledger = Ledger::open(&home).unwrap();
+        let folder = ledger.enter("INBOX", "scope").unwrap();
+        (dir, home, ledger, folder)
+    }
+
+    #[test]
+    fn a_message_passes_its_stations() {
+        let (_dir, home, mut ledger, folder) = ledger();
+        let ids = ledger.arriving(folder, &[arrival(Some("a"), 1), arrival(Some("b"), 2)], 100).unwrap();
+        assert_eq!(ledger.rows(folder).unwrap(), []);
+        assert_eq!(ledger.unsettled(folder).unwrap()[1], (ids[1], "new/2".into(), Digest([2; 32])));
+        ledger.delivered(&ids[..1]).unwrap();
+        ledger.never_arrived(&ids).unwrap();
+        let row = |l: &Ledger| l.rows(folder).unwrap().remove(0);
+        assert_eq!((ledger.rows(folder).unwrap().len(), row(&ledger).status), (1, Status::Delivered));
+        ledger.delete_sent(&ids[..1]).unwrap();
+        ledger.delete_accepted(&ids[..1], 200).unwrap();
+        assert_eq!((row(&ledger).status, row(&ledger).missing_since), (Status::DeleteSent, Some(200)));
+        ledger.mark_missing(&ids[..1], &[], 300, 1000).unwrap();
+        assert_eq!((row(&ledger).status, row(&ledger).missing_since), (Status::Deleted, Some(200)));
+        drop(ledger);
+        let mut again = Ledger::open(&home).unwrap();
+        assert_eq!(row(&again).key, Some(Key(b"a".to_vec())));
+        again.mark_missing(&[RowId(999)], &[], 1201, 1000).unwrap();
+        assert_eq!(again.rows(folder).unwrap(), []);
+    }
+
+    #[test]
+    fn a_name_belongs_to_one_message_at_a_time() {
+        let (_dir, _, mut ledger, folder) = ledger();
+        let first = ledger.adopt(folder, &[arrival(Some("a"), 1), arrival(None, 3), arrival(None, 3)], 1).unwrap();
+        let second = ledger.arriving(folder, &[arrival(Some("a"), 2)], 2).unwrap();
+        ledger.delivered(&second).unwrap();
+        let keys = |l: &Ledger| l.rows(folder).unwrap().into_iter().map(|r| r.key.is_some()).collect::<Vec<_>>();
+        assert_eq!(keys(&ledger), [false, false, false, true]);
+        ledger.rekey(folder, &[Paired { row: first[0], key: Some(Key(b"a".to_vec())), listed_size: Some(9) }]).unwrap();
+        assert_eq!(keys(&ledger), [true, false, false, false]);
+        assert_eq!(ledger.rows(folder).unwrap()[0].listed_size, Some(9));
+        assert_eq!(ledger.enter("INBOX", "other").unwrap(), folder);
+        assert_eq!(keys(&ledger), [false; 4]);
+        assert_eq!(ledger.folder("INBOX").unwrap(), Some((folder, "other".into())));
+    }
+
+    #[test]
+    fn quarantine_counts_tries_until_release() {
+        let (_dir, home, mut ledger, folder) = ledger();
+        let bad = [(Key(b"x".to_vec()), "no".to_owned())];
+        ledger.quarantine(folder, &bad, 1).unwrap();
+        ledger.quarantine(folder, &bad, 2).unwrap();
+        assert_eq!(
+            ledger.quarantined(folder).unwrap(),
+            [Quarantined { key: Key(b"x".to_vec()), reason: "no".into(), tries: 2 }]
+        );
+        ledger.arriving(folder, &[arrival(None, 1)], 1).unwrap();
+        let mut copy = Ledger::open_copy(&home).unwrap();
+        let status = copy.folders().unwrap().remove(0);
+        assert_eq!(
+            (status.name.as_str(), status.delivered, status.arriving, status.quarantined.len()),
+            ("INBOX", 0, 1, 1)
+        );
+        copy.release(folder, &[Key(b"x".to_vec())]).unwrap();
+        assert_eq!(copy.quarantined(folder).unwrap(), []);
+        assert_eq!(ledger.quarantined(folder).unwrap().len(), 1, "a copy changes nothing");
+    }
+
+    #[test]
+    fn facts_and_runs_are_kept() {
+        let (_dir, _, mut ledger, _) = ledger();
+        ledger.set_fact("store", "/a").unwrap();
+        ledger.set_fact("store", "/b").unwrap();
+        assert_eq!(ledger.fact("store").unwrap().as_deref(), Some("/b"));
+        assert_eq!(ledger.last_run().unwrap(), None);
+        for exit in 0..=150 {
+            ledger.record(&Run { started: 1, seconds: 0.5, exit, counts: "{}".into() }).unwrap();
+        }
+        assert_eq!(ledger.last_run().unwrap().map(|r| r.exit), Some(150));
+        assert_eq!(ledger.db.query_row("SELECT count(*) FROM run", [], |r| r.get::<_, i64>(0)).unwrap(), 100);
+    }
+}

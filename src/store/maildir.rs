@@ -1,4 +1,0 @@
-//! Maildir.
-
-/// A Maildir.
-pub struct Maildir {}

@@ -1,0 +1,284 @@
+//! Maildir: one file a message, in `tmp` while it is written, then in `new` or `cur`.
+//!
+//! Why a crash loses and doubles nothing: a file reaches `new` or `cur` only by a rename, after its bytes are durable and
+//! its name is in the ledger. So a name in the ledger stands in `new` or `cur` (delivered, under whatever flags a mail
+//! reader gave it since), or in `tmp` (the rename is made up for, when the bytes are the right ones), or nowhere (to be
+//! fetched again, or delivered and removed by the user in between; the mail is still on the server, for it is disposed
+//! of only after the ledger says delivered). A draft that never got into the ledger is a file in `tmp` that nobody
+//! reads; it is removed after 36 hours, as the Maildir rules allow.
+
+mod draft;
+mod name;
+#[cfg(test)]
+mod tests;
+
+use super::{LineEndings, Place, Prepared, Store, directory};
+use crate::error::{Error, Kind, Result};
+use crate::mail::{Content, Digest, Digester, Envelope};
+use draft::TmpFile;
+pub use draft::{MaildirDraft, MaildirStaged};
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Files made durable side by side: the file system then shares its journal commits between them.
+const SYNCS: usize = 8;
+
+/// Age in seconds after which a file in `tmp` may be removed (36 hours).
+const TMP_LIFE: i64 = 36 * 3600;
+
+/// The parts of a Maildir that hold messages.
+const VISIBLE: [&str; 2] = ["new", "cur"];
+
+/// A Maildir.
+#[derive(Debug)]
+pub struct Maildir {
+    path: PathBuf,
+    host: String,
+    line_endings: LineEndings,
+}
+
+/// A durable batch in `tmp`.
+pub struct MaildirPrepared {
+    files: Vec<TmpFile>,
+    places: Vec<Place>,
+}
+
+impl Prepared for MaildirPrepared {
+    fn places(&self) -> &[Place] {
+        &self.places
+    }
+}
+
+impl Maildir {
+    /// Opens a Maildir, makes what is missing of it, and clears away its own forgotten files in `tmp`.
+    pub fn open(path: impl Into<PathBuf>, line_endings: LineEndings) -> Result<Maildir> {
+        let maildir = Maildir { path: path.into(), host: name::host(), line_endings };
+        for part in ["tmp", "new", "cur"] {
+            let dir = maildir.path.join(part);
+            match fs::metadata(&dir) {
+                Ok(meta) if meta.is_dir() => {
+                    use rustix::fs::Access;
+                    rustix::fs::access(&dir, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK)
+                        .map_err(|e| Error::local_io(format!("cannot use {}", dir.display()), e.into()).folder())?;
+                }
+                Ok(_) => {
+                    let what = format!("{} is no Maildir: its {part} is no directory", maildir.path.display());
+                    let remedy = "Name another path, or move that file away; nothing was deleted on the server.";
+                    return Err(Error::new(Kind::LocalIo, what, remedy).folder());
+                }
+                Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    directory::make(&dir).map_err(|e| {
+                        directory::cannot_create(format!("cannot create the Maildir {}", maildir.path.display()), e)
+                    })?;
+                }
+                Err(e) => return Err(Error::local_io(format!("cannot use {}", dir.display()), e).folder()),
+            }
+        }
+        maildir.clear_tmp(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs().cast_signed()))?;
+        Ok(maildir)
+    }
+
+    /// Whether a Maildir stands at a path.
+    pub fn exists(path: &Path) -> bool {
+        VISIBLE.iter().all(|part| path.join(part).is_dir())
+    }
+
+    /// Removes our own files from `tmp` that nobody will finish any more at the time `now`.
+    fn clear_tmp(&self, now: i64) -> Result<()> {
+        for name in self.list("tmp")? {
+            let path = self.path.join("tmp").join(&name);
+            // The change time, for the modification time is the mail's.
+            let is_old = || fs::metadata(&path).is_ok_and(|m| m.ctime() < now - TMP_LIFE);
+            if name::is_ours(&name) && is_old() {
+                // Another run may be faster.
+                let _ = fs::remove_file(&path);
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of the files in one part; not those that start with a dot.
+    fn list(&self, part: &str) -> Result<Vec<OsString>> {
+        let dir = self.path.join(part);
+        let read = || -> io::Result<Vec<OsString>> {
+            let mut names = Vec::new();
+            for entry in fs::read_dir(&dir)? {
+                let entry = entry?;
+                if !entry.file_name().as_bytes().starts_with(b".") && !entry.file_type()?.is_dir() {
+                    names.push(entry.file_name());
+                }
+            }
+            Ok(names)
+        };
+        read().map_err(|e| Error::local_io(format!("cannot list {}", dir.display()), e))
+    }
+
+    fn sync_part(&self, part: &str) -> Result<()> {
+        let dir = self.path.join(part);
+        directory::sync(&dir).map_err(|e| Error::local_io(format!("cannot make durable {}", dir.display()), e))
+    }
+
+    fn rename(&self, from: &Path, place: &Place) -> Result<()> {
+        let to = self.path.join(&place.0);
+        fs::rename(from, &to).map_err(|e| Error::local_io(format!("cannot move {} to {}", from.display(), place.0), e))
+    }
+}
+
+impl Store for Maildir {
+    type Draft = MaildirDraft;
+    type Prepared = MaildirPrepared;
+
+    fn draft(&self, envelope: &Envelope) -> Result<MaildirDraft> {
+        MaildirDraft::create(&self.path.join("tmp"), name::unique(&self.host), self.line_endings, envelope)
+    }
+
+    fn prepare(&self, batch: Vec<MaildirStaged>) -> Result<MaildirPrepared> {
+        sync_all(&batch)?;
+        let place = |staged: &MaildirStaged| {
+            Place(match staged.flags.letters() {
+                none if none.is_empty() => format!("new/{}", staged.name),
+                letters => format!("cur/{}:2,{letters}", staged.name),
+            })
+        };
+        let places = batch.iter().map(place).collect();
+        Ok(MaildirPrepared { files: batch.into_iter().map(|staged| staged.tmp).collect(), places })
+    }
+
+    fn publish(&self, prepared: MaildirPrepared) -> Result<()> {
+        // From here on the ledger answers for the files: after an error, those in `tmp` wait for `settle`.
+        let files: Vec<PathBuf> = prepared.files.into_iter().map(TmpFile::keep).collect();
+        for (file, place) in files.iter().zip(&prepared.places) {
+            self.rename(file, place)?;
+        }
+        let touched = |part: &&&str| prepared.places.iter().any(|place| place.0.split('/').next() == Some(**part));
+        VISIBLE.iter().filter(touched).try_for_each(|part| self.sync_part(part))
+    }
+
+    fn settle(&self, arriving: &[(Place, Digest)]) -> Result<Vec<bool>> {
+        let names: Vec<Option<&str>> = arriving.iter().map(|(place, _)| base_of(place)).collect();
+        let wanted: HashSet<&[u8]> = names.iter().flatten().map(|name| name.as_bytes()).collect();
+        let mut there: HashSet<Vec<u8>> = HashSet::new();
+        for part in VISIBLE {
+            let found = self.list(part)?;
+            there.extend(found.iter().map(|n| name::base(n)).filter(|n| wanted.contains(n)).map(<[u8]>::to_vec));
+        }
+        let mut stands = Vec::with_capacity(arriving.len());
+        for (name, (place, digest)) in names.iter().zip(arriving) {
+            stands.push(match name {
+                None => false,
+                Some(name) if there.contains(name.as_bytes()) => true,
+                Some(name) => self.finish(name, place, digest)?,
+            });
+        }
+        // Wherever they stand: the run may have ended before it made the renames durable.
+        VISIBLE.iter().try_for_each(|part| self.sync_part(part))?;
+        Ok(stands)
+    }
+
+    fn scan(&self) -> Result<Vec<Content>> {
+        let mut contents = Vec::new();
+        let mut seen: HashSet<Vec<u8>> = HashSet::new();
+        // A mail reader may rename a file between the listing and the reading; then the next listing has it.
+        let mut vanished: HashSet<OsString> = HashSet::new();
+        loop {
+            let mut again = false;
+            for part in VISIBLE {
+                for file in self.list(part)? {
+                    if seen.contains(name::base(&file)) {
+                        continue;
+                    }
+                    match content(&self.path.join(part).join(&file))? {
+                        Some(found) => {
+                            seen.insert(name::base(&file).to_vec());
+                            contents.push(found);
+                        }
+                        None => again |= vanished.insert(file),
+                    }
+                }
+            }
+            if !again {
+                return Ok(contents);
+            }
+        }
+    }
+}
+
+impl Maildir {
+    /// Makes up for a rename that a crash prevented; `false` when there is nothing to rename, or not the right bytes.
+    fn finish(&self, name: &str, place: &Place, digest: &Digest) -> Result<bool> {
+        let tmp = self.path.join("tmp").join(name);
+        match content(&tmp)? {
+            None => Ok(false),
+            Some(found) if found.digest == *digest => {
+                self.rename(&tmp, place)?;
+                Ok(true)
+            }
+            Some(_) => {
+                let removed = fs::remove_file(&tmp);
+                removed.map_err(|e| Error::local_io(format!("cannot remove {}", tmp.display()), e))?;
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// The base name in a place; `None` where it is no place in a Maildir (the store was another one then).
+fn base_of(place: &Place) -> Option<&str> {
+    let (part, name) = place.0.split_once('/')?;
+    let base = name.split(':').next()?;
+    (VISIBLE.contains(&part) && !base.is_empty() && !base.starts_with('.') && !name.contains('/')).then_some(base)
+}
+
+/// What a message's file holds; `None` when there is no such file.
+fn content(path: &Path) -> Result<Option<Content>> {
+    let read = || -> io::Result<Content> {
+        let mut file = File::open(path)?;
+        let mut digester = Digester::default();
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(digester.finish().1),
+                n => digester.update(buffer.get(..n).unwrap_or_default()),
+            };
+        }
+    };
+    match read() {
+        Ok(content) => Ok(Some(content)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::local_io(format!("cannot read {}", path.display()), e)),
+    }
+}
+
+/// Makes the files of a batch durable, several at a time.
+fn sync_all(batch: &[MaildirStaged]) -> Result<()> {
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<()> {
+        while let Some(staged) = batch.get(next.fetch_add(1, Ordering::Relaxed)) {
+            staged.sync()?;
+        }
+        Ok(())
+    };
+    if batch.len() <= 2 {
+        return work();
+    }
+    std::thread::scope(|scope| {
+        let mut workers = Vec::new();
+        for _ in 1..SYNCS.min(batch.len()) {
+            // A thread that cannot be had is one less.
+            workers.extend(std::thread::Builder::new().stack_size(64 * 1024).spawn_scoped(scope, work));
+        }
+        let mut result = work();
+        for worker in workers {
+            let done = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            result = result.and(done);
+        }
+        result
+    })
+}

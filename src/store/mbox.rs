@@ -1,4 +1,0 @@
-//! mbox.
-
-/// An mbox file.
-pub struct Mbox {}

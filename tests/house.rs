@@ -1,0 +1,130 @@
+//! The rules of the house, enforced: who imports whom, how long a file is, that every dependency has its reason.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Who may import whom; `docs/architecture.md` says why.
+const EDGES: [(&str, &[&str]); 14] = [
+    ("mail", &[]),
+    ("error", &[]),
+    ("fault", &[]),
+    ("interrupt", &[]),
+    ("event", &["mail"]),
+    ("credentials", &["error", "mail"]),
+    ("net", &["credentials", "error", "mail"]),
+    ("state", &["error", "fault", "mail"]),
+    ("store", &["error", "fault", "mail"]),
+    ("retrieve", &["error", "event", "fault", "interrupt", "mail", "state", "store"]),
+    ("pop3", &["credentials", "error", "mail", "net", "retrieve"]),
+    ("imap", &["credentials", "error", "mail", "net", "retrieve"]),
+    ("config", &["credentials", "error", "mail", "net", "retrieve", "store"]),
+    (
+        "cli",
+        &[
+            "config",
+            "credentials",
+            "error",
+            "event",
+            "imap",
+            "interrupt",
+            "mail",
+            "net",
+            "pop3",
+            "retrieve",
+            "state",
+            "store",
+        ],
+    ),
+];
+
+/// Lines in a file, tests included.
+const LONGEST: usize = 450;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn rust_files(folder: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    assert!(!files.is_empty());
+    files
+}
+
+/// The first component of the path below `src`, without `.rs`.
+fn module_of(file: &Path) -> String {
+    let inside = file.strip_prefix(root().join("src")).unwrap();
+    inside.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
+}
+
+/// Modules named after `crate::` in code; in a group, each of them.
+fn imports(text: &str) -> BTreeSet<String> {
+    let code = text.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let mut found = BTreeSet::new();
+    for after in code.split("crate::").skip(1) {
+        let group = after.strip_prefix('{').and_then(|g| g.split_once('}'));
+        let names = group.map_or_else(|| vec![after], |(inside, _)| inside.split(',').collect());
+        for name in names {
+            found.insert(name.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+        }
+    }
+    found
+}
+
+#[test]
+fn modules_import_only_what_they_may() {
+    let mut wrong = Vec::new();
+    for file in rust_files("src") {
+        let module = module_of(&file);
+        if module == "lib" || module == "main" {
+            continue;
+        }
+        let (_, allowed) =
+            EDGES.iter().find(|(m, _)| *m == module).unwrap_or_else(|| panic!("{module} has no place in EDGES"));
+        for import in imports(&fs::read_to_string(&file).unwrap()) {
+            if import != module && !allowed.contains(&import.as_str()) {
+                wrong.push(format!("{} imports {import}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn imports_are_found_in_every_form() {
+    let text =
+        "use crate::mail::Key;\nuse crate::{net, store::{Maildir}};\n// crate::cli\nlet x = crate::state::open();";
+    assert_eq!(imports(text).into_iter().collect::<Vec<_>>(), ["mail", "net", "state", "store"]);
+}
+
+#[test]
+fn no_file_outgrows_its_room() {
+    let long: Vec<_> = (["src", "tests"].iter().flat_map(|f| rust_files(f)))
+        .map(|f| (fs::read_to_string(&f).unwrap().lines().count(), f))
+        .filter(|(lines, _)| *lines > LONGEST)
+        .collect();
+    assert!(long.is_empty(), "over {LONGEST} lines: {long:#?}");
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let tables = manifest.split("\n[").filter(|t| t.starts_with("dependencies]") || t.starts_with("dev-dependencies]"));
+    let lines: Vec<&str> =
+        tables.flat_map(|t| t.lines().skip(1)).filter(|l| l.contains(" = ") && !l.starts_with('#')).collect();
+    assert!(lines.len() > 20);
+    let bare: Vec<_> =
+        lines.iter().filter(|l| l.split_once(" # ").is_none_or(|(_, why)| why.trim().len() < 3)).collect();
+    assert!(bare.is_empty(), "{bare:#?}");
+}
