@@ -48,7 +48,7 @@ fn tour() -> Result<(), Failure> {
     script.mailbox.folder_mut("INBOX").messages[2].flag("\\Seen").flag("\\Flagged");
     let server = Server::start(script);
     println!(
-        "A mail server runs on 127.0.0.1, with {} messages in INBOX and {} in Lists/rust.\nTwo accounts lead to it:\n",
+        "A mail server runs on 127.0.0.1, with {} messages in INBOX and {} in Lists/rust.\nTwo accounts lead to it, this one and another over IMAP:\n",
         inbox.len(),
         list.len()
     );
@@ -57,9 +57,9 @@ fn tour() -> Result<(), Failure> {
     let folders = "\n[accounts.desk.pull]\nfolders = [\"INBOX\", \"Lists/rust\"]\n";
     ferry.account("desk", &server.endpoint(Protocol::Imap, Security::Starttls), folders);
     let config = std::fs::read_to_string(ferry.config_file()).expect("the configuration");
-    config.lines().filter(|l| !l.is_empty()).for_each(|l| println!("    {l}"));
+    config.lines().take_while(|l| !l.contains("desk")).for_each(|l| println!("    {l}"));
 
-    println!("\n1. Fetch over POP3. The messages stay on the server, which is the default.");
+    println!("1. Fetch over POP3. The messages stay on the server, which is the default.");
     pull(&ferry, "post")?;
     let post = ferry.store("post");
     same(&maildir_bytes(&post), &inbox, "the Maildir")?;
@@ -141,7 +141,16 @@ fn build() -> Result<PathBuf, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     // Together with this example, so that the libraries are those that are built already.
-    command.args(["build", "--bin", "mailferry", "--example", "demo", "--message-format", "json-render-diagnostics"]);
+    command.args([
+        "build",
+        "--quiet",
+        "--bin",
+        "mailferry",
+        "--example",
+        "demo",
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
     command.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
     // What `cargo run` tells about this package would make build scripts run anew.
     for (name, _) in std::env::vars_os() {

@@ -4,6 +4,7 @@ mod dovecot;
 mod faults;
 mod imap;
 mod pop3;
+mod program;
 mod stores;
 
 use native_tls::{Certificate, TlsConnector, TlsStream};
