@@ -468,3 +468,36 @@ async fn a_link_that_drops_anywhere_is_an_error_and_never_a_message() {
         }
     }
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+    #[test]
+    fn whatever_a_server_says_the_session_ends(
+        logged_in: bool,
+        words in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "+OK\r\n", "+OK\n", "-ERR\r\n", "+ \r\n", "+OK\r\n.\r\n", "1 5\r\n", "2 \u{ff}\r\n", ".\r\n", "..\r\n",
+                "+OK\r\nPIPELINING\r\nTOP\r\n.\r\n", "+OK\r\n1 5\r\n.\r\n", "x\r\n", "\n", "\r", "\0", "", "-ERR [SYS/TEMP]\r\n",
+            ]),
+            0..40,
+        ),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut inbox = Inbox::default();
+        let run = async {
+            let before = if logged_in { "+OK\r\n-ERR\r\n+OK\r\n+OK\r\n-ERR\r\n" } else { "" };
+            let pipe = Pipe::clear(say(format!("{before}{}", words.concat()).as_bytes()));
+            let mut s = Pop3::start(pipe, &server(), &login(), AuthChoice::UserPass).await?;
+            s.list().await?;
+            s.fingerprints(&handles(1..=2)).await?;
+            s.retrieve(&handles(1..=2), &mut inbox).await?;
+            s.dispose(&handles(1..=2)).await?;
+            s.finish().await
+        };
+        let outcome = runtime.block_on(async { timeout(Duration::from_secs(10), run).await.expect("no hang") });
+        match outcome {
+            Ok(_) => proptest::prop_assert_eq!(inbox.fates.len(), 2),
+            Err(e) => proptest::prop_assert!(matches!(e.kind(), Kind::TryLater | Kind::Protocol | Kind::Login)),
+        }
+    }
+}
