@@ -27,8 +27,10 @@ pub enum Garbled {
     EndlessLine,
     /// A literal of an impossible size, or too many of them.
     Literals,
-    /// A line that is no response at all.
+    /// A line that is no response at all, or none that belongs here.
     NoResponse(Vec<u8>),
+    /// A folder opened without EXISTS.
+    Uncounted,
 }
 
 impl fmt::Display for Garbled {
@@ -36,6 +38,7 @@ impl fmt::Display for Garbled {
         match self {
             Garbled::EndlessLine => f.write_str("it sent a line without end"),
             Garbled::Literals => f.write_str("it announced an impossible amount of data"),
+            Garbled::Uncounted => f.write_str("it opened a folder without saying how many messages are in it"),
             Garbled::NoResponse(line) => write!(f, "it sent {}", crate::error::quoted(line)),
         }
     }

@@ -32,7 +32,7 @@ mod tests;
 
 pub use folders::Folder;
 pub use retriever::ImapFolder;
-pub use session::Stream;
+pub use session::Link;
 
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result};
@@ -41,6 +41,7 @@ use crate::net::{self, AuthChoice, Server};
 use crate::retrieve::SourceId;
 use capability::Capabilities;
 use folders::Listed;
+use framer::Garbled;
 use response::Untagged;
 use retriever::Opened;
 use session::{Command, Session};
@@ -48,7 +49,7 @@ use status::{Condition, Status};
 
 /// A connection, logged in.
 #[derive(Debug)]
-pub struct Imap<S: Stream> {
+pub struct Imap<S: Link> {
     session: Session<S>,
     capabilities: Capabilities,
     user: String,
@@ -67,7 +68,7 @@ impl<S: login::Line> Imap<S> {
     }
 }
 
-impl<S: Stream> Imap<S> {
+impl<S: Link> Imap<S> {
     /// The folders that the patterns take, the inbox first. One that is named outright is among them even where the
     /// server did not list it, so that [`open_folder`](Self::open_folder) can say what is wrong with it.
     pub async fn folders(&mut self, patterns: &[FolderPattern]) -> Result<Vec<Folder>> {
@@ -81,10 +82,10 @@ impl<S: Stream> Imap<S> {
     /// long as the connection stands.
     pub async fn open_folder(&mut self, folder: &Folder, writable: bool) -> Result<ImapFolder<'_, S>> {
         let verb = if writable { "SELECT" } else { "EXAMINE" };
-        let (mut exists, mut uidvalidity, mut sticky) = (0, None, true);
+        let (mut exists, mut uidvalidity, mut sticky) = (None, None, true);
         let on = |u: Untagged<'_>| match u {
             // Zimbra tells several; the largest is right.
-            Untagged::Exists(n) => exists = exists.max(n),
+            Untagged::Exists(n) => exists = exists.max(Some(n)),
             Untagged::Status(Status { text, .. }) => match text.code.as_str() {
                 "UIDVALIDITY" => uidvalidity = text.number().filter(|n| *n > 0),
                 "UIDNOTSTICKY" => sticky = false,
@@ -96,6 +97,9 @@ impl<S: Stream> Imap<S> {
         if status.condition != Condition::Ok {
             return Err(self.unopened(folder, &status).await?);
         }
+        let Some(exists) = exists else {
+            return Err(self.session.nonsense(&Garbled::Uncounted).folder());
+        };
         let opened = Opened {
             exists,
             uidvalidity,

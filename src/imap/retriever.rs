@@ -3,7 +3,7 @@
 use super::fetch::Fetcher;
 use super::pipeline::{Pipeline, Step};
 use super::response::Untagged;
-use super::session::{Command, Session, Stream};
+use super::session::{Command, Link, Session};
 use super::set::sets;
 use super::status::Condition;
 use crate::error::{Error, Kind, Result};
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A folder that was opened, until [`Retriever::finish`].
 #[derive(Debug)]
-pub struct ImapFolder<'a, S: Stream> {
+pub struct ImapFolder<'a, S: Link> {
     session: &'a mut Session<S>,
     source: SourceId,
     /// UIDs are names that hold for ever.
@@ -41,9 +41,9 @@ pub struct Opened {
     pub can_uid_expunge: bool,
 }
 
-impl<'a, S: Stream> ImapFolder<'a, S> {
+impl<'a, S: Link> ImapFolder<'a, S> {
     /// The folder that the session has opened.
-    pub fn new(session: &'a mut Session<S>, mut source: SourceId, opened: Opened) -> Self {
+    pub(super) fn new(session: &'a mut Session<S>, mut source: SourceId, opened: Opened) -> Self {
         if let Some(uidvalidity) = opened.uidvalidity {
             source.scope.push_str(&format!(" UIDVALIDITY={uidvalidity}"));
         }
@@ -116,7 +116,7 @@ impl<'a, S: Stream> ImapFolder<'a, S> {
     }
 }
 
-impl<S: Stream> Retriever for ImapFolder<'_, S> {
+impl<S: Link> Retriever for ImapFolder<'_, S> {
     fn source(&self) -> &SourceId {
         &self.source
     }

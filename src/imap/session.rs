@@ -12,8 +12,8 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 /// What a session can run on.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Debug {}
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + Debug> Stream for S {}
+pub trait Link: AsyncRead + AsyncWrite + Unpin + Send + Debug {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + Debug> Link for S {}
 
 /// The name under which a command's completion comes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Drop for Command {
 
 /// A session, logged in or on the way there.
 #[derive(Debug)]
-pub struct Session<S: Stream> {
+pub struct Session<S: Link> {
     imap: async_imap::Session<Wire<S>>,
     server: Server,
     /// Commands whose completion is still to come.
@@ -83,7 +83,7 @@ pub struct Session<S: Stream> {
     leaving: bool,
 }
 
-impl<S: Stream> Session<S> {
+impl<S: Link> Session<S> {
     /// A session on a fresh connection; the greeting is the first thing to come.
     pub async fn over(stream: S, server: &Server) -> Result<Session<S>> {
         match async_imap::Client::new(Wire::rehearsal()).login("", "").await {
