@@ -40,6 +40,8 @@ pub enum Event<'a> {
         /// How many more octets.
         bytes: u64,
     },
+    /// Something worth knowing about the server, the same in every run.
+    Note(&'a str),
     /// Something the user should know that does not end the work.
     Warning(&'a str),
 }

@@ -26,10 +26,10 @@ Manual: mailferry(1), docs/manual.md";
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Configuration file
-    #[arg(short, long, global = true, value_name = "FILE", env = "MAILFERRY_CONFIG", value_hint = ValueHint::FilePath)]
+    #[arg(short, long, global = true, value_name = "FILE", env = "MAILFERRY_CONFIG", hide_env_values = true, value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
     /// Where state is kept between runs
-    #[arg(long, global = true, value_name = "DIR", env = "MAILFERRY_STATE_DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, global = true, value_name = "DIR", env = "MAILFERRY_STATE_DIR", hide_env_values = true, value_hint = ValueHint::DirPath)]
     pub state_dir: Option<PathBuf>,
     /// One JSON object a line on stdout
     #[arg(long, global = true)]

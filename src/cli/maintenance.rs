@@ -1,9 +1,11 @@
 //! The commands around the work: `config`, `completions`, `man`.
 
 use super::args::{Cli, ConfigArgs, ConfigCommand, Global};
+use super::exit;
 use crate::config::{self, Account};
 use crate::credentials::PasswordSource;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
+use anyhow::Context;
 use clap::CommandFactory;
 use std::io::Write;
 use std::path::Path;
@@ -21,7 +23,7 @@ pub fn config(global: &Global, args: &ConfigArgs) -> Result<u8> {
     };
     // A reader that went away is no error of ours.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    Ok(0)
+    Ok(exit::DONE)
 }
 
 fn shown(a: &Account) -> String {
@@ -54,22 +56,20 @@ fn password_source(source: &PasswordSource) -> &'static str {
 }
 
 /// `mailferry completions SHELL`.
-pub fn completions(shell: clap_complete::Shell) -> Result<u8> {
+pub fn completions(shell: clap_complete::Shell) -> u8 {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "mailferry", &mut script);
     let _ = std::io::stdout().lock().write_all(&script);
-    Ok(0)
+    exit::DONE
 }
 
 /// `mailferry man DIR`.
-pub fn man(folder: &Path) -> Result<u8> {
-    clap_mangen::generate_to(Cli::command(), folder).map_err(|e| {
-        Error::new(
-            Kind::CannotCreate,
-            format!("cannot write the man pages into {}", folder.display()),
-            "Name an existing folder that this user may write.",
+pub fn man(folder: &Path) -> anyhow::Result<u8> {
+    clap_mangen::generate_to(Cli::command(), folder).with_context(|| {
+        format!(
+            "cannot write the man pages into {}; name an existing folder that this user may write",
+            folder.display()
         )
-        .because(e)
     })?;
-    Ok(0)
+    Ok(exit::DONE)
 }

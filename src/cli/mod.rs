@@ -8,11 +8,11 @@ mod report;
 mod signals;
 mod status;
 
+use anyhow::Context;
 use args::{Cli, Command};
 use clap::Parser;
 use clap::error::ErrorKind;
 use std::ffi::OsString;
-use std::io::Write;
 
 /// Runs a command line and gives its exit code.
 pub fn run(line: impl IntoIterator<Item = OsString>) -> u8 {
@@ -22,34 +22,32 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> u8 {
             // A reader that went away is no error of ours.
             let _ = e.print();
             return match e.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => exit::DONE,
                 _ => exit::USAGE,
             };
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(e) => {
-            let _ = writeln!(std::io::stderr(), "error: cannot start: {e}. Close some programs, then run again.");
-            return exit::TRY_LATER;
-        }
-    };
-    let code = runtime.block_on(dispatch(&cli));
+    start(&cli).unwrap_or_else(|e| report::failure(&cli.global, &e))
+}
+
+fn start(cli: &Cli) -> anyhow::Result<u8> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start threads; close some programs, then run again")?;
+    let code = runtime.block_on(dispatch(cli));
     // A prompt or a password command may still hold a thread; it is of no more interest.
     runtime.shutdown_background();
     code
 }
 
-async fn dispatch(cli: &Cli) -> u8 {
-    let done = match &cli.command {
-        Command::Pull(args) => pull::run(&cli.global, args).await,
-        Command::Status(args) => status::run(&cli.global, args),
-        Command::Config(args) => maintenance::config(&cli.global, args),
-        Command::Completions { shell } => maintenance::completions(*shell),
+async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
+    match &cli.command {
+        Command::Pull(args) => Ok(pull::run(&cli.global, args).await?),
+        Command::Status(args) => Ok(status::run(&cli.global, args)?),
+        Command::Config(args) => Ok(maintenance::config(&cli.global, args)?),
+        Command::Completions { shell } => Ok(maintenance::completions(*shell)),
         Command::Man { folder } => maintenance::man(folder),
-    };
-    done.unwrap_or_else(|e| {
-        report::problem(&cli.global, None, &e);
-        e.kind().exit_code()
-    })
+    }
 }

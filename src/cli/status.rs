@@ -23,7 +23,7 @@ pub fn run(global: &Global, args: &AccountArgs) -> Result<u8> {
     }
     // A reader that went away is no error of ours.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    Ok(0)
+    Ok(super::exit::DONE)
 }
 
 fn as_text(account: &str, run: Option<&Run>, folders: &[FolderStatus]) -> String {

@@ -1,10 +1,9 @@
 //! What tells one message from another: the digest of its bytes, and the fingerprint of its headers.
 
 use super::ToLf;
-use sha2::{Digest as _, Sha256};
 use std::fmt;
 
-/// SHA-256 of a message's content: CRs before an LF do not count, nor do CRs and LFs at the very end, so that the same
+/// BLAKE3 of a message's content: CRs before an LF do not count, nor do CRs and LFs at the very end, so that the same
 /// message gives the same digest on the wire, in an LF or CRLF Maildir and in an mbox.
 ///
 /// All the CRs, because a store that turns CR CR LF into CR LF leaves what looks like an ordinary line end.
@@ -34,7 +33,7 @@ pub struct Content {
 #[derive(Default)]
 pub struct Digester {
     lf: ToLf,
-    hash: Sha256,
+    hash: blake3::Hasher,
     header: HeaderScan,
     octets: u64,
     canonical: u64,
@@ -87,8 +86,11 @@ impl Digester {
                 return;
             }
             let (lfs, crs) = std::mem::take(&mut self.pending);
-            (0..lfs).for_each(|_| self.hash.update(b"\n"));
-            (0..crs).for_each(|_| self.hash.update(b"\r"));
+            for (end, times) in [(b"\n", lfs), (b"\r", crs)] {
+                for _ in 0..times {
+                    self.hash.update(end);
+                }
+            }
             let (text, _) = after.split_at(memchr::memchr(b'\r', after).unwrap_or(after.len()));
             let kept = text.iter().rposition(|b| *b != b'\n').map_or(0, |i| i + 1);
             self.hash.update(text.get(..kept).unwrap_or_default());
@@ -191,14 +193,13 @@ impl HeaderScan {
         if !self.done && !self.line.is_empty() {
             self.end_line();
         }
-        let mut hash = Sha256::new();
+        let mut hash = blake3::Hasher::new();
         for value in &self.values {
-            hash.update((value.as_ref().map_or(0, |v| v.len() + 1) as u64).to_be_bytes());
+            hash.update(&(value.as_ref().map_or(0, |v| v.len() + 1) as u64).to_be_bytes());
             hash.update(value.as_deref().unwrap_or_default());
         }
-        let full: [u8; 32] = hash.finalize().into();
         let mut print = [0; 16];
-        print.copy_from_slice(&full[..16]);
+        hash.finalize_xof().fill(&mut print);
         let strong = self.values.iter().take(2).any(|v| v.as_ref().is_some_and(|v| !v.is_empty()));
         print[0] = (print[0] & !1) | u8::from(strong);
         Fingerprint(print)

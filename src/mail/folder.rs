@@ -107,8 +107,9 @@ impl FolderPattern {
 /// Wildcard match without recursion on stars, so that no pattern takes exponential time.
 fn matches(pattern: &[u8], name: &[u8]) -> bool {
     let (mut p, mut n) = (0, 0);
-    // Where to go on after a mismatch: the last `*` and the last `%`, each with the name position tried next.
-    let (mut star, mut percent): (Option<(usize, usize)>, Option<(usize, usize)>) = (None, None);
+    // Where to go on after a mismatch: the last `*` and the last `%`, each with the name position tried last.
+    let mut star = None;
+    let mut percent = None;
     loop {
         match (pattern.get(p), name.get(n)) {
             (Some(b'*'), _) => {

@@ -167,7 +167,7 @@ impl Job {
 
     async fn list<R: Retriever>(&self, retriever: &mut R, counts: &mut Counts) -> Result<Vec<Listed>> {
         let listing = retriever.list().await?;
-        listing.notes.iter().for_each(|note| self.warn(note));
+        listing.notes.iter().for_each(|note| self.tell(Event::Note(note)));
         counts.listed += listing.messages.len() as u64;
         Ok(listing.messages)
     }

@@ -171,9 +171,8 @@ impl<'a> Comparison<'a> {
         plan.suspects = free.into_iter().flatten().collect();
         let suspected: HashSet<Origin> = plan.suspects.iter().map(|c| c.origin).collect();
         plan.missing = (self.rows.iter())
-            .filter(|r| {
-                !present.contains(&r.id) && r.missing_since.is_none() && !suspected.contains(&Origin::Row(r.id))
-            })
+            .filter(|r| !present.contains(&r.id) && !suspected.contains(&Origin::Row(r.id)))
+            .filter(|r| r.missing_since.is_none() || r.status == Status::DeleteSent)
             .map(|r| r.id)
             .collect();
         plan
@@ -265,7 +264,13 @@ mod tests {
             "had 1; fetch 1; suspect 1",
         );
         // The same message again after a lost QUIT.
-        is(&[pending.clone()], &[listed(1, Some("a"), 10)], Keep::Never, &[(1, 1)], "had 1; delete 1; rekey 1");
+        is(
+            std::slice::from_ref(&pending),
+            &[listed(1, Some("a"), 10)],
+            Keep::Never,
+            &[(1, 1)],
+            "had 1; delete 1; rekey 1",
+        );
         // Its deletion is confirmed by a listing without it.
         is(&[pending, b()], &[listed(2, Some("b"), 20)], keep, &[], "had 1; missing 1");
     }
@@ -307,7 +312,7 @@ mod tests {
         // A message whose deletion the server accepted is not what a new one turns out to be.
         let accepted = Row { missing_since: Some(1), ..row(1, Some("a"), 10, Status::DeleteSent, 90) };
         assert_eq!(
-            plan(&[accepted], &[listed(1, Some("n"), 10)], Keep::Never, &[(1, 1)], true, false),
+            plan(std::slice::from_ref(&accepted), &[listed(1, Some("n"), 10)], Keep::Never, &[(1, 1)], true, false),
             "fetch 1; missing 1"
         );
     }

@@ -191,8 +191,16 @@ mod tests {
             (StoreKind::Maildir, Layout::MaildirPlusPlus) => {
                 below.strip_prefix('.').unwrap().split('.').map(decode).collect()
             }
-            (StoreKind::Maildir, Layout::Nested) => below.split('/').map(decode).collect(),
+            (StoreKind::Maildir, _) => below.split('/').map(decode).collect(),
             (StoreKind::Mbox, _) => below.split('/').map(|n| decode(n.strip_suffix(CHILDREN).unwrap_or(n))).collect(),
+        }
+    }
+
+    #[test]
+    fn a_single_mailbox_is_the_path_itself() {
+        for kind in [StoreKind::Maildir, StoreKind::Mbox] {
+            let spec = Spec { kind, path: "/m".into(), layout: Layout::Single, line_endings: LineEndings::Lf };
+            assert_eq!(spec.mailbox_path(&FolderName::parse("Lists/rust").unwrap()).unwrap(), Path::new("/m"));
         }
     }
 

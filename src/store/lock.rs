@@ -44,10 +44,10 @@ impl Lock {
             if left.is_zero() {
                 let what = format!("cannot lock {}: another program holds the lock", path.display());
                 let lock = dot_lock_path(path);
-                let remedy = format!(
-                    "Run again when that program is done. If no mail program is running, remove {}.",
-                    lock.display()
-                );
+                let mut remedy = "Run again when that program is done.".to_owned();
+                if lock.exists() {
+                    remedy += &format!(" If no mail program is running, remove {}.", lock.display());
+                }
                 return Err(Error::new(Kind::TryLater, what, remedy).folder());
             }
             std::thread::sleep(pause.min(left));

@@ -215,7 +215,7 @@ impl Write for Counted {
 fn an_early_close_takes_leave_of_tls_and_a_drop_does_not() {
     let server = holding([Fault::new(At::received("STAT"), Effect::Close), Fault::drop(At::received("LIST"))]);
     let [closed, dropped] = ["STAT", "LIST"].map(|command| {
-        let mut tls = secure(&server, Counted(connect(server.pop3s_port), 0)).unwrap();
+        let mut tls = secure(server.ca_file(), Counted(connect(server.pop3s_port), 0)).unwrap();
         assert_eq!(talk(&mut tls, &["USER ada", "PASS s3cret-Pa55", command]), HELLO);
         tls.get_ref().1
     });

@@ -135,7 +135,7 @@ fn starttls_changes_what_is_offered() {
     );
     clear.write_all(b"a STARTTLS\r\n").unwrap();
     assert_eq!(line(&mut clear), "a OK begin TLS");
-    let mut tls = secure(&server, clear).unwrap();
+    let mut tls = secure(server.ca_file(), clear).unwrap();
     let said = talk(&mut tls, &["b CAPABILITY", "c LOGIN ada s3cret-Pa55", "z LOGOUT"]);
     assert!(said.contains(" AUTH=PLAIN LOGINDISABLED\r\n") && said.contains("c NO not possible now\r\n"), "{said}");
     assert!(!server.overheard_password());

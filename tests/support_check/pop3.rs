@@ -115,14 +115,14 @@ fn every_way_to_log_in() {
 #[test]
 fn tls_both_ways_and_each_bad_certificate() {
     let server = Server::start(Script::holding([ONE]));
-    let mut tls = secure(&server, connect(server.pop3s_port)).unwrap();
+    let mut tls = secure(server.ca_file(), connect(server.pop3s_port)).unwrap();
     assert!(talk(&mut tls, &["USER ada", "PASS s3cret-Pa55", "QUIT"]).ends_with("+OK bye, 0 deleted\r\n"));
 
     let mut clear = connect(server.pop3_port);
     line(&mut clear);
     std::io::Write::write_all(&mut clear, b"STLS\r\n").unwrap();
     assert_eq!(line(&mut clear), "+OK begin TLS");
-    let mut tls = secure(&server, clear).unwrap();
+    let mut tls = secure(server.ca_file(), clear).unwrap();
     let said = talk(&mut tls, &["STLS", "USER ada", "PASS s3cret-Pa55", "QUIT"]);
     assert!(
         said.starts_with("-ERR STLS is not possible now\r\n") && said.ends_with("+OK bye, 0 deleted\r\n"),
@@ -132,7 +132,7 @@ fn tls_both_ways_and_each_bad_certificate() {
 
     for bad in [Certificate::SelfSigned, Certificate::Expired, Certificate::WrongName] {
         let server = Server::start(Script::holding([ONE]).certificate(bad));
-        let refusal = secure(&server, connect(server.pop3s_port)).unwrap_err();
+        let refusal = secure(server.ca_file(), connect(server.pop3s_port)).unwrap_err();
         assert!(refusal.contains("certificate"), "{bad:?}: {refusal}");
     }
 }

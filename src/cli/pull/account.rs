@@ -154,7 +154,7 @@ impl Task {
             let until = job.now.saturating_add(i64::try_from(delay.as_secs()).unwrap_or(i64::MAX));
             job.ledger.lock().unwrap_or_else(PoisonError::into_inner).set_fact(NOT_BEFORE, &until.to_string())?;
         }
-        tally.add(self.into_store(job, session, path).await?)
+        tally.add(self.deliver(job, session, path).await?)
     }
 
     async fn pull_imap(&self, job: &Job, tally: &mut Tally<'_>) -> Result<()> {
@@ -174,7 +174,7 @@ impl Task {
                 let Some(opened) = self.interrupt.unless_raised(session.open_folder(&folder, writable)).await? else {
                     return Ok(Outcome::default());
                 };
-                self.into_store(job, opened, path).await
+                self.deliver(job, opened, path).await
             };
             match done.await {
                 Ok(outcome) => tally.add(outcome)?,
@@ -199,7 +199,7 @@ impl Task {
         }
     }
 
-    async fn into_store<R: Retriever>(&self, job: &Job, source: R, path: PathBuf) -> Result<Outcome> {
+    async fn deliver<R: Retriever>(&self, job: &Job, source: R, path: PathBuf) -> Result<Outcome> {
         let Spec { kind, line_endings, .. } = self.account.store;
         match kind {
             StoreKind::Maildir => {

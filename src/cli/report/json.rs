@@ -59,6 +59,7 @@ impl Observer for Json {
             Event::Progress { folder, messages, bytes } => {
                 emit("progress", json!({"account": account, "folder": folder, "messages": messages, "bytes": bytes}));
             }
+            Event::Note(text) => emit("note", json!({"account": account, "message": text})),
             Event::Warning(text) => {
                 emit("warning", json!({"account": account, "message": text}));
                 self.lines.event(account, event);

@@ -95,6 +95,8 @@ impl Observer for Lines {
                     progress.advance(account, folder, messages, bytes);
                 }
             }
+            Event::Note(text) if self.verbose > 0 => self.err(&format!("note: {account}: {text}\n")),
+            Event::Note(_) => {}
             Event::Warning(text) => self.err(&format!("warning: {account}: {text}\n")),
         }
     }

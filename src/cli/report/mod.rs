@@ -6,7 +6,7 @@ mod progress;
 mod units;
 
 use super::args::{Global, When};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::event::{Counts, Event, Observer};
 use json::Json;
 pub use json::entry as summary_entry;
@@ -43,10 +43,16 @@ pub fn choose(global: &Global, command: &'static str) -> Arc<dyn Report> {
     if global.json { Arc::new(Json::new(command, global.dry_run, lines)) } else { Arc::new(lines) }
 }
 
-/// Tells of a problem outside any run.
-pub fn problem(global: &Global, account: Option<&str>, error: &Error) {
+/// Tells why a command failed outside any account's work, and gives its exit code.
+pub fn failure(global: &Global, failure: &anyhow::Error) -> u8 {
     let mut stderr = std::io::stderr().lock();
-    let _ = stderr.write_all(problem_text(account, error, colour(global, stderr.is_terminal())).as_bytes());
+    let colour = colour(global, stderr.is_terminal());
+    let (text, code) = match failure.downcast_ref::<Error>() {
+        Some(e) => (problem_text(None, e, colour), e.kind().exit_code()),
+        None => (format!("error: {failure:#}\n"), Kind::CannotCreate.exit_code()),
+    };
+    let _ = stderr.write_all(text.as_bytes());
+    code
 }
 
 /// `error: work: what failed: cause`, and on the next line what to do.

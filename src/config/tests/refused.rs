@@ -70,7 +70,7 @@ fn bad_values_are_told_with_place_and_remedy() {
         ),
         (
             "pin_sha256=['abcd']",
-            "6:13: accounts.work.pin_sha256: “abcd” is not a SHA-256 fingerprint | Write the 64 hexadecimal digits of the \
+            "6:13: accounts.work.pin_sha256: a SHA-256 has 64 hexadecimal digits, this has 4 | Write the 64 hexadecimal digits of the \
              certificate's SHA-256; colons between them are fine."
                 .into(),
         ),
@@ -288,8 +288,9 @@ fn bad_files_are_told_with_place_and_remedy() {
             "7:11: accounts.Work: differs from `work` in case only | Rename one of the two accounts.",
         ),
         (
-            format!("{work}{}", work.replace("accounts.work", "accounts.home")),
-            "7:11: accounts.home: its store is also the store of `work` | Give each account a `path` of its own.",
+            format!("{work}{}", work.replace("accounts.work", "accounts.home").replace("maildir", "mbox")),
+            "7:11: accounts.home: its store is also the store of `work`, as something else | Give it another `path`, or the \
+             same `kind` and `layout`.",
         ),
     ];
     for (text, complaint) in table {

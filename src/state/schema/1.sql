@@ -12,7 +12,7 @@ CREATE TABLE message (
     key           BLOB,              -- UIDL or UID; NULL where the server gives no name of its own
     listed_size   INTEGER,           -- octets, as the server listed it
     wire_size     INTEGER NOT NULL,  -- octets with CRLF line ends, as counted here
-    digest        BLOB NOT NULL,     -- SHA-256 of the content
+    digest        BLOB NOT NULL,     -- BLAKE3 of the content
     fingerprint   BLOB NOT NULL,     -- of Message-ID, Date, From, Subject
     status        TEXT NOT NULL CHECK (status IN ('arriving', 'delivered', 'delete_sent', 'deleted')),
     place         TEXT,              -- where it was put: Maildir file name, or offset+length in an mbox

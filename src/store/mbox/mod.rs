@@ -8,7 +8,8 @@
 //! a crash leaves is the beginning of the batch at the end of the file. Such a beginning is cut away only when it is
 //! proven to be ours: it stands where the ledger says, begins with the very From_ line, and reaches no further than the
 //! recorded length and no further than the next From_ line, which may be somebody else's mail, delivered after the crash. Nobody's bytes are ever moved: an unfinished record in the middle of the file is
-//! overwritten with line ends, which belong to no message. Anything else is left alone, and the message fetched again.
+//! overwritten with line ends, which belong to no message (at the very start of the file its From_ line has to stay, an
+//! empty message). Anything else is left alone, and the message fetched again.
 
 mod draft;
 mod from_line;

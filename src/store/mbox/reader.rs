@@ -64,7 +64,7 @@ pub(super) fn chunks(file: &File, mut from: u64, to: u64, mut each: impl FnMut(&
 }
 
 /// The next place in `from..=limit` where a From_ line begins: at the start of a line; or, with its date, within one that
-/// somebody left unfinished. `from` must not be the start of a line.
+/// somebody left unfinished. Behind a `>` it is a quoted line. `from` must not be the start of a line.
 pub(super) fn next_from_line(file: &File, from: u64, limit: u64) -> io::Result<Option<u64>> {
     // The window keeps the octet before a hit, and a whole From_ line after it.
     const OVERLAP: usize = from_line::LIMIT + 1;

@@ -119,8 +119,18 @@ fn remove(file: &File, mut size: u64, mut torn: Vec<Range<u64>>) -> io::Result<(
 }
 
 /// Overwrites a record with line ends; its From_ line last, so that a crash here leaves a beginning that is ours as before.
-fn blank(file: &File, range: Range<u64>) -> io::Result<()> {
+fn blank(file: &File, mut range: Range<u64>) -> io::Result<()> {
     let head = range.end.min(range.start + from_line::LIMIT as u64);
+    if range.start == 0 {
+        // Dovecot refuses an mbox that begins with line ends: an empty message has to stay.
+        let mut start = vec![0; head as usize];
+        file.read_exact_at(&mut start, 0)?;
+        if let Some(line_end) = memchr::memchr(b'\n', &start)
+            && from_line::is_dated(&start)
+        {
+            range.start = line_end as u64 + 1;
+        }
+    }
     let mut at = head;
     while at < range.end {
         let some = (range.end - at).min(CHUNK);

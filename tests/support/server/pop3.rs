@@ -1,6 +1,7 @@
 //! A POP3 session (RFC 1939, 2449, 2595, 1734, 5034).
 
 use super::wire::{Verdict, Wire};
+use crate::support::mail::over_pop3;
 use md5::{Digest, Md5};
 use std::io;
 use std::sync::Arc;
@@ -213,8 +214,8 @@ impl Session {
             "STAT" => {
                 let mailbox = self.wire.shared.mailbox();
                 let left = self.drop.iter().filter(|e| !e.deleted);
-                let (n, size) = left.fold((0, 0), |(n, size), e| (n + 1, size + mailbox.told_size(size(&e.bytes))));
-                return Reply::line(format!("+OK {n} {size}"));
+                let (n, sum) = left.fold((0, 0), |(n, sum), e| (n + 1, sum + mailbox.told_size(size(&e.bytes))));
+                return Reply::line(format!("+OK {n} {sum}"));
             }
             "RSET" => {
                 self.drop.iter_mut().for_each(|e| e.deleted = false);
@@ -230,14 +231,14 @@ impl Session {
         let uid = entry.uid;
         match name {
             "RETR" => {
-                let content = stuffed(&on_the_wire(&entry.bytes));
+                let content = stuffed(&over_pop3(&entry.bytes));
                 Reply { head: b"+OK here it is\r\n".to_vec(), content: Some((uid, content)), tail: b".\r\n".to_vec() }
             }
             "TOP" => {
                 let Some(n) = rest.split(' ').nth(1).and_then(|n| n.parse().ok()) else {
                     return Reply::line("-ERR how many lines?");
                 };
-                let top = stuffed(&on_the_wire(top(&entry.bytes, n)));
+                let top = stuffed(&over_pop3(top(&entry.bytes, n)));
                 Reply { head: [b"+OK the top\r\n".as_slice(), &top, b".\r\n"].concat(), ..Reply::default() }
             }
             "DELE" => {
@@ -274,17 +275,9 @@ impl Session {
     }
 }
 
-/// What POP3 makes of a message: its last line always has an end (RFC 1939 section 3).
-pub fn on_the_wire(message: &[u8]) -> Vec<u8> {
-    [message, missing_end(message)].concat()
-}
-
-fn missing_end(message: &[u8]) -> &'static [u8] {
-    if message.is_empty() || message.ends_with(b"\r\n") { b"" } else { b"\r\n" }
-}
-
+/// The length over POP3.
 fn size(message: &[u8]) -> usize {
-    message.len() + missing_end(message).len()
+    if message.is_empty() || message.ends_with(b"\r\n") { message.len() } else { message.len() + 2 }
 }
 
 /// Dots at the start of lines doubled; lines end with CRLF alone.
@@ -305,10 +298,10 @@ fn stuffed(bytes: &[u8]) -> Vec<u8> {
 
 /// The header, the blank line and so many lines of the body.
 fn top(message: &[u8], lines: usize) -> &[u8] {
-    let Some(blank) = message.windows(4).position(|w| w == b"\r\n\r\n") else { return message };
+    let Some(blank) = memchr::memmem::find(message, b"\r\n\r\n") else { return message };
     let mut end = blank + 4;
     for _ in 0..lines {
-        match message[end..].windows(2).position(|w| w == b"\r\n") {
+        match memchr::memmem::find(&message[end..], b"\r\n") {
             Some(i) => end += i + 2,
             None => return message,
         }

@@ -139,20 +139,18 @@ pub fn flags(message: &Message) -> String {
 }
 
 fn section(message: &[u8], what: &Content) -> Vec<u8> {
-    let end = if message.starts_with(b"\r\n") {
-        2
-    } else {
-        message.windows(4).position(|w| w == b"\r\n\r\n").map_or(message.len(), |i| i + 4)
+    let end = || match message {
+        [b'\r', b'\n', ..] => 2,
+        _ => memchr::memmem::find(message, b"\r\n\r\n").map_or(message.len(), |i| i + 4),
     };
-    let (header, text) = message.split_at(end);
     match what {
         Content::Whole => message.to_vec(),
-        Content::Header => header.to_vec(),
-        Content::Text => text.to_vec(),
+        Content::Header => message[..end()].to_vec(),
+        Content::Text => message[end()..].to_vec(),
         Content::Fields { names, wanted } => {
             let mut out = Vec::new();
             let mut taking = false;
-            for line in header.split_inclusive(|b| *b == b'\n').filter(|l| *l != b"\r\n") {
+            for line in message[..end()].split_inclusive(|b| *b == b'\n').filter(|l| *l != b"\r\n") {
                 if !line.starts_with(b" ") && !line.starts_with(b"\t") {
                     let name = line.split(|b| *b == b':').next().unwrap_or_default();
                     taking = *wanted == names.iter().any(|n| n.as_bytes().eq_ignore_ascii_case(name.trim_ascii_end()));
