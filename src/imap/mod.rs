@@ -57,13 +57,14 @@ pub struct Imap<S: Link> {
 
 /// Connects and logs in.
 pub async fn open(server: &Server, login: &Login, auth: AuthChoice) -> Result<Imap<net::Stream>> {
+    login.check()?;
     Imap::over(net::connect(server).await?, server, login, auth).await
 }
 
 impl<S: login::Line> Imap<S> {
     /// Logs in on a fresh connection.
     async fn over(stream: S, server: &Server, login: &Login, auth: AuthChoice) -> Result<Imap<S>> {
-        let (session, capabilities) = login::log_in(stream, server, login, auth).await?;
+        let (session, capabilities) = login::log_in(stream, server, login, auth).await.map_err(|e| login.conceal(e))?;
         Ok(Imap { session, capabilities, user: login.user.clone() })
     }
 }
