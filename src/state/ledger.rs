@@ -2,13 +2,24 @@
 
 use super::{Home, schema};
 use crate::error::Result;
-use crate::mail::{Digest, Fingerprint, Key};
+use crate::mail::{Content, Digest, Fingerprint, Key};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::path::PathBuf;
 
 /// A folder's number in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FolderId(i64);
+
+/// A source of messages, as the ledger knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// Its number.
+    pub id: FolderId,
+    /// The scope it was last seen in.
+    pub scope: String,
+    /// The server has given messages new names, and no run has come to the end of recognising them.
+    pub in_doubt: bool,
+}
 
 /// A message's number in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,7 +59,7 @@ pub struct Row {
     pub missing_since: Option<i64>,
 }
 
-/// A message about to become visible in the store, or found there.
+/// A message about to become visible in the store.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     /// What the server calls it.
@@ -61,8 +72,8 @@ pub struct Arrival {
     pub digest: Digest,
     /// Fingerprint of the header.
     pub fingerprint: Fingerprint,
-    /// Where it will stand; `None` where it was found in the store.
-    pub place: Option<String>,
+    /// Where it will stand.
+    pub place: String,
 }
 
 /// A row recognised under a name that the ledger did not know it by.
@@ -136,25 +147,45 @@ impl Ledger {
         Ok(Ledger { db, path })
     }
 
-    /// The folder of that name and the scope it was last seen in.
-    pub fn folder(&self, name: &str) -> Result<Option<(FolderId, String)>> {
+    /// The folder of that name.
+    pub fn folder(&self, name: &str) -> Result<Option<Folder>> {
         self.db
-            .query_row("SELECT id, scope FROM folder WHERE name = ?1", [name], |r| Ok((FolderId(r.get(0)?), r.get(1)?)))
+            .query_row("SELECT id, scope, in_doubt FROM folder WHERE name = ?1", [name], |r| {
+                Ok(Folder { id: FolderId(r.get(0)?), scope: r.get(1)?, in_doubt: r.get(2)? })
+            })
             .optional()
             .map_err(|e| self.failed(e))
     }
 
-    /// Records the folder under a new scope: no key of it holds any longer.
-    pub fn enter(&mut self, name: &str, scope: &str) -> Result<FolderId> {
+    /// Records a new folder, and what stands in its store already.
+    pub fn begin(&mut self, name: &str, scope: &str, stored: &[Content], now: i64) -> Result<Folder> {
         self.write(|tx| {
-            tx.execute(
-                "INSERT INTO folder (name, scope) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET scope = ?2",
-                [name, scope],
+            tx.execute("INSERT INTO folder (name, scope) VALUES (?1, ?2)", [name, scope])?;
+            let id = FolderId(tx.last_insert_rowid());
+            let mut insert = tx.prepare_cached(
+                "INSERT INTO message (folder, wire_size, digest, fingerprint, status, first_seen)
+                 VALUES (?1, ?2, ?3, ?4, 'delivered', ?5)",
             )?;
-            let id = tx.query_row("SELECT id FROM folder WHERE name = ?1", [name], |r| r.get(0))?;
-            tx.execute("UPDATE message SET key = NULL WHERE folder = ?1", [id])?;
-            tx.execute("DELETE FROM quarantine WHERE folder = ?1", [id])?;
-            Ok(FolderId(id))
+            for c in stored {
+                insert.execute(params![id.0, c.wire_size, c.digest.0, c.fingerprint.0, now])?;
+            }
+            Ok(Folder { id, scope: scope.to_owned(), in_doubt: false })
+        })
+    }
+
+    /// Records that the folder is in a new scope: no key of it holds any longer.
+    pub fn change_scope(&mut self, folder: FolderId, scope: &str) -> Result<()> {
+        self.write(|tx| {
+            tx.execute("UPDATE folder SET scope = ?2 WHERE id = ?1", params![folder.0, scope])?;
+            tx.execute("UPDATE message SET key = NULL WHERE folder = ?1", [folder.0])?;
+            tx.execute("DELETE FROM quarantine WHERE folder = ?1", [folder.0]).map(drop)
+        })
+    }
+
+    /// Records whether the names of the folder are [in doubt](Folder::in_doubt).
+    pub fn set_in_doubt(&mut self, folder: FolderId, in_doubt: bool) -> Result<()> {
+        self.write(|tx| {
+            tx.execute("UPDATE folder SET in_doubt = ?2 WHERE id = ?1", params![folder.0, in_doubt]).map(drop)
         })
     }
 
@@ -190,7 +221,7 @@ impl Ledger {
 
     /// Transaction A: these messages are about to become visible. Gives their numbers.
     pub fn arriving(&mut self, folder: FolderId, arrivals: &[Arrival], now: i64) -> Result<Vec<RowId>> {
-        self.write(|tx| arrivals.iter().map(|a| insert(tx, folder, a, "arriving", now)).collect())
+        self.write(|tx| arrivals.iter().map(|a| insert(tx, folder, a, now)).collect())
     }
 
     /// Transaction B: these messages are visible and durable.
@@ -217,11 +248,6 @@ impl Ledger {
         })
     }
 
-    /// Records messages that were found in the store, under the names the server gives them.
-    pub fn adopt(&mut self, folder: FolderId, found: &[Arrival], now: i64) -> Result<Vec<RowId>> {
-        self.write(|tx| found.iter().map(|a| insert(tx, folder, a, "delivered", now)).collect())
-    }
-
     /// Gives rows the names that the server uses for them now; they are in the store and on the server.
     pub fn rekey(&mut self, folder: FolderId, pairs: &[Paired]) -> Result<()> {
         self.write(|tx| {
@@ -229,8 +255,7 @@ impl Ledger {
                 free_key(tx, folder, pair.key.as_ref())?;
             }
             let mut update = tx.prepare_cached(
-                "UPDATE message SET key = ?2, listed_size = ?3, missing_since = NULL,
-                        status = CASE status WHEN 'deleted' THEN 'delivered' ELSE status END WHERE id = ?1",
+                "UPDATE message SET key = ?2, listed_size = ?3, missing_since = NULL, status = 'delivered' WHERE id = ?1",
             )?;
             pairs.iter().try_for_each(|p| {
                 update.execute(params![p.row.0, p.key.as_ref().map(|k| &k.0), p.listed_size]).map(drop)
@@ -394,11 +419,11 @@ fn free_key(tx: &Transaction<'_>, folder: FolderId, key: Option<&Key>) -> rusqli
         .map(drop)
 }
 
-fn insert(tx: &Transaction<'_>, folder: FolderId, a: &Arrival, status: &str, now: i64) -> rusqlite::Result<RowId> {
+fn insert(tx: &Transaction<'_>, folder: FolderId, a: &Arrival, now: i64) -> rusqlite::Result<RowId> {
     free_key(tx, folder, a.key.as_ref())?;
     tx.prepare_cached(
         "INSERT INTO message (folder, key, listed_size, wire_size, digest, fingerprint, status, place, first_seen)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'arriving', ?7, ?8)",
     )?
     .execute(params![
         folder.0,
@@ -407,7 +432,6 @@ fn insert(tx: &Transaction<'_>, folder: FolderId, a: &Arrival, status: &str, now
         a.wire_size,
         a.digest.0,
         a.fingerprint.0,
-        status,
         a.place,
         now
     ])?;
@@ -425,7 +449,7 @@ mod tests {
             wire_size: n.into(),
             digest: Digest([n; 32]),
             fingerprint: Fingerprint([n; 16]),
-            place: Some(format!("new/{n}")),
+            place: format!("new/{n}"),
         }
     }
 
@@ -434,7 +458,7 @@ mod tests {
         let home = Home::new(dir.path(), "a");
         std::fs::create_dir_all(dir.path().join("accounts")).unwrap();
         let mut ledger = Ledger::open(&home).unwrap();
-        let folder = ledger.enter("INBOX", "scope").unwrap();
+        let folder = ledger.begin("INBOX", "scope", &[], 0).unwrap().id;
         (dir, home, ledger, folder)
     }
 
@@ -463,7 +487,8 @@ mod tests {
     #[test]
     fn a_name_belongs_to_one_message_at_a_time() {
         let (_dir, _, mut ledger, folder) = ledger();
-        let first = ledger.adopt(folder, &[arrival(Some("a"), 1), arrival(None, 3), arrival(None, 3)], 1).unwrap();
+        let first = ledger.arriving(folder, &[arrival(Some("a"), 1), arrival(None, 3), arrival(None, 3)], 1).unwrap();
+        ledger.delivered(&first).unwrap();
         let second = ledger.arriving(folder, &[arrival(Some("a"), 2)], 2).unwrap();
         ledger.delivered(&second).unwrap();
         let keys = |l: &Ledger| l.rows(folder).unwrap().into_iter().map(|r| r.key.is_some()).collect::<Vec<_>>();
@@ -471,9 +496,29 @@ mod tests {
         ledger.rekey(folder, &[Paired { row: first[0], key: Some(Key(b"a".to_vec())), listed_size: Some(9) }]).unwrap();
         assert_eq!(keys(&ledger), [true, false, false, false]);
         assert_eq!(ledger.rows(folder).unwrap()[0].listed_size, Some(9));
-        assert_eq!(ledger.enter("INBOX", "other").unwrap(), folder);
+        ledger.change_scope(folder, "other").unwrap();
         assert_eq!(keys(&ledger), [false; 4]);
-        assert_eq!(ledger.folder("INBOX").unwrap(), Some((folder, "other".into())));
+        ledger.set_in_doubt(folder, true).unwrap();
+        let found = Folder { id: folder, scope: "other".into(), in_doubt: true };
+        assert_eq!(ledger.folder("INBOX").unwrap(), Some(found));
+    }
+
+    #[test]
+    fn what_stands_in_the_store_is_written_down_with_its_folder() {
+        let (_dir, _, mut ledger, _) = ledger();
+        let content = |n: u8| Content {
+            octets: 1,
+            wire_size: n.into(),
+            digest: Digest([n; 32]),
+            fingerprint: Fingerprint([n; 16]),
+        };
+        let folder = ledger.begin("Lists/rust", "scope", &[content(1), content(2)], 7).unwrap();
+        assert_eq!(ledger.folder("Lists/rust").unwrap(), Some(folder.clone()));
+        let rows = ledger.rows(folder.id).unwrap();
+        let told = |r: &Row| (r.key.is_none(), r.wire_size, r.digest, r.status, r.first_seen, r.missing_since);
+        let expected = |n: u8| (true, n.into(), Digest([n; 32]), Status::Delivered, 7, None);
+        assert_eq!(rows.iter().map(told).collect::<Vec<_>>(), [expected(1), expected(2)]);
+        assert!(ledger.begin("Lists/rust", "scope", &[], 8).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod ledger;
 mod lock;
 mod schema;
 
-pub use ledger::{Arrival, FolderId, FolderStatus, Ledger, Paired, Quarantined, Row, RowId, Run, Status};
+pub use ledger::{Arrival, Folder, FolderId, FolderStatus, Ledger, Paired, Quarantined, Row, RowId, Run, Status};
 pub use lock::Lock;
 
 use std::path::{Path, PathBuf};
