@@ -60,7 +60,7 @@ impl Login {
 /// The digits that the secret makes in base64 behind so many other octets (modulo 3), whatever these are and whatever
 /// follows.
 fn in_base64(secret: &str, before: usize) -> Zeroizing<String> {
-    let whole = Zeroizing::new([&[0; 2][..before.min(2)], secret.as_bytes()].concat());
+    let whole = Zeroizing::new(format!("{}{secret}", "\0".repeat(before)));
     let digits = Zeroizing::new(BASE64.encode(&*whole));
     // A digit holds 6 bits; one that holds bits of something else as well tells nothing.
     let (first, last) = ((before * 8).div_ceil(6), whole.len() * 8 / 6);

@@ -108,7 +108,7 @@ impl<S: Link> Imap<S> {
             writable: writable && status.text.code != "READ-ONLY",
             can_uid_expunge: self.capabilities.can_uid_expunge(),
         };
-        let scope = format!("imap {}@{}", self.user, self.session.server().host);
+        let scope = format!("imap {}@{}", self.user, self.session.server().host.to_lowercase());
         Ok(ImapFolder::new(&mut self.session, SourceId { folder: folder.name.clone(), scope }, opened))
     }
 
@@ -133,7 +133,7 @@ impl<S: Link> Imap<S> {
     }
 
     /// Takes leave of the server.
-    pub async fn logout(self) -> Result<()> {
-        self.session.logout().await
+    pub async fn logout(self) {
+        self.session.logout().await;
     }
 }

@@ -105,14 +105,13 @@ impl<'a, S: Link> ImapFolder<'a, S> {
         Ok(Finished::default())
     }
 
-    /// The wanted messages with their announced sizes, ascending.
+    /// The wanted messages with their announced sizes, in their order.
     fn sized(&self, wanted: &[Handle]) -> Vec<(u32, Option<u64>)> {
-        let uids: BTreeSet<u32> = wanted.iter().map(|h| h.0).collect();
         let size = |uid: u32| {
             let at = self.sizes.binary_search_by_key(&uid, |(u, _)| *u).ok()?;
             self.sizes.get(at)?.1
         };
-        uids.into_iter().map(|uid| (uid, size(uid))).collect()
+        wanted.iter().map(|h| (h.0, size(h.0))).collect()
     }
 }
 
@@ -136,7 +135,7 @@ impl<S: Link> Retriever for ImapFolder<'_, S> {
                         *size = row.size.or(*size);
                     }
                 }
-                Untagged::Exists(n) => exists = n,
+                // Mail that comes now need not be in this answer, mail that goes now is not.
                 Untagged::Expunge(_) => exists = exists.saturating_sub(1),
                 Untagged::Broken => broken += 1,
                 _ => {}
@@ -145,7 +144,6 @@ impl<S: Link> Retriever for ImapFolder<'_, S> {
             let command = Command::new("UID FETCH 1:* (UID RFC822.SIZE)");
             self.session.exec(command, &doing, on).await.map_err(Error::folder)?;
         }
-        self.exists = exists;
         self.sizes = sizes.into_iter().collect();
         let mut notes = Vec::new();
         let listed = self.sizes.len();

@@ -235,7 +235,7 @@ impl Job {
             listed: counts.listed,
             had: plan.had as u64,
             fetch: plan.fetch.len() as u64,
-            bytes: plan.fetch.iter().filter_map(|l| l.size).sum(),
+            bytes: plan.fetch.iter().filter_map(|l| l.size).fold(0, u64::saturating_add),
             skip: plan.too_large.len() as u64,
             delete: plan.delete.len() as u64,
         };

@@ -38,6 +38,9 @@ pub struct TaskEnd {
 
 /// The fact under which the next allowed log-in is remembered, in seconds since 1970 UTC (RFC 2449 section 6.5).
 const NOT_BEFORE: &str = "login_not_before";
+/// The longest pause that a server can ask for, in seconds: a server that lies, or a clock that was wrong, must not keep
+/// an account from ever being pulled again.
+const LONGEST_PAUSE: i64 = 86_400;
 /// The fact under which the store's path is remembered.
 const STORE: &str = "store";
 
@@ -102,7 +105,7 @@ impl Task {
     async fn pull(&self, job: &Job, tally: &mut Tally<'_>) -> Result<()> {
         self.store_stands(job)?;
         let not_before = ledger(job).fact(NOT_BEFORE)?.and_then(|t| t.parse::<i64>().ok());
-        if let Some(pause) = not_before.map(|t| t - job.now).filter(|pause| *pause > 0) {
+        if let Some(pause) = not_before.and_then(|t| pause(job.now, t)) {
             return Err(Error::new(
                 Kind::TryLater,
                 format!("{} asks for a pause between log-ins", self.account.server.host),
@@ -148,8 +151,7 @@ impl Task {
         let session = pop3::open(&self.account.server, &login, self.account.auth);
         let Some(session) = self.interrupt.unless_raised(session).await? else { return Ok(()) };
         if let Some(delay) = session.login_delay() {
-            let until = job.now.saturating_add(i64::try_from(delay.as_secs()).unwrap_or(i64::MAX));
-            ledger(job).set_fact(NOT_BEFORE, &until.to_string())?;
+            ledger(job).set_fact(NOT_BEFORE, &not_before(job.now, delay).to_string())?;
         }
         tally.add(self.deliver(job, session, path).await?)
     }
@@ -179,7 +181,8 @@ impl Task {
                 Err(e) => return Err(e),
             }
         }
-        session.logout().await
+        session.logout().await;
+        Ok(())
     }
 
     async fn login(&self) -> Result<Login> {
@@ -221,6 +224,16 @@ fn ledger(job: &Job) -> MutexGuard<'_, Ledger> {
     job.ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// When the next log-in is welcome at a server that asks for a pause.
+fn not_before(now: i64, delay: Duration) -> i64 {
+    now.saturating_add(i64::try_from(delay.as_secs()).map_or(LONGEST_PAUSE, |s| s.min(LONGEST_PAUSE)))
+}
+
+/// Seconds until then, if any.
+fn pause(now: i64, not_before: i64) -> Option<i64> {
+    Some(not_before.saturating_sub(now)).filter(|pause| (1..=LONGEST_PAUSE).contains(pause))
+}
+
 /// Counts and codes as they come in.
 struct Tally<'a> {
     task: &'a Task,
@@ -252,5 +265,28 @@ impl<'a> Tally<'a> {
 
     fn exit(&self) -> u8 {
         exit::worst(self.codes.iter().copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_ends_and_is_never_longer_than_a_day() {
+        for (delay, later, left) in [
+            (0, 0, None),
+            (60, 0, Some(60)),
+            (60, 59, Some(1)),
+            (60, 60, None),
+            (86_400, 0, Some(86_400)),
+            (u64::MAX, 0, Some(86_400)),
+            (u64::MAX, 86_400, None),
+            // The clock was years ahead when the pause was written down.
+            (60, -100_000_000, None),
+        ] {
+            let now = 1_700_000_000;
+            assert_eq!(pause(now + later, not_before(now, Duration::from_secs(delay))), left, "{delay} {later}");
+        }
     }
 }
