@@ -4,6 +4,8 @@ mod dovecot;
 mod faults;
 mod imap;
 mod pop3;
+mod program;
+mod stores;
 
 use native_tls::{Certificate, TlsConnector, TlsStream};
 use std::fmt::Debug;

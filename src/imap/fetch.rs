@@ -3,11 +3,11 @@
 use super::framer::Frame;
 use super::parts::{Endless, PART, Parts};
 use super::pipeline::{Pipeline, Step};
-use super::response::{Row, Untagged};
-use super::session::{Command, Session, Stream};
-use super::set::sets;
+use super::response::{Row, Section, Untagged};
+use super::session::{Command, Link, Session};
+use super::set::{UidSet, sets};
 use super::status::{Condition, Status};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::mail::{Envelope, Fingerprint, Flags};
 use crate::retrieve::{Handle, Intake};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,8 +24,11 @@ const ROW: u64 = 200;
 /// does not understand.
 const PATIENCE: usize = 10;
 
+/// Why a message is not there although it was listed.
+const GONE: &str = "the server listed it but does not send it; it was deleted meanwhile, or the server cannot read it";
+
 /// Brings messages in on one session, with the folder open.
-pub struct Fetcher<'a, S: Stream> {
+pub struct Fetcher<'a, S: Link> {
     session: &'a mut Session<S>,
     refused_in_a_row: usize,
 }
@@ -33,7 +36,10 @@ pub struct Fetcher<'a, S: Stream> {
 /// How asking for one message ended.
 enum Answer<T> {
     Given(T),
+    /// Nothing came.
     Missing,
+    /// Something came, but could not be read.
+    Broken,
     Refused(Status),
 }
 
@@ -45,13 +51,13 @@ struct Opening {
     whole: bool,
 }
 
-impl<'a, S: Stream> Fetcher<'a, S> {
+impl<'a, S: Link> Fetcher<'a, S> {
     /// A fetcher on a session.
     pub fn new(session: &'a mut Session<S>) -> Self {
         Fetcher { session, refused_in_a_row: 0 }
     }
 
-    /// Streams messages, each given with its announced size, ascending.
+    /// Streams messages in the given order, each given with its announced size.
     pub async fn messages(&mut self, wanted: &[(u32, Option<u64>)], into: &mut impl Intake) -> Result<()> {
         let small = |m: &(u32, Option<u64>)| m.1.is_some_and(|size| size <= LARGE);
         for run in wanted.chunk_by(|a, b| small(a) && small(b)) {
@@ -65,38 +71,70 @@ impl<'a, S: Stream> Fetcher<'a, S> {
 
     async fn small(&mut self, run: &[(u32, Option<u64>)], into: &mut impl Intake) -> Result<()> {
         let mut missing: BTreeMap<u32, Option<u64>> = run.iter().copied().collect();
+        // What the server said something about that is no whole message.
+        let (mut doubtful, mut broken) = (BTreeSet::new(), false);
         let weighed = run.iter().map(|(uid, size)| (*uid, size.unwrap_or(LARGE) + ROW));
         let commands = sets(weighed, SET_OCTETS, SET_MESSAGES).into_iter();
-        let mut pipeline = Pipeline::new(
-            commands.map(|(set, weight)| (format!("UID FETCH {set} (UID INTERNALDATE FLAGS BODY.PEEK[])"), weight, ())),
-        );
-        while let Some(step) = pipeline.step(self.session).await? {
-            let Step::Untagged(frame) = step else { continue };
-            // A row that lacks anything leaves its message among the missing.
-            if let Untagged::Fetch(Row { uid: Some(uid), flags: Some(flags), received_at, body: Some(body), .. }) =
-                Untagged::of(&frame)
-                && let (None, Some(data)) = (body.origin, body.data)
-                && missing.remove(&uid).is_some()
-            {
-                let envelope = Envelope { flags, received_at, size: Some(data.len() as u64) };
-                into.begin(Handle(uid), envelope).await?;
-                into.chunk(&data).await?;
-                into.end().await?;
+        let mut pipeline = Pipeline::new(commands.map(|(set, weight)| {
+            let line = format!("UID FETCH {set} (UID INTERNALDATE FLAGS BODY.PEEK[])");
+            (line, weight, set)
+        }));
+        loop {
+            let frame = match pipeline.step(self.session).await {
+                Ok(Some(Step::Untagged(frame))) => frame,
+                Ok(Some(Step::Done(_, status))) if status.condition == Condition::Ok => continue,
+                Ok(Some(Step::Done(set, _))) => {
+                    doubtful.extend(set.iter());
+                    continue;
+                }
+                Ok(None) => break,
+                Err(e) => {
+                    let mut asked = pipeline.under_way().flat_map(UidSet::iter);
+                    let on_its_way = asked.find(|uid| missing.contains_key(uid) && !doubtful.contains(uid));
+                    return Err(broke_off(e, on_its_way, into).await);
+                }
+            };
+            match Untagged::of(&frame) {
+                Untagged::Fetch(Row {
+                    uid: Some(uid),
+                    flags: Some(flags),
+                    received_at,
+                    body: Some(Section { origin: None, data: Some(data) }),
+                    ..
+                }) if missing.remove(&uid).is_some() => {
+                    let envelope = Envelope { flags, received_at, size: Some(data.len() as u64) };
+                    into.begin(Handle(uid), envelope).await?;
+                    into.chunk(&data).await?;
+                    into.end().await?;
+                }
+                Untagged::Fetch(Row { uid: Some(uid), .. }) => {
+                    doubtful.insert(uid);
+                }
+                Untagged::Broken => broken = true,
+                _ => {}
             }
         }
         for (uid, size) in missing {
-            self.one(uid, size, into).await?;
+            if broken || doubtful.contains(&uid) {
+                self.one(uid, size, into).await?;
+            } else {
+                into.refused(Handle(uid), GONE.to_owned()).await?;
+            }
         }
         Ok(())
     }
 
     /// Brings one message in, in parts, or says why the server does not give it.
     async fn one(&mut self, uid: u32, size: Option<u64>, into: &mut impl Intake) -> Result<()> {
-        let opening = match self.open(uid, size).await? {
+        let answer = match self.open(uid, size).await {
+            Ok(answer) => answer,
+            Err(e) => return Err(broke_off(e, Some(uid), into).await),
+        };
+        let opening = match answer {
             Answer::Given(opening) => opening,
-            Answer::Missing => {
-                let reason = "the server listed it but does not send it; it may be gone, or the server cannot read it";
-                return into.refused(Handle(uid), reason.to_owned()).await;
+            Answer::Missing => return into.refused(Handle(uid), GONE.to_owned()).await,
+            Answer::Broken => {
+                return into.refused(Handle(uid), "the server does not send a usable copy of it".to_owned()).await;
             }
             Answer::Refused(status) => return into.refused(Handle(uid), reason(&status)).await,
         };
@@ -146,7 +184,6 @@ impl<'a, S: Stream> Fetcher<'a, S> {
     /// Asks for the first part of a message, with all that is known of it; without INTERNALDATE where the server cannot
     /// answer with it, and for the flags apart where they did not come along.
     async fn open(&mut self, uid: u32, size: Option<u64>) -> Result<Answer<Opening>> {
-        let mut last = Answer::Missing;
         for items in ["UID INTERNALDATE FLAGS", "UID FLAGS"] {
             let line = format!("UID FETCH {uid} ({items} BODY.PEEK[]<0.{PART}>)");
             let take = |row: Row<'_>| {
@@ -161,26 +198,21 @@ impl<'a, S: Stream> Fetcher<'a, S> {
             };
             let (flags, received_at, data, whole) = match self.ask(uid, line, take).await? {
                 Answer::Given(given) => given,
-                Answer::Missing => {
-                    last = Answer::Missing;
-                    continue;
-                }
-                Answer::Refused(status) => {
-                    last = Answer::Refused(status);
-                    break;
-                }
+                Answer::Broken => continue,
+                Answer::Missing => return Ok(Answer::Missing),
+                Answer::Refused(status) => return Ok(Answer::Refused(status)),
             };
             let flags = match flags {
                 Some(flags) => flags,
                 None => match self.flags(uid).await? {
                     Answer::Given(flags) => flags,
-                    Answer::Missing => return Ok(Answer::Missing),
                     Answer::Refused(status) => return Ok(Answer::Refused(status)),
+                    Answer::Missing | Answer::Broken => return Ok(Answer::Broken),
                 },
             };
             return Ok(Answer::Given(Opening { envelope: Envelope { flags, received_at, size }, data, whole }));
         }
-        Ok(last)
+        Ok(Answer::Broken)
     }
 
     async fn flags(&mut self, uid: u32) -> Result<Answer<Flags>> {
@@ -194,17 +226,19 @@ impl<'a, S: Stream> Fetcher<'a, S> {
         line: String,
         mut take: impl FnMut(Row<'_>) -> Option<T> + Send,
     ) -> Result<Answer<T>> {
-        let mut given = None;
-        let on = |u: Untagged<'_>| {
-            if let Untagged::Fetch(row) = u
-                && row.uid == Some(uid)
-            {
-                given = take(row).or(given.take());
-            }
+        let (mut given, mut broken) = (None, false);
+        let on = |u: Untagged<'_>| match u {
+            Untagged::Fetch(row) if row.uid == Some(uid) => match take(row) {
+                Some(taken) => given = Some(taken),
+                None => broken = true,
+            },
+            Untagged::Broken => broken = true,
+            _ => {}
         };
         let status = self.session.attempt(Command::new(line), on).await?;
         Ok(match (status.condition, given) {
             (Condition::Ok, Some(given)) => Answer::Given(given),
+            (Condition::Ok, None) if broken => Answer::Broken,
             (Condition::Ok, None) => Answer::Missing,
             _ => {
                 self.bear(&status)?;
@@ -279,6 +313,15 @@ async fn hand_on(parts: &mut Parts, from: u64, data: Vec<u8>, into: &mut impl In
         Err(Endless::TooLong) => Ok(Some("the server sends far more of it than it announced".to_owned())),
         Err(Endless::TooShort) => Ok(Some("the server sends it in crumbs".to_owned())),
     }
+}
+
+/// Begins the message on whose way the session broke off: next time it comes last, and cannot keep others back again.
+async fn broke_off(e: Error, on_its_way: Option<u32>, into: &mut impl Intake) -> Error {
+    if let Some(uid) = on_its_way {
+        // What the store has to say to that is of no importance any more.
+        let _ = into.begin(Handle(uid), Envelope::default()).await;
+    }
+    e
 }
 
 fn reason(status: &Status) -> String {

@@ -1,7 +1,7 @@
 //! The folders of an account, and how their names look on the wire.
 
 use super::response::{ListEntry, Untagged};
-use super::session::{Command, Session, Stream};
+use super::session::{Command, Link, Session};
 use crate::error::Result;
 use crate::mail::{FolderName, FolderPattern, decode_utf7, encode_utf7};
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ pub struct Listed {
 }
 
 /// Asks for all folders.
-pub async fn list<S: Stream>(session: &mut Session<S>) -> Result<Listed> {
+pub async fn list<S: Link>(session: &mut Session<S>) -> Result<Listed> {
     let mut listed = Listed::default();
     let on = |u: Untagged<'_>| {
         if let Untagged::List(entry) = u {

@@ -3,7 +3,7 @@
 use super::capability::Capabilities;
 use super::framer::Garbled;
 use super::response::Untagged;
-use super::session::{Command, Event, Session, Stream};
+use super::session::{Command, Event, Link, Session};
 use super::status::{Condition, Status, Text};
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result};
@@ -14,7 +14,7 @@ use std::future::Future;
 use zeroize::Zeroizing;
 
 /// A stream that can be encrypted.
-pub trait Line: Stream + Sized {
+pub trait Line: Link + Sized {
     /// Starts TLS, after both sides agreed to.
     fn start_tls(self, server: &Server) -> impl Future<Output = Result<Self>> + Send;
     /// Whether bytes are encrypted.
@@ -59,7 +59,7 @@ pub async fn log_in<S: Line>(
 }
 
 /// Reads the greeting: OK or PREAUTH, and the capabilities it may carry.
-async fn greeting<S: Stream>(session: &mut Session<S>) -> Result<(Condition, Option<Capabilities>)> {
+async fn greeting<S: Link>(session: &mut Session<S>) -> Result<(Condition, Option<Capabilities>)> {
     let text = match session.next().await? {
         Event::Untagged(frame) => match Untagged::of(&frame) {
             Untagged::Status(Status { condition: condition @ (Condition::Ok | Condition::PreAuth), text }) => {
@@ -80,7 +80,7 @@ fn carried(text: &Text) -> Option<Capabilities> {
 }
 
 /// The capabilities already known, or those the server tells when asked.
-async fn ask<S: Stream>(session: &mut Session<S>, known: Option<Capabilities>) -> Result<Capabilities> {
+async fn ask<S: Link>(session: &mut Session<S>, known: Option<Capabilities>) -> Result<Capabilities> {
     if let Some(known) = known {
         return Ok(known);
     }
@@ -150,12 +150,8 @@ async fn authenticate<S: Line>(
 }
 
 /// LOGIN (RFC 9051 section 6.2.3).
-async fn plain_login<S: Stream>(session: &mut Session<S>, login: &Login) -> Result<Option<Capabilities>> {
+async fn plain_login<S: Link>(session: &mut Session<S>, login: &Login) -> Result<Option<Capabilities>> {
     let secret = login.secret.expose();
-    if [login.user.as_str(), secret].iter().any(|s| s.contains(['\0', '\r', '\n'])) {
-        let what = "the user name or the password holds a line end or NUL, which IMAP cannot carry";
-        return Err(Error::new(Kind::Config, what, "Check where the password comes from."));
-    }
     let command = Command::new("LOGIN").argument(login.user.as_bytes()).argument(secret.as_bytes());
     let mut told = None;
     let on = |u: Untagged<'_>| {
@@ -169,7 +165,7 @@ async fn plain_login<S: Stream>(session: &mut Session<S>, login: &Login) -> Resu
 }
 
 /// AUTHENTICATE (RFC 9051 section 6.2.2), with the first response along where the server takes it (RFC 4959).
-async fn sasl<S: Stream>(
+async fn sasl<S: Link>(
     session: &mut Session<S>,
     login: &Login,
     mechanism: Mechanism,
@@ -231,7 +227,7 @@ async fn sasl<S: Stream>(
 }
 
 /// The text of the OK, or why the server refused the log-in.
-fn admitted<S: Stream>(session: &Session<S>, login: &Login, status: Status, reason: Option<String>) -> Result<Text> {
+fn admitted<S: Link>(session: &Session<S>, login: &Login, status: Status, reason: Option<String>) -> Result<Text> {
     if status.condition == Condition::Ok {
         return Ok(status.text);
     }
@@ -243,7 +239,7 @@ fn admitted<S: Stream>(session: &Session<S>, login: &Login, status: Status, reas
 }
 
 /// ID (RFC 2971): NetEase opens no folder for a client that did not say its name. What the server answers is no matter.
-async fn introduce<S: Stream>(session: &mut Session<S>) -> Result<()> {
+async fn introduce<S: Link>(session: &mut Session<S>) -> Result<()> {
     let id = concat!("ID (\"name\" \"mailferry\" \"version\" \"", env!("CARGO_PKG_VERSION"), "\")");
     session.attempt(Command::new(id), |_| ()).await.map(drop)
 }

@@ -32,7 +32,7 @@ mod tests;
 
 pub use folders::Folder;
 pub use retriever::ImapFolder;
-pub use session::Stream;
+pub use session::Link;
 
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result};
@@ -41,6 +41,7 @@ use crate::net::{self, AuthChoice, Server};
 use crate::retrieve::SourceId;
 use capability::Capabilities;
 use folders::Listed;
+use framer::Garbled;
 use response::Untagged;
 use retriever::Opened;
 use session::{Command, Session};
@@ -48,7 +49,7 @@ use status::{Condition, Status};
 
 /// A connection, logged in.
 #[derive(Debug)]
-pub struct Imap<S: Stream> {
+pub struct Imap<S: Link> {
     session: Session<S>,
     capabilities: Capabilities,
     user: String,
@@ -56,18 +57,19 @@ pub struct Imap<S: Stream> {
 
 /// Connects and logs in.
 pub async fn open(server: &Server, login: &Login, auth: AuthChoice) -> Result<Imap<net::Stream>> {
+    login.check()?;
     Imap::over(net::connect(server).await?, server, login, auth).await
 }
 
 impl<S: login::Line> Imap<S> {
     /// Logs in on a fresh connection.
     async fn over(stream: S, server: &Server, login: &Login, auth: AuthChoice) -> Result<Imap<S>> {
-        let (session, capabilities) = login::log_in(stream, server, login, auth).await?;
+        let (session, capabilities) = login::log_in(stream, server, login, auth).await.map_err(|e| login.conceal(e))?;
         Ok(Imap { session, capabilities, user: login.user.clone() })
     }
 }
 
-impl<S: Stream> Imap<S> {
+impl<S: Link> Imap<S> {
     /// The folders that the patterns take, the inbox first. One that is named outright is among them even where the
     /// server did not list it, so that [`open_folder`](Self::open_folder) can say what is wrong with it.
     pub async fn folders(&mut self, patterns: &[FolderPattern]) -> Result<Vec<Folder>> {
@@ -81,10 +83,10 @@ impl<S: Stream> Imap<S> {
     /// long as the connection stands.
     pub async fn open_folder(&mut self, folder: &Folder, writable: bool) -> Result<ImapFolder<'_, S>> {
         let verb = if writable { "SELECT" } else { "EXAMINE" };
-        let (mut exists, mut uidvalidity, mut sticky) = (0, None, true);
+        let (mut exists, mut uidvalidity, mut sticky) = (None, None, true);
         let on = |u: Untagged<'_>| match u {
             // Zimbra tells several; the largest is right.
-            Untagged::Exists(n) => exists = exists.max(n),
+            Untagged::Exists(n) => exists = exists.max(Some(n)),
             Untagged::Status(Status { text, .. }) => match text.code.as_str() {
                 "UIDVALIDITY" => uidvalidity = text.number().filter(|n| *n > 0),
                 "UIDNOTSTICKY" => sticky = false,
@@ -96,6 +98,9 @@ impl<S: Stream> Imap<S> {
         if status.condition != Condition::Ok {
             return Err(self.unopened(folder, &status).await?);
         }
+        let Some(exists) = exists else {
+            return Err(self.session.nonsense(&Garbled::Uncounted).folder());
+        };
         let opened = Opened {
             exists,
             uidvalidity,
@@ -103,7 +108,7 @@ impl<S: Stream> Imap<S> {
             writable: writable && status.text.code != "READ-ONLY",
             can_uid_expunge: self.capabilities.can_uid_expunge(),
         };
-        let scope = format!("imap {}@{}", self.user, self.session.server().host);
+        let scope = format!("imap {}@{}", self.user, self.session.server().host.to_lowercase());
         Ok(ImapFolder::new(&mut self.session, SourceId { folder: folder.name.clone(), scope }, opened))
     }
 
@@ -128,7 +133,7 @@ impl<S: Stream> Imap<S> {
     }
 
     /// Takes leave of the server.
-    pub async fn logout(self) -> Result<()> {
-        self.session.logout().await
+    pub async fn logout(self) {
+        self.session.logout().await;
     }
 }

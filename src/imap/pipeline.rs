@@ -1,7 +1,7 @@
 //! Several commands under way at once, so that the line stays full.
 
 use super::framer::Frame;
-use super::session::{Event, Session, Stream, Tag};
+use super::session::{Event, Link, Session, Tag};
 use super::status::Status;
 use crate::error::Result;
 use std::collections::VecDeque;
@@ -37,13 +37,18 @@ impl<J> Pipeline<J> {
         self.waiting.push_back((line, weight, job));
     }
 
+    /// What the callers know of the commands under way, the oldest first.
+    pub fn under_way(&self) -> impl Iterator<Item = &J> {
+        self.under_way.iter().map(|(_, _, job)| job)
+    }
+
     /// Drops what was not sent yet.
     pub fn stop(&mut self) {
         self.waiting.clear();
     }
 
     /// Sends what fits the window and waits for the next thing to come back; `None` when all commands have ended.
-    pub async fn step<S: Stream>(&mut self, session: &mut Session<S>) -> Result<Option<Step<J>>> {
+    pub async fn step<S: Link>(&mut self, session: &mut Session<S>) -> Result<Option<Step<J>>> {
         while self.under_way.len() < COMMANDS
             && let Some((line, weight, job)) =
                 self.waiting.pop_front_if(|(_, w, _)| self.under_way.is_empty() || self.weight + *w <= WINDOW)
@@ -66,5 +71,41 @@ impl<J> Pipeline<J> {
             }
         }
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::tests::server;
+    use crate::net::TlsMode;
+    use std::future::{Future, poll_fn};
+    use std::pin::pin;
+    use std::task::Poll;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn the_window_is_filled_but_not_overrun() {
+        for (weight, count) in [(1, COMMANDS), (WINDOW / 3, 3), (WINDOW, 1), (WINDOW * 9, 1)] {
+            let (near, mut far) = tokio::io::duplex(1 << 16);
+            let mut session = Session::over(near, &server(TlsMode::None)).await.unwrap();
+            let mut pipeline = Pipeline::new((0..20).map(|n| (format!("NOOP {n}"), weight, n)));
+            let mut sent = vec![0; 1 << 16];
+            {
+                let mut step = pin!(pipeline.step(&mut session));
+                let waits = poll_fn(|cx| Poll::Ready(step.as_mut().poll(cx).is_pending())).await;
+                let n = far.read(&mut sent).await.unwrap();
+                assert_eq!((waits, sent[..n].split(|b| *b == b'\n').count() - 1), (true, count), "{weight}");
+            }
+            // One ends, and one more goes out, whatever the order.
+            let last = String::from_utf8_lossy(&sent).lines().nth(count - 1).unwrap()[..5].to_owned();
+            far.write_all(format!("{last} OK x\r\n").as_bytes()).await.unwrap();
+            let done = pipeline.step(&mut session).await.unwrap();
+            assert!(matches!(done, Some(Step::Done(n, _)) if n == count - 1));
+            let mut step = pin!(pipeline.step(&mut session));
+            assert!(poll_fn(|cx| Poll::Ready(step.as_mut().poll(cx).is_pending())).await);
+            let n = far.read(&mut sent).await.unwrap();
+            assert!(String::from_utf8_lossy(&sent[..n]).ends_with(&format!("NOOP {count}\r\n")));
+        }
     }
 }

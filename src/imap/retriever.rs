@@ -3,7 +3,7 @@
 use super::fetch::Fetcher;
 use super::pipeline::{Pipeline, Step};
 use super::response::Untagged;
-use super::session::{Command, Session, Stream};
+use super::session::{Command, Link, Session};
 use super::set::sets;
 use super::status::Condition;
 use crate::error::{Error, Kind, Result};
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A folder that was opened, until [`Retriever::finish`].
 #[derive(Debug)]
-pub struct ImapFolder<'a, S: Stream> {
+pub struct ImapFolder<'a, S: Link> {
     session: &'a mut Session<S>,
     source: SourceId,
     /// UIDs are names that hold for ever.
@@ -41,9 +41,9 @@ pub struct Opened {
     pub can_uid_expunge: bool,
 }
 
-impl<'a, S: Stream> ImapFolder<'a, S> {
+impl<'a, S: Link> ImapFolder<'a, S> {
     /// The folder that the session has opened.
-    pub fn new(session: &'a mut Session<S>, mut source: SourceId, opened: Opened) -> Self {
+    pub(super) fn new(session: &'a mut Session<S>, mut source: SourceId, opened: Opened) -> Self {
         if let Some(uidvalidity) = opened.uidvalidity {
             source.scope.push_str(&format!(" UIDVALIDITY={uidvalidity}"));
         }
@@ -106,18 +106,17 @@ impl<'a, S: Stream> ImapFolder<'a, S> {
         Ok(Finished::default())
     }
 
-    /// The wanted messages with their announced sizes, ascending.
+    /// The wanted messages with their announced sizes, in their order.
     fn sized(&self, wanted: &[Handle]) -> Vec<(u32, Option<u64>)> {
-        let uids: BTreeSet<u32> = wanted.iter().map(|h| h.0).collect();
         let size = |uid: u32| {
             let at = self.sizes.binary_search_by_key(&uid, |(u, _)| *u).ok()?;
             self.sizes.get(at)?.1
         };
-        uids.into_iter().map(|uid| (uid, size(uid))).collect()
+        wanted.iter().map(|h| (h.0, size(h.0))).collect()
     }
 }
 
-impl<S: Stream> Retriever for ImapFolder<'_, S> {
+impl<S: Link> Retriever for ImapFolder<'_, S> {
     fn source(&self) -> &SourceId {
         &self.source
     }
@@ -137,7 +136,7 @@ impl<S: Stream> Retriever for ImapFolder<'_, S> {
                         *size = row.size.or(*size);
                     }
                 }
-                Untagged::Exists(n) => exists = n,
+                // Mail that comes now need not be in this answer, mail that goes now is not.
                 Untagged::Expunge(_) => exists = exists.saturating_sub(1),
                 Untagged::Broken => broken += 1,
                 _ => {}
@@ -146,7 +145,6 @@ impl<S: Stream> Retriever for ImapFolder<'_, S> {
             let command = Command::new("UID FETCH 1:* (UID RFC822.SIZE)");
             self.session.exec(command, &doing, on).await.map_err(Error::folder)?;
         }
-        self.exists = exists;
         self.sizes = sizes.into_iter().collect();
         let mut notes = Vec::new();
         let listed = self.sizes.len();

@@ -30,7 +30,11 @@ fn starttls_is_stripped_refused_or_mixed_with_clear_text() {
         (Protocol::Pop3, "STLS injected", Some(Fault::new(At::answered("STLS"), Effect::say("+OK injected\r\n")))),
         (Protocol::Imap, "no STARTTLS", None),
         (Protocol::Imap, "STARTTLS refused", Some(Fault::refuse("STARTTLS", "no TLS today"))),
-        (Protocol::Imap, "STARTTLS injected", Some(Fault::new(At::answered("STARTTLS"), Effect::say("* OK injected\r\n")))),
+        (
+            Protocol::Imap,
+            "STARTTLS injected",
+            Some(Fault::new(At::answered("STARTTLS"), Effect::say("* OK injected\r\n"))),
+        ),
     ];
     each(rows.map(|(p, name, fault)| (name.to_owned(), (p, fault))), |(protocol, fault)| {
         let trial = over(*protocol, Security::Starttls);
@@ -52,7 +56,8 @@ fn stls_without_capa() {
     // A server that tells nothing is asked outright.
     let mute = |s: &mut crate::support::server::Script| s.without.push("CAPA".to_owned());
     over(Protocol::Pop3, Security::Starttls).scripted(mute).ends(0);
-    let stripped = over(Protocol::Pop3, Security::Starttls).scripted(mute).scripted(|s| s.without.push("STLS".to_owned()));
+    let stripped =
+        over(Protocol::Pop3, Security::Starttls).scripted(mute).scripted(|s| s.without.push("STLS".to_owned()));
     refuses(stripped);
 }
 

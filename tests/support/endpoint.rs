@@ -44,13 +44,16 @@ impl Endpoint {
             Security::Starttls => "starttls",
             Security::Clear => "none",
         };
+        let ca_file = match self.security {
+            Security::Clear => String::new(),
+            _ => format!("ca_file = \"{}\"\n", self.ca_file.display()),
+        };
         format!(
             "[accounts.{name}]\nprotocol = \"{protocol}\"\nhost = \"127.0.0.1\"\nport = {}\ntls = \"{tls}\"\nuser = \"{}\"\n\
-             password = {{ value = \"{}\" }}\nca_file = \"{}\"\n\n[accounts.{name}.store]\nkind = \"{store_kind}\"\npath = \"{}\"\n",
+             password = {{ value = \"{}\" }}\n{ca_file}\n[accounts.{name}.store]\nkind = \"{store_kind}\"\npath = \"{}\"\n",
             self.port,
             self.user,
             self.password,
-            self.ca_file.display(),
             store.display(),
         )
     }

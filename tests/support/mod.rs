@@ -1,6 +1,6 @@
 //! What the tests and the demo stand on: servers, mail, and runs of the real program.
 
-#![allow(dead_code)] // each of the two programs that include this uses its own part of it
+#![allow(dead_code, unused_imports)] // each of the two programs that include this uses its own part of it
 
 pub mod certificate;
 pub mod dovecot;

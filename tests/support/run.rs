@@ -46,7 +46,10 @@ pub struct Running {
 impl Ferry {
     /// An empty home for the program that cargo built for these tests.
     pub fn new() -> Ferry {
-        Ferry::of(option_env!("CARGO_BIN_EXE_mailferry").expect("cargo names the program in tests").into())
+        let Some(program) = option_env!("CARGO_BIN_EXE_mailferry") else {
+            panic!("cargo names the program only in tests")
+        };
+        Ferry::of(program.into())
     }
 
     /// An empty home for a program at a path.

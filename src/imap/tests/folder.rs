@@ -120,10 +120,10 @@ async fn names_hold_as_long_as_uidvalidity() {
 
 #[tokio::test]
 async fn a_listing_takes_what_servers_put_into_it() {
-    let rows = "* 2 FETCH (UID 9 RFC822.SIZE 30)\r\n* 1 FETCH (FLAGS (\\Seen))\r\n* 4 EXISTS\r\n* OK [ALERT] \u{fc}\r\n\
+    let rows = "* 2 FETCH (UID 9 RFC822.SIZE 30)\r\n* 1 FETCH (FLAGS (\\Seen))\r\n* 9 EXISTS\r\n* OK [ALERT] \u{fc}\r\n\
                 * 1 FETCH (UID 8)\r\n* 1 EXPUNGE\r\n* 3 FETCH (UID 9 FLAGS ())\r\n* 4 FETCH (UID nine)\r\n\
                 * VANISHED 1:4\r\nTAG OK x\r\n";
-    let mut store = Store::of(&[(8, b""), (9, b"")]);
+    let mut store = Store::of(&[(7, b""), (8, b""), (9, b""), (10, b"")]);
     let (pipe, _) = serve("* OK hi\r\n", usize::MAX, move |tag, command| match command {
         c if c.contains("RFC822.SIZE") => rows.replace("TAG", tag).into(),
         _ => store.answer(tag, command),
@@ -218,6 +218,33 @@ async fn a_refusal_in_the_middle_of_a_message_leaves_the_others() {
     result.unwrap();
     assert_eq!(arrived.uids(), [2]);
     assert!(arrived.refused[0].1.contains("\u{201c}disk\u{201d}"), "{:?}", arrived.refused);
+}
+
+#[tokio::test]
+async fn messages_that_are_gone_are_not_asked_for_again() {
+    let mut store = Store::of(&[(1, b"a"), (2, b"b"), (3, b"c")]);
+    let (pipe, task) = serve("* OK hi\r\n", usize::MAX, move |tag, command| {
+        let out = store.answer(tag, command);
+        store.messages.retain(|m| m.uid == 3 || !command.contains("RFC822.SIZE"));
+        out
+    });
+    let mut imap = logged_in(pipe).await.unwrap();
+    let folder = imap.folders(&[pattern(INBOX)]).await.unwrap().remove(0);
+    let mut folder = imap.open_folder(&folder, false).await.unwrap();
+    folder.list().await.unwrap();
+    let mut arrived = Arrived::default();
+    folder.retrieve(&[Handle(1), Handle(2), Handle(3)], &mut arrived).await.unwrap();
+    drop(imap);
+    assert_eq!((arrived.uids(), arrived.refused.len()), (vec![3], 2));
+    assert_eq!(task.await.unwrap().iter().filter(|c| c.contains("BODY.PEEK")).count(), 1);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_counted_is_not_taken_for_empty() {
+    let twist = replacing("EXAMINE", "* 1 EXISTS\r\n", "");
+    let (_, _, _, result) = pulled(Store::of(&[(1, b"a")]), &[], twist).await;
+    let error = result.unwrap_err();
+    assert_eq!((error.kind(), error.scope()), (Kind::Protocol, Scope::Folder));
 }
 
 #[tokio::test]
@@ -403,7 +430,9 @@ async fn a_name_that_is_no_text_goes_back_as_it_came() {
     let task = tokio::spawn(async move {
         let mut far = BufReader::new(far);
         far.write_all(b"* PREAUTH [CAPABILITY IMAP4rev1] hi\r\n").await.unwrap();
-        for reply in [&b"* LIST () \"/\" \"Stra\xdfe\"\r\nA0002 OK x\r\n"[..], b"+ go\r\n", b"A0003 OK x\r\n"] {
+        for reply in
+            [&b"* LIST () \"/\" \"Stra\xdfe\"\r\nA0002 OK x\r\n"[..], b"+ go\r\n", b"* 0 EXISTS\r\nA0003 OK x\r\n"]
+        {
             let mut line = Vec::new();
             far.read_until(b'\n', &mut line).await.unwrap();
             seen.lock().unwrap().push(line);

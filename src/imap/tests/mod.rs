@@ -119,7 +119,7 @@ fn basics(tag: &str, command: &str) -> Option<String> {
     }
 }
 
-fn server(tls: TlsMode) -> Server {
+pub fn server(tls: TlsMode) -> Server {
     Server {
         host: "mail.example".into(),
         port: 143,

@@ -85,6 +85,11 @@ impl Mbox {
         }
     }
 
+    /// The mbox at a path as it stands, if one does; nothing is made.
+    pub fn standing(path: impl AsRef<Path>, line_endings: LineEndings) -> Result<Option<Mbox>> {
+        if path.as_ref().exists() { Mbox::open(path, line_endings).map(Some) } else { Ok(None) }
+    }
+
     fn lock(&self) -> Result<Lock> {
         Lock::take(&self.path, self.patience)
     }
@@ -230,11 +235,18 @@ fn append(file: &File, padding: &[u8], batch: Vec<MboxStaged>) -> io::Result<()>
     // Never over what a program writes that heeds no lock.
     rustix::fs::fcntl_setfl(file, rustix::fs::OFlags::APPEND)?;
     let mut out = BufWriter::with_capacity(BUFFER, file);
-    let written =
-        out.write_all(padding).and_then(|()| batch.into_iter().try_for_each(|staged| staged.write_to(&mut out)));
+    let written = out.write_all(padding).and_then(|()| {
+        batch.into_iter().try_for_each(|staged| {
+            crate::fault::point();
+            staged.write_to(&mut out)
+        })
+    });
     // On failure what is buffered must not follow when the writer is dropped.
     match written.and_then(|()| out.flush()) {
-        Ok(()) => file.sync_all(),
+        Ok(()) => {
+            crate::fault::point();
+            file.sync_all()
+        }
         Err(e) => {
             let _ = out.into_parts();
             Err(e)

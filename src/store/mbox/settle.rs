@@ -113,6 +113,7 @@ fn remove(file: &File, mut size: u64, mut torn: Vec<Range<u64>>) -> io::Result<(
         } else {
             blank(file, range)?;
         }
+        crate::fault::point();
         file.sync_all()?;
     }
     Ok(())
@@ -137,6 +138,7 @@ fn blank(file: &File, mut range: Range<u64>) -> io::Result<()> {
         file.write_all_at(&vec![b'\n'; some as usize], at)?;
         at += some;
     }
+    crate::fault::point();
     file.sync_all()?;
     file.write_all_at(&vec![b'\n'; (head - range.start) as usize], range.start)
 }

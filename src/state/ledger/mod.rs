@@ -1,119 +1,14 @@
 //! The ledger of pulled messages: what is in the store, and what was asked of the server.
 
+use super::record::{Arrival, Folder, FolderId, FolderStatus, Paired, Quarantined, Row, RowId, Run, Status};
 use super::{Home, schema};
 use crate::error::Result;
-use crate::mail::{Digest, Fingerprint, Key};
+use crate::mail::{Content, Digest, Fingerprint, Key};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::path::PathBuf;
 
-/// A folder's number in the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FolderId(i64);
-
-/// A message's number in the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RowId(pub i64);
-
-/// How far a message has come. Each step is recorded before the next is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// Durable in the store under its place.
-    Delivered,
-    /// The server was asked to delete it; a lost QUIT may have undone that.
-    DeleteSent,
-    /// A later listing lacked it.
-    Deleted,
-}
-
-/// One message of the ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// Its number.
-    pub id: RowId,
-    /// What the server called it when it was last seen.
-    pub key: Option<Key>,
-    /// Octets as the server listed it.
-    pub listed_size: Option<u64>,
-    /// Octets with CRLF line ends.
-    pub wire_size: u64,
-    /// Digest of the content.
-    pub digest: Digest,
-    /// Fingerprint of the header.
-    pub fingerprint: Fingerprint,
-    /// How far it has come.
-    pub status: Status,
-    /// Seconds since 1970 UTC.
-    pub first_seen: i64,
-    /// Since when listings lack it, in seconds since 1970 UTC.
-    pub missing_since: Option<i64>,
-}
-
-/// A message about to become visible in the store, or found there.
-#[derive(Debug, Clone)]
-pub struct Arrival {
-    /// What the server calls it.
-    pub key: Option<Key>,
-    /// Octets as the server listed it.
-    pub listed_size: Option<u64>,
-    /// Octets with CRLF line ends.
-    pub wire_size: u64,
-    /// Digest of the content.
-    pub digest: Digest,
-    /// Fingerprint of the header.
-    pub fingerprint: Fingerprint,
-    /// Where it will stand; `None` where it was found in the store.
-    pub place: Option<String>,
-}
-
-/// A row recognised under a name that the ledger did not know it by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Paired {
-    /// The row.
-    pub row: RowId,
-    /// What the server calls it now.
-    pub key: Option<Key>,
-    /// Octets as the server lists it now.
-    pub listed_size: Option<u64>,
-}
-
-/// A message that the server would not give.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Quarantined {
-    /// What the server calls it.
-    pub key: Key,
-    /// Why, in the server's words or ours.
-    pub reason: String,
-    /// How often it was tried.
-    pub tries: u32,
-}
-
-/// What the ledger holds of a folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FolderStatus {
-    /// The folder.
-    pub name: String,
-    /// Messages in the store, whether or not the server still has them.
-    pub delivered: u64,
-    /// Messages that the server was asked to delete, not confirmed yet.
-    pub delete_sent: u64,
-    /// Open intents: messages on their way into the store when a run ended.
-    pub arriving: u64,
-    /// Messages that the server would not give.
-    pub quarantined: Vec<Quarantined>,
-}
-
-/// One finished run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Run {
-    /// Seconds since 1970 UTC.
-    pub started: i64,
-    /// How long it took.
-    pub seconds: f64,
-    /// The account's exit code.
-    pub exit: u8,
-    /// The account's entry of the summary event, as JSON.
-    pub counts: String,
-}
+#[cfg(test)]
+mod tests;
 
 /// The ledger of one account.
 #[derive(Debug)]
@@ -136,25 +31,45 @@ impl Ledger {
         Ok(Ledger { db, path })
     }
 
-    /// The folder of that name and the scope it was last seen in.
-    pub fn folder(&self, name: &str) -> Result<Option<(FolderId, String)>> {
+    /// The folder of that name.
+    pub fn folder(&self, name: &str) -> Result<Option<Folder>> {
         self.db
-            .query_row("SELECT id, scope FROM folder WHERE name = ?1", [name], |r| Ok((FolderId(r.get(0)?), r.get(1)?)))
+            .query_row("SELECT id, scope, in_doubt FROM folder WHERE name = ?1", [name], |r| {
+                Ok(Folder { id: FolderId(r.get(0)?), scope: r.get(1)?, in_doubt: r.get(2)? })
+            })
             .optional()
             .map_err(|e| self.failed(e))
     }
 
-    /// Records the folder under a new scope: no key of it holds any longer.
-    pub fn enter(&mut self, name: &str, scope: &str) -> Result<FolderId> {
+    /// Records a new folder, and what stands in its store already.
+    pub fn begin(&mut self, name: &str, scope: &str, stored: &[Content], now: i64) -> Result<Folder> {
         self.write(|tx| {
-            tx.execute(
-                "INSERT INTO folder (name, scope) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET scope = ?2",
-                [name, scope],
+            tx.execute("INSERT INTO folder (name, scope) VALUES (?1, ?2)", [name, scope])?;
+            let id = FolderId(tx.last_insert_rowid());
+            let mut insert = tx.prepare_cached(
+                "INSERT INTO message (folder, wire_size, digest, fingerprint, status, first_seen)
+                 VALUES (?1, ?2, ?3, ?4, 'delivered', ?5)",
             )?;
-            let id = tx.query_row("SELECT id FROM folder WHERE name = ?1", [name], |r| r.get(0))?;
-            tx.execute("UPDATE message SET key = NULL WHERE folder = ?1", [id])?;
-            tx.execute("DELETE FROM quarantine WHERE folder = ?1", [id])?;
-            Ok(FolderId(id))
+            for c in stored {
+                insert.execute(params![id.0, c.wire_size, c.digest.0, c.fingerprint.0, now])?;
+            }
+            Ok(Folder { id, scope: scope.to_owned(), in_doubt: false })
+        })
+    }
+
+    /// Records that the folder is in a new scope: no key of it holds any longer.
+    pub fn change_scope(&mut self, folder: FolderId, scope: &str) -> Result<()> {
+        self.write(|tx| {
+            tx.execute("UPDATE folder SET scope = ?2 WHERE id = ?1", params![folder.0, scope])?;
+            tx.execute("UPDATE message SET key = NULL WHERE folder = ?1", [folder.0])?;
+            tx.execute("DELETE FROM quarantine WHERE folder = ?1", [folder.0]).map(drop)
+        })
+    }
+
+    /// Records whether the names of the folder are [in doubt](Folder::in_doubt).
+    pub fn set_in_doubt(&mut self, folder: FolderId, in_doubt: bool) -> Result<()> {
+        self.write(|tx| {
+            tx.execute("UPDATE folder SET in_doubt = ?2 WHERE id = ?1", params![folder.0, in_doubt]).map(drop)
         })
     }
 
@@ -190,7 +105,7 @@ impl Ledger {
 
     /// Transaction A: these messages are about to become visible. Gives their numbers.
     pub fn arriving(&mut self, folder: FolderId, arrivals: &[Arrival], now: i64) -> Result<Vec<RowId>> {
-        self.write(|tx| arrivals.iter().map(|a| insert(tx, folder, a, "arriving", now)).collect())
+        self.write(|tx| arrivals.iter().map(|a| insert(tx, folder, a, now)).collect())
     }
 
     /// Transaction B: these messages are visible and durable.
@@ -217,11 +132,6 @@ impl Ledger {
         })
     }
 
-    /// Records messages that were found in the store, under the names the server gives them.
-    pub fn adopt(&mut self, folder: FolderId, found: &[Arrival], now: i64) -> Result<Vec<RowId>> {
-        self.write(|tx| found.iter().map(|a| insert(tx, folder, a, "delivered", now)).collect())
-    }
-
     /// Gives rows the names that the server uses for them now; they are in the store and on the server.
     pub fn rekey(&mut self, folder: FolderId, pairs: &[Paired]) -> Result<()> {
         self.write(|tx| {
@@ -229,8 +139,7 @@ impl Ledger {
                 free_key(tx, folder, pair.key.as_ref())?;
             }
             let mut update = tx.prepare_cached(
-                "UPDATE message SET key = ?2, listed_size = ?3, missing_since = NULL,
-                        status = CASE status WHEN 'deleted' THEN 'delivered' ELSE status END WHERE id = ?1",
+                "UPDATE message SET key = ?2, listed_size = ?3, missing_since = NULL, status = 'delivered' WHERE id = ?1",
             )?;
             pairs.iter().try_for_each(|p| {
                 update.execute(params![p.row.0, p.key.as_ref().map(|k| &k.0), p.listed_size]).map(drop)
@@ -394,11 +303,11 @@ fn free_key(tx: &Transaction<'_>, folder: FolderId, key: Option<&Key>) -> rusqli
         .map(drop)
 }
 
-fn insert(tx: &Transaction<'_>, folder: FolderId, a: &Arrival, status: &str, now: i64) -> rusqlite::Result<RowId> {
+fn insert(tx: &Transaction<'_>, folder: FolderId, a: &Arrival, now: i64) -> rusqlite::Result<RowId> {
     free_key(tx, folder, a.key.as_ref())?;
     tx.prepare_cached(
         "INSERT INTO message (folder, key, listed_size, wire_size, digest, fingerprint, status, place, first_seen)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'arriving', ?7, ?8)",
     )?
     .execute(params![
         folder.0,
@@ -407,108 +316,8 @@ fn insert(tx: &Transaction<'_>, folder: FolderId, a: &Arrival, status: &str, now
         a.wire_size,
         a.digest.0,
         a.fingerprint.0,
-        status,
         a.place,
         now
     ])?;
     Ok(RowId(tx.last_insert_rowid()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn arrival(key: Option<&str>, n: u8) -> Arrival {
-        Arrival {
-            key: key.map(|k| Key(k.into())),
-            listed_size: Some(n.into()),
-            wire_size: n.into(),
-            digest: Digest([n; 32]),
-            fingerprint: Fingerprint([n; 16]),
-            place: Some(format!("new/{n}")),
-        }
-    }
-
-    fn ledger() -> (tempfile::TempDir, Home, Ledger, FolderId) {
-        let dir = tempfile::tempdir().unwrap();
-        let home = Home::new(dir.path(), "a");
-        std::fs::create_dir_all(dir.path().join("accounts")).unwrap();
-        let mut ledger = Ledger::open(&home).unwrap();
-        let folder = ledger.enter("INBOX", "scope").unwrap();
-        (dir, home, ledger, folder)
-    }
-
-    #[test]
-    fn a_message_passes_its_stations() {
-        let (_dir, home, mut ledger, folder) = ledger();
-        let ids = ledger.arriving(folder, &[arrival(Some("a"), 1), arrival(Some("b"), 2)], 100).unwrap();
-        assert_eq!(ledger.rows(folder).unwrap(), []);
-        assert_eq!(ledger.unsettled(folder).unwrap()[1], (ids[1], "new/2".into(), Digest([2; 32])));
-        ledger.delivered(&ids[..1]).unwrap();
-        ledger.never_arrived(&ids).unwrap();
-        let row = |l: &Ledger| l.rows(folder).unwrap().remove(0);
-        assert_eq!((ledger.rows(folder).unwrap().len(), row(&ledger).status), (1, Status::Delivered));
-        ledger.delete_sent(&ids[..1]).unwrap();
-        ledger.delete_accepted(&ids[..1], 200).unwrap();
-        assert_eq!((row(&ledger).status, row(&ledger).missing_since), (Status::DeleteSent, Some(200)));
-        ledger.mark_missing(&ids[..1], &[], 300, 1000).unwrap();
-        assert_eq!((row(&ledger).status, row(&ledger).missing_since), (Status::Deleted, Some(200)));
-        drop(ledger);
-        let mut again = Ledger::open(&home).unwrap();
-        assert_eq!(row(&again).key, Some(Key(b"a".to_vec())));
-        again.mark_missing(&[RowId(999)], &[], 1201, 1000).unwrap();
-        assert_eq!(again.rows(folder).unwrap(), []);
-    }
-
-    #[test]
-    fn a_name_belongs_to_one_message_at_a_time() {
-        let (_dir, _, mut ledger, folder) = ledger();
-        let first = ledger.adopt(folder, &[arrival(Some("a"), 1), arrival(None, 3), arrival(None, 3)], 1).unwrap();
-        let second = ledger.arriving(folder, &[arrival(Some("a"), 2)], 2).unwrap();
-        ledger.delivered(&second).unwrap();
-        let keys = |l: &Ledger| l.rows(folder).unwrap().into_iter().map(|r| r.key.is_some()).collect::<Vec<_>>();
-        assert_eq!(keys(&ledger), [false, false, false, true]);
-        ledger.rekey(folder, &[Paired { row: first[0], key: Some(Key(b"a".to_vec())), listed_size: Some(9) }]).unwrap();
-        assert_eq!(keys(&ledger), [true, false, false, false]);
-        assert_eq!(ledger.rows(folder).unwrap()[0].listed_size, Some(9));
-        assert_eq!(ledger.enter("INBOX", "other").unwrap(), folder);
-        assert_eq!(keys(&ledger), [false; 4]);
-        assert_eq!(ledger.folder("INBOX").unwrap(), Some((folder, "other".into())));
-    }
-
-    #[test]
-    fn quarantine_counts_tries_until_release() {
-        let (_dir, home, mut ledger, folder) = ledger();
-        let bad = [(Key(b"x".to_vec()), "no".to_owned())];
-        ledger.quarantine(folder, &bad, 1).unwrap();
-        ledger.quarantine(folder, &bad, 2).unwrap();
-        assert_eq!(
-            ledger.quarantined(folder).unwrap(),
-            [Quarantined { key: Key(b"x".to_vec()), reason: "no".into(), tries: 2 }]
-        );
-        ledger.arriving(folder, &[arrival(None, 1)], 1).unwrap();
-        let mut copy = Ledger::open_copy(&home).unwrap();
-        let status = copy.folders().unwrap().remove(0);
-        assert_eq!(
-            (status.name.as_str(), status.delivered, status.arriving, status.quarantined.len()),
-            ("INBOX", 0, 1, 1)
-        );
-        copy.release(folder, &[Key(b"x".to_vec())]).unwrap();
-        assert_eq!(copy.quarantined(folder).unwrap(), []);
-        assert_eq!(ledger.quarantined(folder).unwrap().len(), 1, "a copy changes nothing");
-    }
-
-    #[test]
-    fn facts_and_runs_are_kept() {
-        let (_dir, _, mut ledger, _) = ledger();
-        ledger.set_fact("store", "/a").unwrap();
-        ledger.set_fact("store", "/b").unwrap();
-        assert_eq!(ledger.fact("store").unwrap().as_deref(), Some("/b"));
-        assert_eq!(ledger.last_run().unwrap(), None);
-        for exit in 0..=150 {
-            ledger.record(&Run { started: 1, seconds: 0.5, exit, counts: "{}".into() }).unwrap();
-        }
-        assert_eq!(ledger.last_run().unwrap().map(|r| r.exit), Some(150));
-        assert_eq!(ledger.db.query_row("SELECT count(*) FROM run", [], |r| r.get::<_, i64>(0)).unwrap(), 100);
-    }
 }
