@@ -105,14 +105,14 @@ impl<'a, S: Link> ImapFolder<'a, S> {
         Ok(Finished::default())
     }
 
-    /// The wanted messages with their announced sizes, ascending.
+    /// The wanted messages with their announced sizes, each once, in the order given.
     fn sized(&self, wanted: &[Handle]) -> Vec<(u32, Option<u64>)> {
-        let uids: BTreeSet<u32> = wanted.iter().map(|h| h.0).collect();
+        let mut seen = BTreeSet::new();
         let size = |uid: u32| {
             let at = self.sizes.binary_search_by_key(&uid, |(u, _)| *u).ok()?;
             self.sizes.get(at)?.1
         };
-        uids.into_iter().map(|uid| (uid, size(uid))).collect()
+        wanted.iter().map(|h| h.0).filter(|uid| seen.insert(*uid)).map(|uid| (uid, size(uid))).collect()
     }
 }
 
