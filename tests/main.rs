@@ -9,5 +9,6 @@
 )]
 
 mod house;
+mod retriever_contract;
 mod support;
 mod support_check;
