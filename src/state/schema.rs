@@ -22,8 +22,9 @@ pub fn open_in_memory() -> Result<Connection> {
 
 /// A copy in memory of the database, for runs that must leave no trace.
 pub fn open_copy(path: &Path) -> Result<Connection> {
+    // Open for reading only, SQLite could not clear away the files that WAL mode puts beside the database.
     let source =
-        Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|e| failed(path, e))?;
+        Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|e| failed(path, e))?;
     let mut copy = Connection::open_in_memory().map_err(|e| failed(path, e))?;
     rusqlite::backup::Backup::new(&source, &mut copy)
         .and_then(|b| b.run_to_completion(1024, std::time::Duration::ZERO, None))
