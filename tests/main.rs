@@ -9,6 +9,7 @@
 )]
 
 mod house;
+mod pull;
 mod retriever_contract;
 mod support;
 mod support_check;
