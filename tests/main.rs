@@ -10,5 +10,7 @@
 
 mod faults;
 mod house;
+mod pull;
+mod retriever_contract;
 mod support;
 mod support_check;

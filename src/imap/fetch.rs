@@ -57,7 +57,7 @@ impl<'a, S: Link> Fetcher<'a, S> {
         Fetcher { session, refused_in_a_row: 0 }
     }
 
-    /// Streams messages in the given order, each given with its announced size.
+    /// Streams messages, each given with its announced size, in this order.
     pub async fn messages(&mut self, wanted: &[(u32, Option<u64>)], into: &mut impl Intake) -> Result<()> {
         let small = |m: &(u32, Option<u64>)| m.1.is_some_and(|size| size <= LARGE);
         for run in wanted.chunk_by(|a, b| small(a) && small(b)) {

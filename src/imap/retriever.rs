@@ -106,13 +106,14 @@ impl<'a, S: Link> ImapFolder<'a, S> {
         Ok(Finished::default())
     }
 
-    /// The wanted messages with their announced sizes, in their order.
+    /// The wanted messages with their announced sizes, each once, in the order given.
     fn sized(&self, wanted: &[Handle]) -> Vec<(u32, Option<u64>)> {
+        let mut seen = BTreeSet::new();
         let size = |uid: u32| {
             let at = self.sizes.binary_search_by_key(&uid, |(u, _)| *u).ok()?;
             self.sizes.get(at)?.1
         };
-        wanted.iter().map(|h| (h.0, size(h.0))).collect()
+        wanted.iter().map(|h| h.0).filter(|uid| seen.insert(*uid)).map(|uid| (uid, size(uid))).collect()
     }
 }
 

@@ -49,8 +49,8 @@ impl fmt::Display for UidSet {
     }
 }
 
-/// Cuts ascending UIDs, each with its weight, into sets: none heavier than `limit` unless it has one UID only, and none
-/// with more than `count` UIDs. Gives each with its weight.
+/// Cuts UIDs, each with its weight, into sets in their order: a set ends where UIDs do not ascend, none is heavier than
+/// `limit` unless it has one UID only, and none has more than `count` UIDs. Gives each with its weight.
 pub fn sets(uids: impl IntoIterator<Item = (u32, u64)>, limit: u64, count: usize) -> Vec<(UidSet, u64)> {
     let mut all: Vec<(UidSet, u64)> = Vec::new();
     let mut room = 0usize;
@@ -92,6 +92,7 @@ mod tests {
         assert_eq!(shown(&[1, 2, 3, 4, 5], 2, 99), ["1:2=2", "3:4=2", "5=1"]);
         assert_eq!(shown(&[1, 2, 3, 4, 5], 99, 3), ["1:3=3", "4:5=2"]);
         assert_eq!(shown(&[1, 2], 0, 99), ["1=1", "2=1"]);
+        assert_eq!(shown(&[4, 5, 9, 1, 2, 2], 99, 99), ["4:5,9=3", "1:2=2", "2=1"]);
     }
 
     proptest! {

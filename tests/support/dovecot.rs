@@ -2,7 +2,7 @@
 
 use super::certificate::Certificate;
 use super::endpoint::{Endpoint, Security};
-use super::mail::with_lf;
+use super::mail::{over_pop3, with_lf};
 use super::server::Protocol;
 use super::stored::{Stored, maildir};
 use std::fs::{self, File};
@@ -175,6 +175,23 @@ impl Dovecot {
         let line = format!("{name}:{{PLAIN}}{password}:{uid}:{gid}::{}::{fields}\n", home.display());
         fs::write(self.dir.join("users").join(&name), line).expect("a user of Dovecot");
         User { name, password, dovecot: self, storage, home, delivered: AtomicU32::new(0) }
+    }
+
+    /// What Dovecot sends of a message that was delivered to it: it stores LF, sends CRLF, and has ways of its own with what no
+    /// mail should hold.
+    pub fn sends(protocol: Protocol, message: &[u8]) -> Vec<u8> {
+        let mut wire = Vec::new();
+        for byte in with_lf(message) {
+            if byte == b'\n' && wire.last() != Some(&b'\r') {
+                wire.push(b'\r');
+            }
+            wire.push(byte);
+        }
+        match protocol {
+            Protocol::Pop3 if wire.is_empty() => b"\r\n".to_vec(),
+            Protocol::Pop3 => over_pop3(&wire),
+            Protocol::Imap => wire.into_iter().map(|b| if b == 0 { 0x80 } else { b }).collect(),
+        }
     }
 
     fn make_dir(&self, path: &Path) {

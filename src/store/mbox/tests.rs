@@ -340,8 +340,10 @@ proptest! {
         let whole = read(&mbox);
         let from = Site::of(&arriving[0].0).unwrap().at as usize;
         let cut = from + ((whole.len() - from) as f64 * cut) as usize;
-        // Behind a `>` nobody could tell it from a quoted line.
-        let line_end = if (glued && whole[cut - 1] != b'>') || whole[cut - 1] == b'\n' { "" } else { "\n" };
+        // Behind a `>` nobody could tell it from a quoted line, nor where our own text holds a From_ line within a line.
+        let within = whole[from..cut].windows(12).any(|w| w[0] != b'\n' && w.ends_with(b"From a@b Sa"));
+        let glued = glued && whole[cut - 1] != b'>' && !within;
+        let line_end = if glued || whole[cut - 1] == b'\n' { "" } else { "\n" };
         fs::write(&mbox.path, [&whole[..cut], line_end.as_bytes(), FOREIGN.as_bytes()].concat()).unwrap();
         let stands = mbox.settle(&arriving).unwrap();
         let found = digests(&mbox);
