@@ -36,6 +36,7 @@ fn pop3_without_end() {
     let inside = At::Inside { uid: 3, byte: 200 };
     ends_bounded(
         Protocol::Pop3,
+        MEMORY_KIB,
         vec![
             (At::received("connect"), endless("", "x"), 76),
             (At::received("connect"), endless("+OK ", "x"), 76),
@@ -56,6 +57,7 @@ fn imap_without_end() {
     let inside = At::Inside { uid: 3, byte: 200 };
     ends_bounded(
         Protocol::Imap,
+        MEMORY_KIB,
         vec![
             (At::received("connect"), endless("", "x"), 76),
             (At::received("connect"), endless("* OK ", "x"), 76),
