@@ -23,13 +23,14 @@ fn start(stage: &Stage, batch: usize, point: Option<u64>) -> Running {
 fn trial(protocol: Protocol, kind: &'static str, keep: bool) -> Trial {
     let mut trial = Trial::of(protocol).keep(keep);
     trial.kind = kind;
-    // Two messages are larger than what is written to an mbox at once, so that it can be torn.
+    // One message is larger than what is written to an mbox at once, so that a batch can be torn.
     trial.scripted(|s| {
-        let inbox = s.mailbox.folder_mut("INBOX");
-        inbox.messages.truncate(4);
-        inbox.uidnext = 5;
-        for n in [50, 51] {
-            inbox.add(message(n, &"a long line of a long message\r\n".repeat(10_000)));
+        if kind == "mbox" {
+            let inbox = s.mailbox.folder_mut("INBOX");
+            inbox.messages.truncate(4);
+            inbox.uidnext = 5;
+            inbox.add(message(50, &"a long line of a long message\r\n".repeat(9_000)));
+            inbox.add(message(51, "behind it\r\n"));
         }
     })
 }
