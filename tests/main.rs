@@ -8,6 +8,7 @@
     clippy::print_stderr
 )]
 
+mod faults;
 mod house;
 mod pull;
 mod retriever_contract;

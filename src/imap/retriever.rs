@@ -96,7 +96,8 @@ impl<'a, S: Link> ImapFolder<'a, S> {
                  without removing others that were marked elsewhere. A mail program can do it (\"expunge\" or \"compact\").",
                 self.disposed.len()
             );
-            return Ok(Finished { notes: vec![note] });
+            let left = self.disposed.iter().map(|uid| Handle(*uid)).collect();
+            return Ok(Finished { left, notes: vec![note] });
         }
         if !marked.is_empty() {
             let doing = format!("remove messages from {folder}");

@@ -28,11 +28,11 @@ pub fn worth_asking<'a>(unknown: impl Iterator<Item = &'a Listed>, candidates: &
 }
 
 /// Pairs messages with candidates of equal fingerprint and size, those of equal name first; gives, for each message, the
-/// index of its candidate. `trusted` says whether a pair may rest on fingerprint and size alone; if not, names must agree.
+/// index of its candidate. `trusted` says whether a pair may rest on that, for equal names (`true`) or without them.
 pub fn by_fingerprint(
     unknown: &[(&Listed, Option<Fingerprint>)],
     candidates: &[&Row],
-    trusted: impl Fn(&Row) -> bool,
+    trusted: impl Fn(&Row, bool) -> bool,
 ) -> Vec<Option<usize>> {
     let mut by_print: HashMap<Fingerprint, Vec<usize>> = HashMap::new();
     for (i, c) in candidates.iter().enumerate().rev() {
@@ -47,8 +47,8 @@ pub fn by_fingerprint(
             }
             let Some(free) = by_print.get_mut(print) else { continue };
             let fits = |i: &usize| {
-                let agrees = |c: &Row| if same_name { self::same_name(listed, c) } else { trusted(c) };
-                candidates.get(*i).is_some_and(|c| has_size(c, size) && agrees(c))
+                let named = |c: &Row| !same_name || self::same_name(listed, c);
+                candidates.get(*i).is_some_and(|c| has_size(c, size) && named(c) && trusted(c, same_name))
             };
             if let Some(at) = free.iter().rposition(fits) {
                 *pair = Some(free.remove(at));
@@ -116,8 +116,8 @@ mod tests {
             [listed(1, Some("x"), 10), listed(2, Some("a"), 10), listed(3, Some("y"), 12), listed(4, None, 11)];
         let prints = [print(1), print(1), print(2), print(2)];
         let unknown: Vec<_> = messages.iter().zip(prints).map(|(l, p)| (l, Some(p))).collect();
-        assert_eq!(by_fingerprint(&unknown, &candidates, |_| true), [Some(1), Some(0), None, Some(2)]);
-        assert_eq!(by_fingerprint(&unknown, &candidates, |_| false), [None, Some(0), None, None]);
+        assert_eq!(by_fingerprint(&unknown, &candidates, |_, _| true), [Some(1), Some(0), None, Some(2)]);
+        assert_eq!(by_fingerprint(&unknown, &candidates, |_, same_name| same_name), [None, Some(0), None, None]);
         let asked = worth_asking(messages.iter(), &candidates);
         assert_eq!(asked.iter().map(|l| l.handle.0).collect::<Vec<_>>(), [1, 2, 4]);
     }
@@ -126,7 +126,7 @@ mod tests {
     fn a_weak_fingerprint_pairs_nothing() {
         let weak = Fingerprint::of_header(b"Subject: x\n\n");
         let c = Row { fingerprint: weak, ..candidate(1, Some("a"), 10, 1) };
-        assert_eq!(by_fingerprint(&[(&listed(1, Some("a"), 10), Some(weak))], &[&c], |_| true), [None]);
+        assert_eq!(by_fingerprint(&[(&listed(1, Some("a"), 10), Some(weak))], &[&c], |_, _| true), [None]);
     }
 
     proptest! {
@@ -137,7 +137,7 @@ mod tests {
             let candidates: Vec<&Row> = candidates.iter().collect();
             let messages: Vec<_> = there.iter().enumerate().map(|(i, (_, s))| listed(i as u32, None, *s)).collect();
             let unknown: Vec<_> = messages.iter().zip(&there).map(|(l, (n, _))| (l, Some(print(*n)))).collect();
-            let pairs = by_fingerprint(&unknown, &candidates, |_| true);
+            let pairs = by_fingerprint(&unknown, &candidates, |_, _| true);
             let used: Vec<_> = pairs.iter().flatten().collect();
             prop_assert_eq!(used.iter().collect::<std::collections::HashSet<_>>().len(), used.len());
             for kind in (0..3u8).flat_map(|n| [(n, 10), (n, 11)]) {

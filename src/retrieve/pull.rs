@@ -141,8 +141,10 @@ impl Job {
             crate::fault::point();
             let finished = retriever.finish().await?;
             crate::fault::point();
-            self.ledger().delete_accepted(&rows, self.now)?;
-            counts.deleted_remote += rows.len() as u64;
+            let accepted: Vec<_> =
+                leaving.iter().filter(|h| !finished.left.contains(&h.handle)).map(|h| h.row).collect();
+            self.ledger().delete_accepted(&accepted, self.now)?;
+            counts.deleted_remote += accepted.len() as u64;
             finished.notes.iter().for_each(|note| self.warn(note));
             return Ok(());
         }

@@ -64,9 +64,10 @@ pub fn compare<'a>(listing: &'a [Listed], rows: &'a [Row], basis: Basis<'a>) -> 
         }
     }
     let taken: HashSet<RowId> = known.iter().map(|(_, r)| r.id).collect();
-    // Names that fail altogether put every message in doubt that was there last time.
+    // Names that fail put every message in doubt that was there last time: all are new, or one was given to another message.
     let all_new = known.is_empty() && doubtful.is_empty() && !unknown.is_empty();
-    let names_fail = basis.in_doubt || all_new || listing.iter().any(|l| l.key.is_none());
+    let given_again = |l: &Listed| !basis.firm_keys && named(l).is_some_and(|r| !sizes_agree(l, r));
+    let names_fail = basis.in_doubt || all_new || listing.iter().any(|l| l.key.is_none() || given_again(l));
     let candidates: Vec<&Row> = rows
         .iter()
         .filter(|r| !taken.contains(&r.id))
@@ -82,6 +83,11 @@ fn sizes_agree(listed: &Listed, row: &Row) -> bool {
         (Some(a), Some(b)) => a == b,
         _ => true,
     }
+}
+
+/// Whether the server accepted the deletion, or a listing confirmed it.
+fn is_deleted(row: &Row) -> bool {
+    row.status == Status::Deleted || (row.status == Status::DeleteSent && row.missing_since.is_some())
 }
 
 /// A message on the server that is here already.
@@ -121,7 +127,9 @@ impl<'a> Comparison<'a> {
     pub fn plan(self, prints: &BTreeMap<Handle, Fingerprint>, failed_before: &HashSet<Key>) -> Plan<'a> {
         let basis = self.basis;
         let asked: Vec<_> = self.unknown.iter().map(|l| (*l, prints.get(&l.handle).copied())).collect();
-        let pairs = by_fingerprint(&asked, &self.candidates, |row| !basis.is_due(row));
+        // What the server said it deleted is another message now, unless all of the content agrees.
+        let trusted = |row: &Row, same_name: bool| !is_deleted(row) && (same_name || !basis.is_due(row));
+        let pairs = by_fingerprint(&asked, &self.candidates, trusted);
 
         let mut plan = Plan { in_doubt: self.in_doubt, ..Plan::default() };
         let mut present = HashSet::new();
@@ -316,6 +324,16 @@ mod tests {
         assert_eq!(
             plan(std::slice::from_ref(&accepted), &[listed(1, Some("n"), 10)], Keep::Never, &[(1, 1)], false, false),
             "fetch 1; missing 1"
+        );
+        // Under its name comes another with an equal header, or the same again: the content tells.
+        assert_eq!(
+            plan(std::slice::from_ref(&accepted), &[listed(1, Some("a"), 10)], Keep::Never, &[(1, 1)], false, false),
+            "fetch 1; suspect 1"
+        );
+        // The first was deleted by somebody else, and its name went to the second, whose name nobody has now.
+        assert_eq!(
+            plan(&rows, &[listed(1, Some("a"), 20)], Keep::Always, &[(1, 2)], false, false),
+            "had 1; rekey 2; suspect 1"
         );
     }
 }
