@@ -259,7 +259,13 @@ mod tests {
             "had 1; fetch 1; suspect 1",
         );
         // The same message again after a lost QUIT.
-        is(&[pending.clone()], &[listed(1, Some("a"), 10)], Keep::Never, &[(1, 1)], "had 1; delete 1; rekey 1");
+        is(
+            std::slice::from_ref(&pending),
+            &[listed(1, Some("a"), 10)],
+            Keep::Never,
+            &[(1, 1)],
+            "had 1; delete 1; rekey 1",
+        );
         // Its deletion is confirmed by a listing without it.
         is(&[pending, b()], &[listed(2, Some("b"), 20)], keep, &[], "had 1; missing 1");
     }

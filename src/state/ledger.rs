@@ -240,6 +240,18 @@ impl Ledger {
         read().map_err(|e| self.failed(e))
     }
 
+    /// A digest for each message that is in the store and has the content of an [unsettled](Self::unsettled) one.
+    pub fn delivered_like_unsettled(&self, folder: FolderId) -> Result<Vec<Digest>> {
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut query = self.db.prepare(
+                "SELECT digest FROM message WHERE folder = ?1 AND status != 'arriving'
+                 AND digest IN (SELECT digest FROM message WHERE folder = ?1 AND status = 'arriving')",
+            )?;
+            query.query_map([folder.0], |r| Ok(Digest(r.get(0)?)))?.collect()
+        };
+        read().map_err(|e| self.failed(e))
+    }
+
     /// Forgets messages that never arrived.
     pub fn never_arrived(&mut self, rows: &[RowId]) -> Result<()> {
         self.write(|tx| {
@@ -469,6 +481,10 @@ mod tests {
         assert_eq!(ledger.rows(folder).unwrap(), []);
         assert_eq!(ledger.unsettled(folder).unwrap()[1], (ids[1], "new/2".into(), Digest([2; 32])));
         ledger.delivered(&ids[..1]).unwrap();
+        assert_eq!(ledger.delivered_like_unsettled(folder).unwrap(), []);
+        ledger.arriving(folder, &[arrival(None, 1)], 101).unwrap();
+        assert_eq!(ledger.delivered_like_unsettled(folder).unwrap(), [Digest([1; 32])]);
+        let ids: Vec<_> = ids.into_iter().chain(ledger.unsettled(folder).unwrap().iter().map(|u| u.0)).collect();
         ledger.never_arrived(&ids).unwrap();
         let row = |l: &Ledger| l.rows(folder).unwrap().remove(0);
         assert_eq!((ledger.rows(folder).unwrap().len(), row(&ledger).status), (1, Status::Delivered));
