@@ -4,10 +4,12 @@
 
 mod ledger;
 mod lock;
+mod record;
 mod schema;
 
-pub use ledger::{Arrival, Folder, FolderId, FolderStatus, Ledger, Paired, Quarantined, Row, RowId, Run, Status};
+pub use ledger::Ledger;
 pub use lock::Lock;
+pub use record::{Arrival, Folder, FolderId, FolderStatus, Paired, Quarantined, Row, RowId, Run, Status};
 
 use std::path::{Path, PathBuf};
 

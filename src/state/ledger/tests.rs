@@ -1,0 +1,113 @@
+use super::*;
+
+fn arrival(key: Option<&str>, n: u8) -> Arrival {
+    Arrival {
+        key: key.map(|k| Key(k.into())),
+        listed_size: Some(n.into()),
+        wire_size: n.into(),
+        digest: Digest([n; 32]),
+        fingerprint: Fingerprint([n; 16]),
+        place: format!("new/{n}"),
+    }
+}
+
+fn ledger() -> (tempfile::TempDir, Home, Ledger, FolderId) {
+    let dir = tempfile::tempdir().unwrap();
+    let home = Home::new(dir.path(), "a");
+    std::fs::create_dir_all(dir.path().join("accounts")).unwrap();
+    let mut ledger = Ledger::open(&home).unwrap();
+    let folder = ledger.begin("INBOX", "scope", &[], 0).unwrap().id;
+    (dir, home, ledger, folder)
+}
+
+#[test]
+fn a_message_passes_its_stations() {
+    let (_dir, home, mut ledger, folder) = ledger();
+    let ids = ledger.arriving(folder, &[arrival(Some("a"), 1), arrival(Some("b"), 2)], 100).unwrap();
+    assert_eq!(ledger.rows(folder).unwrap(), []);
+    assert_eq!(ledger.unsettled(folder).unwrap()[1], (ids[1], "new/2".into(), Digest([2; 32])));
+    ledger.delivered(&ids[..1]).unwrap();
+    assert_eq!(ledger.delivered_like_unsettled(folder).unwrap(), []);
+    ledger.arriving(folder, &[arrival(None, 1)], 101).unwrap();
+    assert_eq!(ledger.delivered_like_unsettled(folder).unwrap(), [Digest([1; 32])]);
+    let ids: Vec<_> = ids.into_iter().chain(ledger.unsettled(folder).unwrap().iter().map(|u| u.0)).collect();
+    ledger.never_arrived(&ids).unwrap();
+    let row = |l: &Ledger| l.rows(folder).unwrap().remove(0);
+    assert_eq!((ledger.rows(folder).unwrap().len(), row(&ledger).status), (1, Status::Delivered));
+    ledger.delete_sent(&ids[..1]).unwrap();
+    ledger.delete_accepted(&ids[..1], 200).unwrap();
+    assert_eq!((row(&ledger).status, row(&ledger).missing_since), (Status::DeleteSent, Some(200)));
+    ledger.mark_missing(&ids[..1], &[], 300, 1000).unwrap();
+    assert_eq!((row(&ledger).status, row(&ledger).missing_since), (Status::Deleted, Some(200)));
+    drop(ledger);
+    let mut again = Ledger::open(&home).unwrap();
+    assert_eq!(row(&again).key, Some(Key(b"a".to_vec())));
+    again.mark_missing(&[RowId(999)], &[], 1201, 1000).unwrap();
+    assert_eq!(again.rows(folder).unwrap(), []);
+}
+
+#[test]
+fn a_name_belongs_to_one_message_at_a_time() {
+    let (_dir, _, mut ledger, folder) = ledger();
+    let first = ledger.arriving(folder, &[arrival(Some("a"), 1), arrival(None, 3), arrival(None, 3)], 1).unwrap();
+    ledger.delivered(&first).unwrap();
+    let second = ledger.arriving(folder, &[arrival(Some("a"), 2)], 2).unwrap();
+    ledger.delivered(&second).unwrap();
+    let keys = |l: &Ledger| l.rows(folder).unwrap().into_iter().map(|r| r.key.is_some()).collect::<Vec<_>>();
+    assert_eq!(keys(&ledger), [false, false, false, true]);
+    ledger.rekey(folder, &[Paired { row: first[0], key: Some(Key(b"a".to_vec())), listed_size: Some(9) }]).unwrap();
+    assert_eq!(keys(&ledger), [true, false, false, false]);
+    assert_eq!(ledger.rows(folder).unwrap()[0].listed_size, Some(9));
+    ledger.change_scope(folder, "other").unwrap();
+    assert_eq!(keys(&ledger), [false; 4]);
+    ledger.set_in_doubt(folder, true).unwrap();
+    let found = Folder { id: folder, scope: "other".into(), in_doubt: true };
+    assert_eq!(ledger.folder("INBOX").unwrap(), Some(found));
+}
+
+#[test]
+fn what_stands_in_the_store_is_written_down_with_its_folder() {
+    let (_dir, _, mut ledger, _) = ledger();
+    let content =
+        |n: u8| Content { octets: 1, wire_size: n.into(), digest: Digest([n; 32]), fingerprint: Fingerprint([n; 16]) };
+    let folder = ledger.begin("Lists/rust", "scope", &[content(1), content(2)], 7).unwrap();
+    assert_eq!(ledger.folder("Lists/rust").unwrap(), Some(folder.clone()));
+    let rows = ledger.rows(folder.id).unwrap();
+    let told = |r: &Row| (r.key.is_none(), r.wire_size, r.digest, r.status, r.first_seen, r.missing_since);
+    let expected = |n: u8| (true, n.into(), Digest([n; 32]), Status::Delivered, 7, None);
+    assert_eq!(rows.iter().map(told).collect::<Vec<_>>(), [expected(1), expected(2)]);
+    assert!(ledger.begin("Lists/rust", "scope", &[], 8).is_err());
+}
+
+#[test]
+fn quarantine_counts_tries_until_release() {
+    let (_dir, home, mut ledger, folder) = ledger();
+    let bad = [(Key(b"x".to_vec()), "no".to_owned())];
+    ledger.quarantine(folder, &bad, 1).unwrap();
+    ledger.quarantine(folder, &bad, 2).unwrap();
+    assert_eq!(
+        ledger.quarantined(folder).unwrap(),
+        [Quarantined { key: Key(b"x".to_vec()), reason: "no".into(), tries: 2 }]
+    );
+    ledger.arriving(folder, &[arrival(None, 1)], 1).unwrap();
+    let mut copy = Ledger::open_copy(&home).unwrap();
+    let status = copy.folders().unwrap().remove(0);
+    assert_eq!((status.name.as_str(), status.delivered, status.arriving, status.quarantined.len()), ("INBOX", 0, 1, 1));
+    copy.release(folder, &[Key(b"x".to_vec())]).unwrap();
+    assert_eq!(copy.quarantined(folder).unwrap(), []);
+    assert_eq!(ledger.quarantined(folder).unwrap().len(), 1, "a copy changes nothing");
+}
+
+#[test]
+fn facts_and_runs_are_kept() {
+    let (_dir, _, mut ledger, _) = ledger();
+    ledger.set_fact("store", "/a").unwrap();
+    ledger.set_fact("store", "/b").unwrap();
+    assert_eq!(ledger.fact("store").unwrap().as_deref(), Some("/b"));
+    assert_eq!(ledger.last_run().unwrap(), None);
+    for exit in 0..=150 {
+        ledger.record(&Run { started: 1, seconds: 0.5, exit, counts: "{}".into() }).unwrap();
+    }
+    assert_eq!(ledger.last_run().unwrap().map(|r| r.exit), Some(150));
+    assert_eq!(ledger.db.query_row("SELECT count(*) FROM run", [], |r| r.get::<_, i64>(0)).unwrap(), 100);
+}
