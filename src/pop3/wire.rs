@@ -14,9 +14,9 @@ pub(super) enum Reply<'a> {
 impl Reply<'_> {
     /// Reads a line without its line end.
     pub fn parse(line: &[u8]) -> Option<Reply<'_>> {
-        if let Some(text) = strip_prefix_no_case(line, b"+OK") {
+        if let Some(text) = behind(line, b"+OK") {
             Some(Reply::Ok(text.trim_ascii()))
-        } else if let Some(text) = strip_prefix_no_case(line, b"-ERR") {
+        } else if let Some(text) = behind(line, b"-ERR") {
             Some(Reply::Err(text.trim_ascii()))
         } else {
             match line {
@@ -28,9 +28,11 @@ impl Reply<'_> {
     }
 }
 
-fn strip_prefix_no_case<'a>(line: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    let (head, rest) = line.split_at_checked(prefix.len())?;
-    head.eq_ignore_ascii_case(prefix).then_some(rest)
+/// What stands behind a status indicator, which no longer word may begin with.
+fn behind<'a>(line: &'a [u8], indicator: &[u8]) -> Option<&'a [u8]> {
+    let (head, rest) = line.split_at_checked(indicator.len())?;
+    let ends = rest.first().is_none_or(|b| !b.is_ascii_alphanumeric());
+    (ends && head.eq_ignore_ascii_case(indicator)).then_some(rest)
 }
 
 /// The response codes that decide what a refusal means (RFC 2449 section 8.1, RFC 3206).
@@ -125,6 +127,7 @@ mod tests {
             (b"+ PDE+", Some(Reply::Challenge(b"PDE+"))),
             (b"", None),
             (b"+O", None),
+            (b"+OKAY", None),
             (b"OK", None),
             (b"* OK IMAP4rev1", None),
             (b"220 smtp", None),

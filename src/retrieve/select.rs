@@ -67,14 +67,15 @@ pub fn compare<'a>(listing: &'a [Listed], rows: &'a [Row], basis: Basis<'a>) -> 
     // Names that fail put every message in doubt that was there last time: all are new, or one was given to another message.
     let all_new = known.is_empty() && doubtful.is_empty() && !unknown.is_empty();
     let given_again = |l: &Listed| !basis.firm_keys && named(l).is_some_and(|r| !sizes_agree(l, r));
-    let names_fail = basis.in_doubt || all_new || listing.iter().any(|l| l.key.is_none() || given_again(l));
+    let renamed = all_new || listing.iter().any(given_again);
+    let names_fail = basis.in_doubt || renamed || listing.iter().any(|l| l.key.is_none());
     let candidates: Vec<&Row> = rows
         .iter()
         .filter(|r| !taken.contains(&r.id))
         .filter(|r| doubtful.contains(&r.id) || (r.missing_since.is_none() && (names_fail || r.key.is_none())))
         .collect();
     // Rows without a name stay candidates by themselves.
-    let in_doubt = basis.in_doubt || (all_new && candidates.iter().any(|r| r.key.is_some()));
+    let in_doubt = basis.in_doubt || (renamed && candidates.iter().any(|r| r.key.is_some()));
     Comparison { basis, rows, known, unknown, candidates, in_doubt }
 }
 
@@ -257,7 +258,7 @@ mod tests {
         is(&[gone], &[listed(1, Some("a"), 10)], keep, &[], "had 1; back 1");
         // A name given to another message: the size tells, or the fingerprint.
         let reused = [listed(1, Some("a"), 11), listed(2, Some("b"), 20)];
-        is(&[a(), b()], &reused, keep, &[(1, 9)], "had 1; fetch 1; suspect 1");
+        is(&[a(), b()], &reused, keep, &[(1, 9)], "had 1; fetch 1; suspect 1; doubt 1");
         let pending = row(1, Some("a"), 10, DeleteSent, 90);
         is(
             &[pending.clone(), b()],
@@ -333,7 +334,7 @@ mod tests {
         // The first was deleted by somebody else, and its name went to the second, whose name nobody has now.
         assert_eq!(
             plan(&rows, &[listed(1, Some("a"), 20)], Keep::Always, &[(1, 2)], false, false),
-            "had 1; rekey 2; suspect 1"
+            "had 1; rekey 2; suspect 1; doubt 1"
         );
     }
 }
