@@ -12,9 +12,9 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 /// Octets of untagged responses that may come before a command ends.
-const ENDLESS: u64 = 2 << 30;
-/// The same where all of them may be kept in memory, as in a listing: two million messages.
-const LISTING: u64 = 256 << 20;
+const ENDLESS: u64 = 512 << 20;
+/// The same where all of them may be kept in memory, as in a listing: a million messages.
+const LISTING: u64 = 128 << 20;
 /// Octets that a response counts as besides its own: its share of what is made of it.
 const ROW: u64 = 64;
 
