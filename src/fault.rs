@@ -1,7 +1,7 @@
 //! Numbered points at which a test build can be made to die, to prove that dying there does no harm.
 //!
-//! In debug builds `MAILFERRY_FAULT_POINT=N` kills the process, as `kill -9` would, when it reaches its Nth point.
-//! Release builds hold none of it.
+//! In debug builds `MAILFERRY_FAULT_POINT=N` kills the process, as `kill -9` would, when it reaches its Nth point, and
+//! `MAILFERRY_FAULT_BATCH=N` makes batches of N messages, so that few messages make several. Release builds hold none of it.
 
 /// One of the points.
 #[inline]
@@ -10,14 +10,27 @@ pub fn point() {
     armed::count();
 }
 
+/// How many messages a batch has: `usual`, unless a test wants fewer.
+#[inline]
+pub fn batch(usual: usize) -> usize {
+    #[cfg(debug_assertions)]
+    let usual = armed::BATCH.unwrap_or(usual);
+    usual
+}
+
 #[cfg(debug_assertions)]
 mod armed {
+    use std::str::FromStr;
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     static REACHED: AtomicU64 = AtomicU64::new(0);
-    static DEADLY: LazyLock<Option<u64>> =
-        LazyLock::new(|| std::env::var("MAILFERRY_FAULT_POINT").ok().and_then(|n| n.parse().ok()));
+    static DEADLY: LazyLock<Option<u64>> = LazyLock::new(|| told("MAILFERRY_FAULT_POINT"));
+    pub static BATCH: LazyLock<Option<usize>> = LazyLock::new(|| told("MAILFERRY_FAULT_BATCH"));
+
+    fn told<N: FromStr>(name: &str) -> Option<N> {
+        std::env::var(name).ok().and_then(|n| n.parse().ok())
+    }
 
     pub fn count() {
         if let Some(deadly) = *DEADLY

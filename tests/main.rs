@@ -8,9 +8,12 @@
     clippy::print_stderr
 )]
 
+mod crash;
+mod disk;
 mod faults;
 mod house;
 mod pull;
+mod pull_large;
 mod retriever_contract;
 mod support;
 mod support_check;

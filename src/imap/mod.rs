@@ -101,6 +101,7 @@ impl<S: Link> Imap<S> {
         let Some(exists) = exists else {
             return Err(self.session.nonsense(&Garbled::Uncounted).folder());
         };
+        self.session.holds(exists);
         let opened = Opened {
             exists,
             uidvalidity,

@@ -59,17 +59,28 @@ impl<'a, S: Link> ImapFolder<'a, S> {
         }
     }
 
+    /// Runs one command alone. A refusal ends the work on this folder, a connection that fails that on all.
+    async fn exec(&mut self, line: &str, doing: &str, on: impl FnMut(Untagged<'_>) + Send) -> Result<()> {
+        let status = self.session.attempt(Command::new(line), on).await?;
+        match status.condition {
+            Condition::Ok => Ok(()),
+            _ => Err(self.session.refused(&status, doing).folder()),
+        }
+    }
+
     /// Runs one command for each set, all of which must succeed.
     async fn for_sets(&mut self, uids: &BTreeSet<u32>, verb: &str, items: &str, doing: &str) -> Result<()> {
         let commands = sets(uids.iter().map(|uid| (*uid, 0)), 0, usize::MAX).into_iter();
         let mut pipeline = Pipeline::new(commands.map(|(set, _)| (format!("{verb} {set}{items}"), 0, ())));
         let mut refused = None;
         while let Some(step) = pipeline.step(self.session).await? {
-            if let Step::Done((), status) = step
-                && status.condition != Condition::Ok
-            {
-                pipeline.stop();
-                refused.get_or_insert(status);
+            match step {
+                Step::Done((), status) if status.condition != Condition::Ok => {
+                    pipeline.stop();
+                    refused.get_or_insert(status);
+                }
+                Step::Done(..) => {}
+                Step::Untagged(_) => self.session.bounded_answer()?,
             }
         }
         match refused {
@@ -88,8 +99,7 @@ impl<'a, S: Link> ImapFolder<'a, S> {
             Untagged::Broken => broken = true,
             _ => {}
         };
-        let search = Command::new("UID SEARCH DELETED");
-        self.session.exec(search, &format!("search {folder}"), on).await.map_err(Error::folder)?;
+        self.exec("UID SEARCH DELETED", &format!("search {folder}"), on).await?;
         if broken || !marked.is_subset(&self.disposed) {
             let note = format!(
                 "{folder}: {} messages are marked as deleted on the server but not removed, because it cannot remove them \
@@ -101,7 +111,7 @@ impl<'a, S: Link> ImapFolder<'a, S> {
         }
         if !marked.is_empty() {
             let doing = format!("remove messages from {folder}");
-            self.session.exec(Command::new("EXPUNGE"), &doing, |_| ()).await.map_err(Error::folder)?;
+            self.exec("EXPUNGE", &doing, |_| ()).await?;
         }
         Ok(Finished::default())
     }
@@ -143,8 +153,7 @@ impl<S: Link> Retriever for ImapFolder<'_, S> {
                 _ => {}
             };
             let doing = format!("list the messages of {}", self.source.folder);
-            let command = Command::new("UID FETCH 1:* (UID RFC822.SIZE)");
-            self.session.exec(command, &doing, on).await.map_err(Error::folder)?;
+            self.exec("UID FETCH 1:* (UID RFC822.SIZE)", &doing, on).await?;
         }
         self.sizes = sizes.into_iter().collect();
         let mut notes = Vec::new();

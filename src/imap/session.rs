@@ -13,8 +13,11 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 /// Octets of untagged responses that may come before a command ends.
 const ENDLESS: u64 = 512 << 20;
-/// The same where all of them may be kept in memory, as in a listing: a million messages.
+/// The same where all of them may be kept in memory, as in a listing: a million messages, …
 const LISTING: u64 = 128 << 20;
+/// … and no more than this, and for each message of the open folder that.
+const ANSWER: u64 = 8 << 20;
+const MESSAGE: u64 = 512;
 /// Octets that a response counts as besides its own: its share of what is made of it.
 const ROW: u64 = 64;
 
@@ -89,6 +92,8 @@ pub struct Session<S: Link> {
     under_way: Vec<Tag>,
     /// Octets of untagged responses since a command has ended.
     unended: u64,
+    /// Messages in the open folder.
+    exists: u32,
 }
 
 impl<S: Link> Session<S> {
@@ -97,7 +102,7 @@ impl<S: Link> Session<S> {
         match async_imap::Client::new(Wire::rehearsal()).login("", "").await {
             Ok(mut imap) => {
                 imap.get_mut().attach(stream);
-                Ok(Session { imap, server: server.clone(), under_way: Vec::new(), unended: 0 })
+                Ok(Session { imap, server: server.clone(), under_way: Vec::new(), unended: 0, exists: 0 })
             }
             Err((e, _)) => Err(net::lost(server, io::Error::other(e))),
         }
@@ -194,7 +199,7 @@ impl<S: Link> Session<S> {
         loop {
             match self.next().await? {
                 Event::Untagged(frame) => {
-                    self.bounded(LISTING)?;
+                    self.bounded_answer()?;
                     on(Untagged::of(&frame));
                 }
                 Event::Done(tag, status) if tag == ours => return Ok(status),
@@ -219,7 +224,20 @@ impl<S: Link> Session<S> {
 
     /// Takes leave. All that was to be done is done, so nothing hangs on the answer.
     pub async fn logout(mut self) {
-        let _ = self.attempt(Command::new("LOGOUT"), |_| ()).await;
+        // A command that was broken off may be answered without end, or never.
+        if self.under_way.is_empty() {
+            let _ = self.attempt(Command::new("LOGOUT"), |_| ()).await;
+        }
+    }
+
+    /// A folder was opened that holds so many messages: answers about them may be as long.
+    pub fn holds(&mut self, exists: u32) {
+        self.exists = exists;
+    }
+
+    /// An error once the answers to commands that bring no messages have no end.
+    pub fn bounded_answer(&self) -> Result<()> {
+        self.bounded((ANSWER + u64::from(self.exists) * MESSAGE).min(LISTING))
     }
 
     fn bounded(&self, limit: u64) -> Result<()> {

@@ -203,7 +203,9 @@ impl<T> Batch<T> {
     }
 
     fn is_full(&self) -> bool {
-        self.staged.len() >= BATCH_MESSAGES || self.bytes >= BATCH_BYTES || self.since.elapsed() >= BATCH_AGE
+        self.staged.len() >= crate::fault::batch(BATCH_MESSAGES)
+            || self.bytes >= BATCH_BYTES
+            || self.since.elapsed() >= BATCH_AGE
     }
 }
 
