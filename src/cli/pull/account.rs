@@ -122,7 +122,7 @@ impl Task {
             Protocol::Pop3 => self.pull_pop3(job, tally).await?,
             Protocol::Imap => self.pull_imap(job, tally).await?,
         }
-        if !self.dry_run && last_store.as_deref() != Some(&*store_path) {
+        if !self.dry_run && last_store.as_deref() != Some(&*store_path) && self.account.store.path.exists() {
             with_ledger(&mut |l| l.set_fact(STORE, &store_path))?;
         }
         Ok(())
