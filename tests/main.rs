@@ -8,8 +8,10 @@
     clippy::print_stderr
 )]
 
+mod cli;
 mod house;
 mod pull;
+mod refusals;
 mod retriever_contract;
 mod support;
 mod support_check;
