@@ -18,8 +18,8 @@ impl Lockstep {
             for client in listener.incoming().flatten() {
                 let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
                 let (back_client, back_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                thread::spawn(move || pass(back_server, back_client, |said| hide(said)));
-                thread::spawn(move || pass(client, server, |said| one_command(said)));
+                thread::spawn(move || pass(back_server, back_client, hide));
+                thread::spawn(move || pass(client, server, one_command));
             }
         });
         Lockstep { port: own }

@@ -47,7 +47,7 @@ impl Source for Pipelined {
         Some(pop3::open(&server, &login(user), AuthChoice::Auto).await.unwrap())
     }
 
-    async fn open<'c>(&self, connection: &'c mut Option<Pop3<Stream>>) -> Pop3<Stream> {
+    async fn open(&self, connection: &mut Option<Pop3<Stream>>) -> Pop3<Stream> {
         connection.take().unwrap()
     }
 }
@@ -74,7 +74,7 @@ impl Source for OneByOne {
         Some(pop3::open(&server, &login(user), AuthChoice::Auto).await.unwrap())
     }
 
-    async fn open<'c>(&self, connection: &'c mut Option<Pop3<Stream>>) -> Pop3<Stream> {
+    async fn open(&self, connection: &mut Option<Pop3<Stream>>) -> Pop3<Stream> {
         connection.take().unwrap()
     }
 }
