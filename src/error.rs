@@ -107,6 +107,18 @@ impl Error {
         Error::new(Kind::LocalIo, doing, remedy).because(source)
     }
 
+    /// The same, with what it quotes of a server (see [`quoted`]) put through `f`.
+    #[must_use]
+    pub fn requoted(mut self, f: impl Fn(&str) -> String) -> Self {
+        // A server may use the marks too, so everything from the first to the last is taken for its words.
+        if let Some((before, opened)) = self.what.split_once('\u{201c}')
+            && let Some((theirs, behind)) = opened.rsplit_once('\u{201d}')
+        {
+            self.what = format!("{before}\u{201c}{}\u{201d}{behind}", f(theirs));
+        }
+        self
+    }
+
     /// What kind of failure it is.
     pub fn kind(&self) -> Kind {
         self.kind
@@ -163,6 +175,15 @@ mod tests {
         assert_eq!(e.to_string(), "cannot write /m/tmp/1: no space left");
         assert_eq!((e.kind().exit_code(), e.scope(), e.retry()), (74, Scope::Account, Retry::Later));
         assert!(e.remedy().starts_with("Free some space"));
+    }
+
+    #[test]
+    fn only_what_a_server_said_is_requoted() {
+        let upper = |what: &str| Error::new(Kind::Login, what, "r").requoted(str::to_uppercase).to_string();
+        assert_eq!(upper("mx said \u{201c}no\u{201d}"), "mx said \u{201c}NO\u{201d}");
+        assert_eq!(upper("a \u{201c}b\u{201d} c (\u{201c}d\u{201d})"), "a \u{201c}B\u{201d} C (\u{201c}D\u{201d})");
+        assert_eq!(upper("mx said \u{201c}a\u{201d}b\u{201d}."), "mx said \u{201c}A\u{201d}B\u{201d}.");
+        assert_eq!(upper("nothing"), "nothing");
     }
 
     #[test]

@@ -9,6 +9,7 @@
 )]
 
 mod cli;
+mod faults;
 mod house;
 mod pull;
 mod refusals;

@@ -5,9 +5,9 @@ use super::parts::{Endless, PART, Parts};
 use super::pipeline::{Pipeline, Step};
 use super::response::{Row, Section, Untagged};
 use super::session::{Command, Link, Session};
-use super::set::sets;
+use super::set::{UidSet, sets};
 use super::status::{Condition, Status};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::mail::{Envelope, Fingerprint, Flags};
 use crate::retrieve::{Handle, Intake};
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,13 +79,19 @@ impl<'a, S: Link> Fetcher<'a, S> {
             let line = format!("UID FETCH {set} (UID INTERNALDATE FLAGS BODY.PEEK[])");
             (line, weight, set)
         }));
-        while let Some(step) = pipeline.step(self.session).await? {
-            let frame = match step {
-                Step::Untagged(frame) => frame,
-                Step::Done(_, status) if status.condition == Condition::Ok => continue,
-                Step::Done(set, _) => {
+        loop {
+            let frame = match pipeline.step(self.session).await {
+                Ok(Some(Step::Untagged(frame))) => frame,
+                Ok(Some(Step::Done(_, status))) if status.condition == Condition::Ok => continue,
+                Ok(Some(Step::Done(set, _))) => {
                     doubtful.extend(set.iter());
                     continue;
+                }
+                Ok(None) => break,
+                Err(e) => {
+                    let mut asked = pipeline.under_way().flat_map(UidSet::iter);
+                    let on_its_way = asked.find(|uid| missing.contains_key(uid) && !doubtful.contains(uid));
+                    return Err(broke_off(e, on_its_way, into).await);
                 }
             };
             match Untagged::of(&frame) {
@@ -120,7 +126,11 @@ impl<'a, S: Link> Fetcher<'a, S> {
 
     /// Brings one message in, in parts, or says why the server does not give it.
     async fn one(&mut self, uid: u32, size: Option<u64>, into: &mut impl Intake) -> Result<()> {
-        let opening = match self.open(uid, size).await? {
+        let answer = match self.open(uid, size).await {
+            Ok(answer) => answer,
+            Err(e) => return Err(broke_off(e, Some(uid), into).await),
+        };
+        let opening = match answer {
             Answer::Given(opening) => opening,
             Answer::Missing => return into.refused(Handle(uid), GONE.to_owned()).await,
             Answer::Broken => {
@@ -303,6 +313,15 @@ async fn hand_on(parts: &mut Parts, from: u64, data: Vec<u8>, into: &mut impl In
         Err(Endless::TooLong) => Ok(Some("the server sends far more of it than it announced".to_owned())),
         Err(Endless::TooShort) => Ok(Some("the server sends it in crumbs".to_owned())),
     }
+}
+
+/// Begins the message on whose way the session broke off: next time it comes last, and cannot keep others back again.
+async fn broke_off(e: Error, on_its_way: Option<u32>, into: &mut impl Intake) -> Error {
+    if let Some(uid) = on_its_way {
+        // What the store has to say to that is of no importance any more.
+        let _ = into.begin(Handle(uid), Envelope::default()).await;
+    }
+    e
 }
 
 fn reason(status: &Status) -> String {

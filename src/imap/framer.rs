@@ -20,11 +20,20 @@ pub struct Frame {
     pub literals: Vec<Vec<u8>>,
 }
 
+impl Frame {
+    /// How many octets it has.
+    pub fn octets(&self) -> usize {
+        self.text.len() + self.literals.iter().map(Vec::len).sum::<usize>()
+    }
+}
+
 /// Server output that no response can be made of; what follows it on the connection is worth nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Garbled {
     /// A line without end.
     EndlessLine,
+    /// An answer without end.
+    EndlessAnswer,
     /// A literal of an impossible size, or too many of them.
     Literals,
     /// A line that is no response at all, or none that belongs here.
@@ -37,6 +46,7 @@ impl fmt::Display for Garbled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Garbled::EndlessLine => f.write_str("it sent a line without end"),
+            Garbled::EndlessAnswer => f.write_str("it sent an answer without end"),
             Garbled::Literals => f.write_str("it announced an impossible amount of data"),
             Garbled::Uncounted => f.write_str("it opened a folder without saying how many messages are in it"),
             Garbled::NoResponse(line) => write!(f, "it sent {}", crate::error::quoted(line)),

@@ -37,7 +37,7 @@ pub use session::Link;
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result};
 use crate::mail::FolderPattern;
-use crate::net::{self, AuthChoice, Server};
+use crate::net::{self, AuthChoice, Server, Transport};
 use crate::retrieve::SourceId;
 use capability::Capabilities;
 use folders::Listed;
@@ -57,13 +57,14 @@ pub struct Imap<S: Link> {
 
 /// Connects and logs in.
 pub async fn open(server: &Server, login: &Login, auth: AuthChoice) -> Result<Imap<net::Stream>> {
+    login.check()?;
     Imap::over(net::connect(server).await?, server, login, auth).await
 }
 
-impl<S: login::Line> Imap<S> {
+impl<S: Transport> Imap<S> {
     /// Logs in on a fresh connection.
     async fn over(stream: S, server: &Server, login: &Login, auth: AuthChoice) -> Result<Imap<S>> {
-        let (session, capabilities) = login::log_in(stream, server, login, auth).await?;
+        let (session, capabilities) = login::log_in(stream, server, login, auth).await.map_err(|e| login.conceal(e))?;
         Ok(Imap { session, capabilities, user: login.user.clone() })
     }
 }
@@ -107,7 +108,7 @@ impl<S: Link> Imap<S> {
             writable: writable && status.text.code != "READ-ONLY",
             can_uid_expunge: self.capabilities.can_uid_expunge(),
         };
-        let scope = format!("imap {}@{}", self.user, self.session.server().host);
+        let scope = format!("imap {}@{}", self.user, self.session.server().host.to_lowercase());
         Ok(ImapFolder::new(&mut self.session, SourceId { folder: folder.name.clone(), scope }, opened))
     }
 
@@ -132,7 +133,7 @@ impl<S: Link> Imap<S> {
     }
 
     /// Takes leave of the server.
-    pub async fn logout(self) -> Result<()> {
-        self.session.logout().await
+    pub async fn logout(self) {
+        self.session.logout().await;
     }
 }

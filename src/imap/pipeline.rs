@@ -37,6 +37,11 @@ impl<J> Pipeline<J> {
         self.waiting.push_back((line, weight, job));
     }
 
+    /// What the callers know of the commands under way, the oldest first.
+    pub fn under_way(&self) -> impl Iterator<Item = &J> {
+        self.under_way.iter().map(|(_, _, job)| job)
+    }
+
     /// Drops what was not sent yet.
     pub fn stop(&mut self) {
         self.waiting.clear();

@@ -96,7 +96,8 @@ impl<'a, S: Link> ImapFolder<'a, S> {
                  without removing others that were marked elsewhere. A mail program can do it (\"expunge\" or \"compact\").",
                 self.disposed.len()
             );
-            return Ok(Finished { notes: vec![note] });
+            let left = self.disposed.iter().map(|uid| Handle(*uid)).collect();
+            return Ok(Finished { left, notes: vec![note] });
         }
         if !marked.is_empty() {
             let doing = format!("remove messages from {folder}");
@@ -136,7 +137,7 @@ impl<S: Link> Retriever for ImapFolder<'_, S> {
                         *size = row.size.or(*size);
                     }
                 }
-                Untagged::Exists(n) => exists = n,
+                // Mail that comes now need not be in this answer, mail that goes now is not.
                 Untagged::Expunge(_) => exists = exists.saturating_sub(1),
                 Untagged::Broken => broken += 1,
                 _ => {}
@@ -145,7 +146,6 @@ impl<S: Link> Retriever for ImapFolder<'_, S> {
             let command = Command::new("UID FETCH 1:* (UID RFC822.SIZE)");
             self.session.exec(command, &doing, on).await.map_err(Error::folder)?;
         }
-        self.exists = exists;
         self.sizes = sizes.into_iter().collect();
         let mut notes = Vec::new();
         let listed = self.sizes.len();

@@ -11,6 +11,13 @@ use std::fmt::Debug;
 use std::io;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
+/// Octets of untagged responses that may come before a command ends.
+const ENDLESS: u64 = 512 << 20;
+/// The same where all of them may be kept in memory, as in a listing: a million messages.
+const LISTING: u64 = 128 << 20;
+/// Octets that a response counts as besides its own: its share of what is made of it.
+const ROW: u64 = 64;
+
 /// What a session can run on.
 pub trait Link: AsyncRead + AsyncWrite + Unpin + Send + Debug {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + Debug> Link for S {}
@@ -80,7 +87,8 @@ pub struct Session<S: Link> {
     server: Server,
     /// Commands whose completion is still to come.
     under_way: Vec<Tag>,
-    leaving: bool,
+    /// Octets of untagged responses since a command has ended.
+    unended: u64,
 }
 
 impl<S: Link> Session<S> {
@@ -89,7 +97,7 @@ impl<S: Link> Session<S> {
         match async_imap::Client::new(Wire::rehearsal()).login("", "").await {
             Ok(mut imap) => {
                 imap.get_mut().attach(stream);
-                Ok(Session { imap, server: server.clone(), under_way: Vec::new(), leaving: false })
+                Ok(Session { imap, server: server.clone(), under_way: Vec::new(), unended: 0 })
             }
             Err((e, _)) => Err(net::lost(server, io::Error::other(e))),
         }
@@ -139,7 +147,7 @@ impl<S: Link> Session<S> {
         sent.await.map_err(|e| self.broken(e))
     }
 
-    /// Waits for what the server sends next. BYE and the end of the connection are errors, but not after LOGOUT.
+    /// Waits for what the server sends next. BYE and the end of the connection are errors, and so is data without end.
     pub async fn next(&mut self) -> Result<Event> {
         let completed = match self.imap.read_response().await {
             Err(e) => return Err(self.broken(e)),
@@ -152,16 +160,21 @@ impl<S: Link> Session<S> {
         };
         let frame = self.imap.get_mut().take().unwrap_or_default();
         match completed {
-            None => match Untagged::farewell(&frame) {
-                Some(text) if !self.leaving => Err(self.dismissed(&text)),
-                _ => Ok(Event::Untagged(frame)),
-            },
+            None => {
+                if let Some(text) = Untagged::farewell(&frame) {
+                    return Err(self.dismissed(&text));
+                }
+                self.unended = self.unended.saturating_add(frame.octets() as u64 + ROW);
+                self.bounded(ENDLESS)?;
+                Ok(Event::Untagged(frame))
+            }
             Some(None) => Ok(Event::Continue(frame.text.get(1..).unwrap_or_default().trim_ascii().to_vec())),
             Some(Some(tag)) => {
                 let known = self.under_way.iter().position(|t| *t == tag);
                 match (known, Status::of_completion(&frame)) {
                     (Some(at), Some(status)) => {
                         self.under_way.swap_remove(at);
+                        self.unended = 0;
                         Ok(Event::Done(tag, status))
                     }
                     _ => Err(self.nonsense(&Garbled::NoResponse(frame.text))),
@@ -180,7 +193,10 @@ impl<S: Link> Session<S> {
         let mut rest = command.rest.iter();
         loop {
             match self.next().await? {
-                Event::Untagged(frame) => on(Untagged::of(&frame)),
+                Event::Untagged(frame) => {
+                    self.bounded(LISTING)?;
+                    on(Untagged::of(&frame));
+                }
                 Event::Done(tag, status) if tag == ours => return Ok(status),
                 Event::Done(..) => {}
                 Event::Continue(text) => match rest.next() {
@@ -201,13 +217,13 @@ impl<S: Link> Session<S> {
         }
     }
 
-    /// Takes leave. A server that closes the connection behind its BYE has said all there is to say.
-    pub async fn logout(mut self) -> Result<()> {
-        self.leaving = true;
-        let mut farewell = false;
-        let said = |u: Untagged<'_>| farewell |= matches!(u, Untagged::Status(s) if s.condition == Condition::Bye);
-        let ended = self.exec(Command::new("LOGOUT"), "log out", said).await;
-        if farewell { Ok(()) } else { ended.map(drop) }
+    /// Takes leave. All that was to be done is done, so nothing hangs on the answer.
+    pub async fn logout(mut self) {
+        let _ = self.attempt(Command::new("LOGOUT"), |_| ()).await;
+    }
+
+    fn bounded(&self, limit: u64) -> Result<()> {
+        if self.unended > limit { Err(self.nonsense(&Garbled::EndlessAnswer)) } else { Ok(()) }
     }
 
     /// What a NO or BAD means for the user. `doing` completes "the server refused to …".

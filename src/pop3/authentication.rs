@@ -2,12 +2,11 @@
 
 use super::capabilities::Capabilities;
 use super::connection::Connection;
-use super::login::Transport;
 use super::refusal::login_refused;
 use super::wire::Reply;
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result, quoted};
-use crate::net::{AuthChoice, Exchange, Mechanism, Server, choose};
+use crate::net::{AuthChoice, Exchange, Mechanism, Server, Transport, choose};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use md5::{Digest as _, Md5};
@@ -27,14 +26,13 @@ pub(super) async fn authenticate<S: Transport>(
     let encrypted = connection.stream().is_encrypted();
     let means = means(auth, offered.map(|c| c.sasl.as_slice()), stamp.is_some(), encrypted)
         .map_err(|wanted| unoffered(connection.server(), wanted, offered))?;
-    let mut attempt = Attempt { connection, login, sent: Vec::new(), reason: None };
+    let mut attempt = Attempt { connection, login, reason: None };
     let verdict = match means {
         Means::Sasl(mechanism) => attempt.sasl(mechanism).await,
         Means::Apop => attempt.apop(stamp.unwrap_or_default()).await,
         Means::UserPass => attempt.user_pass().await,
     }?;
     verdict.map_err(|text| {
-        let text = scrubbed(&text, &attempt.sent);
         let delay = offered.and_then(|c| c.login_delay);
         login_refused(attempt.connection.server(), &login.user, &text, attempt.reason.as_deref(), delay)
     })
@@ -62,10 +60,12 @@ fn means(auth: AuthChoice, offered: Option<&[String]>, stamped: bool, encrypted:
         },
         AuthChoice::Auto => {
             let names = offered.unwrap_or_default();
-            let hidden = choose(AuthChoice::Auto, names, encrypted).map(Means::Sasl);
-            let stamp = (!encrypted && stamped).then_some(Means::Apop);
-            let clear = || choose(AuthChoice::Auto, names, true).map(Means::Sasl);
-            Ok(hidden.or(stamp).or_else(clear).unwrap_or(Means::UserPass))
+            Ok(match choose(auth, names, encrypted) {
+                Some(mechanism) if encrypted || mechanism.hides_secret() => Means::Sasl(mechanism),
+                _ if stamped && !encrypted => Means::Apop,
+                Some(mechanism) => Means::Sasl(mechanism),
+                None => Means::UserPass,
+            })
         }
     }
 }
@@ -87,8 +87,6 @@ type Verdict = Result<(), Vec<u8>>;
 struct Attempt<'a, S> {
     connection: &'a mut Connection<S>,
     login: &'a Login,
-    /// What must not be shown, should the server repeat it.
-    sent: Vec<Zeroizing<String>>,
     /// What the server said of a token, apart from its refusal.
     reason: Option<String>,
 }
@@ -100,7 +98,6 @@ impl<S: Transport> Attempt<'_, S> {
             return Ok(user);
         }
         let secret = self.login.secret.expose();
-        self.sent.push(Zeroizing::new(secret.to_owned()));
         self.plain(&[b"PASS ", secret.as_bytes()]).await
     }
 
@@ -123,14 +120,12 @@ impl<S: Transport> Attempt<'_, S> {
     async fn sasl(&mut self, mechanism: Mechanism) -> Result<Verdict> {
         let server = self.connection.server();
         let mut exchange = Exchange::new(mechanism, self.login, &server.host, server.port);
-        self.sent.push(Zeroizing::new(self.login.secret.expose().to_owned()));
         let name = mechanism.name();
         let mut initial = exchange.initial().map(encoded);
         match initial.take_if(|i| "AUTH ".len() + name.len() + " ".len() + i.len() + "\r\n".len() <= AUTH_LINE) {
             Some(initial) => {
                 let word = if initial.is_empty() { "=" } else { initial.as_str() };
                 self.connection.queue(&[b"AUTH ", name.as_bytes(), b" ", word.as_bytes()]);
-                self.sent.push(initial);
             }
             None => self.connection.queue(&[b"AUTH ", name.as_bytes()]),
         }
@@ -151,10 +146,7 @@ impl<S: Transport> Attempt<'_, S> {
                 (None, Err(_)) => Err(self.connection.broken("sent a challenge that is not base64")),
             };
             match answer {
-                Ok(answer) => {
-                    self.connection.queue(&[answer.as_bytes()]);
-                    self.sent.push(answer);
-                }
+                Ok(answer) => self.connection.queue(&[answer.as_bytes()]),
                 Err(e) => {
                     // The reply to the cancellation changes nothing.
                     let _ = self.connection.command(&[b"*"]).await;
@@ -176,28 +168,6 @@ fn unproven(server: &Server, mechanism: &str) -> Error {
         format!("{} claims success without having proved that it knows the password ({mechanism})", server.host),
         "Make sure that this is the right server; somebody may be posing as it.",
     )
-}
-
-/// Takes out of a refusal what was sent in confidence, where the server repeats it, or a good part of it.
-fn scrubbed(text: &[u8], sent: &[Zeroizing<String>]) -> Vec<u8> {
-    let repeated = |text: &[u8], secret: &str| {
-        let octets = text.iter().zip(secret.as_bytes()).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count();
-        if octets == secret.len() || octets >= 8 { octets } else { 0 }
-    };
-    let (mut clean, mut rest) = (Vec::with_capacity(text.len()), text);
-    while let Some((first, behind)) = rest.split_first() {
-        match sent.iter().map(|secret| repeated(rest, secret)).max() {
-            Some(octets @ 1..) => {
-                clean.extend_from_slice(b"***");
-                rest = rest.get(octets..).unwrap_or_default();
-            }
-            _ => {
-                clean.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    clean
 }
 
 #[cfg(test)]

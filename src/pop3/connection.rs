@@ -16,10 +16,13 @@ use zeroize::Zeroize;
 const BUFFER: usize = 64 * 1024;
 /// Octets of a status or listing line; RFC 2449 section 4 allows 512, long UIDLs exist.
 const LINE: usize = 8 * 1024;
-/// Octets of a whole listing: some million messages.
-pub(super) const LISTING: usize = 256 << 20;
+/// Octets of a whole listing, which is kept in memory: some hundred thousand messages.
+pub(super) const LISTING: usize = 64 << 20;
 /// Octets of a whole CAPA reply.
 pub(super) const CAPA: usize = 64 << 10;
+
+/// Octets that a line of a listing counts as besides its text: its share of what is made of it.
+const ROW: usize = 64;
 
 /// A connection with what was read ahead and what is still to be written.
 pub(super) struct Connection<S> {
@@ -158,7 +161,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if row == b"." {
                 return Ok(());
             }
-            octets += row.len() + 2;
+            octets += row.len() + ROW;
             if octets > most {
                 return Err(self.broken("sent a listing without end"));
             }

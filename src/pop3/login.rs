@@ -7,43 +7,7 @@ use super::refusal::turned_away;
 use super::wire::{Reply, timestamp};
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result, quoted};
-use crate::net::{self, AuthChoice, Server, TlsMode};
-use std::future::Future;
-use tokio::io::{AsyncRead, AsyncWrite};
-
-/// What a session runs on.
-pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sized {
-    /// Starts TLS. Nothing may have been read ahead.
-    fn start_tls(self, server: &Server) -> impl Future<Output = Result<Self>> + Send;
-
-    /// Whether octets are encrypted.
-    fn is_encrypted(&self) -> bool;
-}
-
-impl Transport for net::Stream {
-    async fn start_tls(self, server: &Server) -> Result<Self> {
-        net::Stream::start_tls(self, server).await
-    }
-
-    fn is_encrypted(&self) -> bool {
-        net::Stream::is_encrypted(self)
-    }
-}
-
-/// Refuses a user name or secret that would end its line early.
-pub(super) fn check(login: &Login) -> Result<()> {
-    let sound = |text: &str| !text.contains(['\r', '\n', '\0']);
-    for (what, value) in [("user name", login.user.as_str()), ("password", login.secret.expose())] {
-        if !sound(value) {
-            return Err(Error::new(
-                Kind::Config,
-                format!("the {what} holds a line break or NUL, which no mail server can take; nothing was sent"),
-                format!("Set the {what} without line breaks; a password command must print it on its first line."),
-            ));
-        }
-    }
-    Ok(())
-}
+use crate::net::{AuthChoice, Server, TlsMode, Transport};
 
 /// Takes a new connection to the TRANSACTION state. Gives the capabilities of that state, `None` where the server
 /// does not tell.
@@ -53,7 +17,6 @@ pub(super) async fn log_in<S: Transport>(
     login: &Login,
     auth: AuthChoice,
 ) -> Result<(Connection<S>, Option<Capabilities>)> {
-    check(login)?;
     let mut connection = Connection::new(stream, server.clone());
     let stamp = match connection.reply().await?.0 {
         Reply::Ok(text) => timestamp(text).map(<[u8]>::to_vec),
@@ -72,8 +35,9 @@ pub(super) async fn log_in<S: Transport>(
         // Refused, mail with headers in UTF-8 comes down-graded (RFC 6856 section 2), as it does without the command.
         connection.command(&[b"UTF8"]).await?;
     }
-    authenticate(&mut connection, offered.as_ref(), stamp.as_deref(), login, auth).await?;
-    let offered = capabilities(&mut connection).await?;
+    let conceal = |e| login.conceal(e);
+    authenticate(&mut connection, offered.as_ref(), stamp.as_deref(), login, auth).await.map_err(conceal)?;
+    let offered = capabilities(&mut connection).await.map_err(conceal)?;
     Ok((connection, offered))
 }
 

@@ -32,7 +32,6 @@ mod script;
 mod window;
 mod wire;
 
-pub use login::Transport;
 pub use retriever::Pop3;
 
 use crate::credentials::Login;
@@ -41,6 +40,6 @@ use crate::net::{self, AuthChoice, Server};
 
 /// Connects and logs in.
 pub async fn open(server: &Server, login: &Login, auth: AuthChoice) -> Result<Pop3<net::Stream>> {
-    login::check(login)?;
+    login.check()?;
     Pop3::start(net::connect(server).await?, server, login, auth).await
 }

@@ -4,15 +4,15 @@ use super::body::{Body, Step};
 use super::capabilities::Capabilities;
 use super::connection::{Connection, LISTING};
 use super::listing::Rows;
-use super::login::{Transport, log_in};
+use super::login::log_in;
 use super::window::{Bound, Window};
 use super::wire::{Code, Reply, list_line, uidl_line};
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result, quoted};
 use crate::mail::{Envelope, Fingerprint, FolderName, HeaderScan};
-use crate::net::{AuthChoice, Server};
+use crate::net::{AuthChoice, Server, Transport};
 use crate::retrieve::{Abilities, Finished, Handle, Intake, Listing, Retriever, SourceId};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 /// A mailbox on a POP3 server, logged in. Deletes nothing unless [`finish`](Retriever::finish) is reached.
@@ -59,8 +59,8 @@ impl Limits {
 /// What came of the DELE commands.
 #[derive(Debug, Default)]
 struct Deletions {
-    marked: usize,
-    refused: usize,
+    marked: BTreeSet<Handle>,
+    refused: BTreeSet<Handle>,
     /// The first refusal.
     reason: String,
 }
@@ -327,13 +327,13 @@ impl<S: Transport> Retriever for Pop3<S> {
         self.set_out()?;
         let costs = vec![0; handles.len()];
         let mut window = Window::new(&costs, self.bound());
-        for _ in handles {
+        for handle in handles {
             for Handle(number) in handles.get(window.refill()).unwrap_or_default() {
                 self.connection.queue(&[b"DELE ", number.to_string().as_bytes()]);
             }
             match self.connection.reply().await?.0 {
-                Reply::Ok(_) => self.deletions.marked += 1,
-                Reply::Err(text) => self.deletions.refuse(text),
+                Reply::Ok(_) => drop(self.deletions.marked.insert(*handle)),
+                Reply::Err(text) => self.deletions.refuse(*handle, text),
                 Reply::Challenge(_) => return Err(self.unasked()),
             }
             window.answered();
@@ -344,15 +344,17 @@ impl<S: Transport> Retriever for Pop3<S> {
 
     async fn finish(mut self) -> Result<Finished> {
         let host = self.connection.server().host.clone();
-        let marked = self.deletions.marked;
+        let marked = self.deletions.marked.len();
         let quit = match self.set_out() {
             Ok(()) => self.connection.command(&[b"QUIT"]).await,
             Err(e) => Err(e),
         };
         let mut notes: Vec<String> = self.deletions.note(&host).into_iter().collect();
+        let mut left = std::mem::take(&mut self.deletions.refused);
         match quit {
             // RFC 1939 section 6: the server may have failed to remove some of them.
             Ok(Reply::Err(text)) if marked > 0 => {
+                left.append(&mut self.deletions.marked);
                 notes.push(format!(
                     "{host} may have kept some of {} it was to delete: {}",
                     messages(marked),
@@ -370,7 +372,7 @@ impl<S: Transport> Retriever for Pop3<S> {
             // Nothing hung on the answer.
             _ => {}
         }
-        Ok(Finished { notes })
+        Ok(Finished { left, notes })
     }
 }
 
@@ -379,16 +381,16 @@ fn messages(count: usize) -> String {
 }
 
 impl Deletions {
-    fn refuse(&mut self, text: &[u8]) {
-        if self.refused == 0 {
+    fn refuse(&mut self, handle: Handle, text: &[u8]) {
+        if self.refused.is_empty() {
             self.reason = quoted(text);
         }
-        self.refused += 1;
+        self.refused.insert(handle);
     }
 
     fn note(&self, host: &str) -> Option<String> {
         let Deletions { refused, reason, .. } = self;
-        match refused {
+        match refused.len() {
             0 => None,
             1 => Some(format!("{host} refused to delete 1 message: {reason}")),
             n => Some(format!("{host} refused to delete {n} messages, the first one with {reason}")),

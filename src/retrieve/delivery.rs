@@ -3,13 +3,13 @@
 //! While a batch is made durable, the next is staged and the one after that is on the line. Memory is bounded by the
 //! channels: a few MiB, whatever the size of the messages.
 
-use super::pairing::{ByContent, Candidate, Origin};
+use super::pairing::ByContent;
 use super::select::Had;
-use super::{Handle, Intake, Listed};
+use super::{Handle, Intake, Keep, Listed};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Action, Event, Observer};
 use crate::mail::{Content, Envelope};
-use crate::state::{Arrival, FolderId, Ledger, Paired};
+use crate::state::{Arrival, FolderId, Ledger, Paired, Row, RowId};
 use crate::store::{Draft, Place, Prepared, Store};
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver as BatchReceiver, SyncSender, sync_channel};
@@ -45,8 +45,8 @@ pub struct Desk<S: Store> {
     pub observer: Arc<dyn Observer>,
     /// Seconds since 1970 UTC: when the messages were first seen.
     pub now: i64,
-    /// Whether messages leave the server as soon as they are here.
-    pub delete_at_once: bool,
+    /// How long messages stay on the server.
+    pub keep: Keep,
 }
 
 impl<S: Store> Desk<S> {
@@ -55,9 +55,8 @@ impl<S: Store> Desk<S> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn report(&self, listed: &Listed, bytes: u64, action: Action<'_>) {
+    fn report(&self, listed: &Listed, bytes: u64, action: Action<'_>, deleted: bool) {
         let (folder, key) = (self.folder.as_str(), listed.key.as_ref());
-        let deleted = self.delete_at_once;
         self.observer.event(&self.account, Event::Message { folder, key, bytes: Some(bytes), action, deleted });
     }
 }
@@ -71,10 +70,12 @@ enum Part {
 /// What came of a delivery.
 #[derive(Debug, Default)]
 pub struct Delivered {
-    /// Durable in the store now.
-    pub fetched: Vec<Had>,
-    /// Fetched, and recognised by content as here before.
-    pub recognised: Vec<Had>,
+    /// How many are durable in the store now.
+    pub fetched: u64,
+    /// Rows whose messages were fetched again, and recognised by content.
+    pub recognised: Vec<RowId>,
+    /// Of all these, the ones that are to leave the server.
+    pub leaving: Vec<Had>,
     /// Octets of the messages fetched.
     pub bytes: u64,
     /// What the server did not give, with its reasons.
@@ -96,7 +97,7 @@ pub struct Delivery {
 
 impl Delivery {
     /// Starts the threads. Of `suspects`, those whose content arrives are not delivered a second time.
-    pub fn start<S: Store>(desk: Desk<S>, wanted: &[&Listed], suspects: Vec<Candidate>) -> Delivery {
+    pub fn start<S: Store>(desk: Desk<S>, wanted: &[&Listed], suspects: Vec<Row>) -> Delivery {
         let (parts, incoming) = channel(PIECES);
         let (batches, prepared) = sync_channel(1);
         let store = Arc::clone(&desk.store);
@@ -106,7 +107,7 @@ impl Delivery {
             piece: Vec::with_capacity(PIECE),
             under_way: None,
             refused: Vec::new(),
-            staging: spawn_blocking(move || stage(&*store, incoming, ByContent::new(suspects.into_iter()), &batches)),
+            staging: spawn_blocking(move || stage(&*store, incoming, ByContent::new(suspects), &batches)),
             commits: spawn_blocking(move || {
                 let mut delivered = Delivered::default();
                 let result = commit_all(&desk, &prepared, &mut delivered);
@@ -187,7 +188,7 @@ impl Intake for Delivery {
 struct Batch<T> {
     messages: Vec<(Listed, Content)>,
     staged: Vec<T>,
-    recognised: Vec<(Listed, Content, Candidate)>,
+    recognised: Vec<(Listed, Content, Row)>,
     bytes: u64,
     since: Instant,
 }
@@ -228,7 +229,7 @@ fn stage<S: Store>(
                 let Some((listed, draft)) = open.take() else { continue };
                 let (staged, content) = draft.finish()?;
                 match suspects.take(&content.digest) {
-                    Some(candidate) => batch.recognised.push((listed, content, candidate)),
+                    Some(row) => batch.recognised.push((listed, content, row)),
                     None => {
                         batch.bytes += content.octets;
                         batch.messages.push((listed, content));
@@ -265,7 +266,7 @@ fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &mut D
             .messages
             .iter()
             .zip(&places)
-            .map(|((listed, content), place)| arrival(listed, content, Some(place)))
+            .map(|((listed, content), place)| arrival(listed, content, place))
             .collect();
         crate::fault::point();
         let rows = desk.ledger().arriving(desk.folder_id, &arrivals, desk.now)?;
@@ -274,39 +275,42 @@ fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &mut D
         crate::fault::point();
         desk.ledger().delivered(&rows)?;
         crate::fault::point();
+        let leaves = desk.keep.is_due(desk.now, desk.now);
+        delivered.fetched += rows.len() as u64;
         for (((listed, content), place), row) in batch.messages.iter().zip(&places).zip(rows) {
-            delivered.fetched.push(Had { handle: listed.handle, row });
             delivered.bytes += content.octets;
-            desk.report(listed, content.octets, Action::Fetched(&place.0));
+            delivered.leaving.extend(leaves.then_some(Had { handle: listed.handle, row }));
+            desk.report(listed, content.octets, Action::Fetched(&place.0), leaves);
         }
     }
-    for (listed, content, candidate) in batch.recognised {
-        let row = match candidate.origin {
-            Origin::Row(row) => {
-                let pair = Paired { row, key: listed.key.clone(), listed_size: listed.size };
-                desk.ledger().rekey(desk.folder_id, &[pair])?;
-                Some(row)
-            }
-            Origin::Stored => {
-                let found = arrival(&listed, &content, None);
-                desk.ledger().adopt(desk.folder_id, &[found], desk.now)?.first().copied()
-            }
+    if !batch.recognised.is_empty() {
+        let pair = |(listed, _, row): &(Listed, Content, Row)| Paired {
+            row: row.id,
+            key: listed.key.clone(),
+            listed_size: listed.size,
         };
-        delivered.recognised.extend(row.map(|row| Had { handle: listed.handle, row }));
-        desk.report(&listed, content.octets, Action::Had);
+        let pairs: Vec<Paired> = batch.recognised.iter().map(pair).collect();
+        desk.ledger().rekey(desk.folder_id, &pairs)?;
+        crate::fault::point();
     }
-    let messages = (delivered.fetched.len() + delivered.recognised.len()) as u64;
+    for (listed, content, row) in batch.recognised {
+        let leaves = desk.keep.is_due(row.first_seen, desk.now);
+        delivered.recognised.push(row.id);
+        delivered.leaving.extend(leaves.then_some(Had { handle: listed.handle, row: row.id }));
+        desk.report(&listed, content.octets, Action::Had, leaves);
+    }
+    let messages = delivered.fetched + delivered.recognised.len() as u64;
     desk.observer.event(&desk.account, Event::Progress { folder: &desk.folder, messages, bytes: delivered.bytes });
     Ok(())
 }
 
-fn arrival(listed: &Listed, content: &Content, place: Option<&Place>) -> Arrival {
+fn arrival(listed: &Listed, content: &Content, place: &Place) -> Arrival {
     Arrival {
         key: listed.key.clone(),
         listed_size: listed.size,
         wire_size: content.wire_size,
         digest: content.digest,
         fingerprint: content.fingerprint,
-        place: place.map(|p| p.0.clone()),
+        place: place.0.clone(),
     }
 }

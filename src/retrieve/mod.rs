@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::mail::{Envelope, Fingerprint, FolderName};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 mod delivery;
@@ -103,6 +103,8 @@ pub trait Retriever: Send {
 /// How a session ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Finished {
-    /// What the user should know, such as deletions that the server only marked.
+    /// Messages that were to be deleted and may still be there: refused, or only marked.
+    pub left: BTreeSet<Handle>,
+    /// What the user should know, such as why some were left.
     pub notes: Vec<String>,
 }

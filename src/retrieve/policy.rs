@@ -14,6 +14,17 @@ pub enum Keep {
     For(Duration),
 }
 
+impl Keep {
+    /// Whether a message first seen then is to leave the server now, both in seconds since 1970 UTC.
+    pub fn is_due(self, first_seen: i64, now: i64) -> bool {
+        match self {
+            Keep::Always => false,
+            Keep::Never => true,
+            Keep::For(time) => now.saturating_sub(first_seen) >= i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        }
+    }
+}
+
 /// The `[accounts.NAME.pull]` table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {

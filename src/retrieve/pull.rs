@@ -1,14 +1,14 @@
 //! Pulling one folder: settle, list, select, retrieve into the store, give up what the policy gives up.
 
 use super::delivery::{Delivered, Delivery, Desk};
-use super::pairing::{Candidate, worth_asking};
-use super::select::{Basis, Comparison, Had, Plan, compare};
-use super::{Handle, Keep, Listed, Policy, Retriever};
+use super::pairing::{may_be, worth_asking};
+use super::select::{Basis, Had, Plan, compare};
+use super::{Handle, Listed, Policy, Retriever};
 use crate::error::{Error, Result};
 use crate::event::{Action, Counts, Event, Observer, Outlook};
 use crate::interrupt::Interrupt;
 use crate::mail::Key;
-use crate::state::{Arrival, FolderId, Ledger, Row};
+use crate::state::{Folder, FolderId, Ledger, Row};
 use crate::store::{Place, Store};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,16 +42,23 @@ pub struct Outcome {
     pub error: Option<Error>,
 }
 
+impl Outcome {
+    fn new(mut counts: Counts, done: Result<()>) -> Outcome {
+        counts.failed = counts.listed.saturating_sub(counts.had + counts.fetched + counts.skipped);
+        Outcome { counts, error: done.err() }
+    }
+}
+
 impl Job {
     /// Brings every new message of the source into the store, exactly once, and deletes on the server what is due.
     pub async fn pull<R: Retriever, S: Store>(&self, retriever: R, store: Arc<S>) -> Outcome {
         let mut counts = Counts::default();
-        let error = self.pull_counting(retriever, store, &mut counts).await.err();
-        counts.failed = counts.listed.saturating_sub(counts.had + counts.fetched + counts.skipped);
-        Outcome { counts, error }
+        let done = self.pull_counting(retriever, store, &mut counts).await;
+        Outcome::new(counts, done)
     }
 
-    /// Reports what a pull would do, message by message. Changes nothing; `store` is the store where it stands already.
+    /// Reports what a pull would do, message by message. Changes nothing as long as the ledger is a copy; `store` is the
+    /// store where it stands already.
     pub async fn rehearse<R: Retriever, S: Store>(&self, mut retriever: R, store: Option<Arc<S>>) -> Outcome {
         let mut counts = Counts::default();
         let work = async {
@@ -63,8 +70,8 @@ impl Job {
             counts.fetched = plan.fetch.len() as u64;
             retriever.finish().await.map(drop)
         };
-        let error = work.await.err();
-        Outcome { counts, error }
+        let done = work.await;
+        Outcome::new(counts, done)
     }
 
     async fn pull_counting<R: Retriever, S: Store>(
@@ -83,43 +90,43 @@ impl Job {
             return Ok(());
         };
         self.announce(&retriever, &plan, counts);
-        let folder = self.record(&retriever, &past, &plan)?;
+        self.record(&past, &plan)?;
 
         let wanted: Vec<Handle> = plan.fetch.iter().map(|l| l.handle).collect();
         let desk = Desk {
             account: self.account.clone(),
             folder: folder_name.clone(),
-            folder_id: folder,
+            folder_id: past.folder.id,
             store,
             ledger: Arc::clone(&self.ledger),
             observer: Arc::clone(&self.observer),
             now: self.now,
-            delete_at_once: self.policy.keep == Keep::Never,
+            keep: self.policy.keep,
         };
-        let mut delivery = Delivery::start(desk, &plan.fetch, plan.suspects.clone());
+        let mut delivery = Delivery::start(desk, &plan.fetch, plan.suspects.iter().copied().cloned().collect());
         let retrieved = match wanted.is_empty() {
             true => Some(Ok(())),
             false => self.interrupt.unless_raised(retriever.retrieve(&wanted, &mut delivery)).await.transpose(),
         };
         let (delivered, stored) = delivery.finish().await;
-        counts.fetched += delivered.fetched.len() as u64;
+        counts.fetched += delivered.fetched;
         counts.had += delivered.recognised.len() as u64;
         counts.adopted += delivered.recognised.len() as u64;
         counts.bytes_in += delivered.bytes;
-        self.quarantine(folder, &folder_name, &delivered, retrieved.as_ref())?;
+        for (listed, reason) in &delivered.refused {
+            self.message(&folder_name, listed, Action::Refused(reason), false);
+        }
         stored?;
+        self.quarantine(past.folder.id, &delivered, retrieved.as_ref())?;
         match retrieved {
             None => return Ok(()), // interrupted in the middle of an answer: the connection is of no more use
             Some(result) => result?,
         }
 
-        self.release(folder, &past, &delivered)?;
+        self.release(&past, &delivered)?;
         self.mark_missing(&past, &plan, &delivered)?;
         let mut leaving = plan.delete;
-        if self.policy.keep == Keep::Never {
-            leaving.extend(delivered.fetched);
-            leaving.extend(delivered.recognised);
-        }
+        leaving.extend(delivered.leaving);
         self.dispose(retriever, leaving, counts).await
     }
 
@@ -134,8 +141,10 @@ impl Job {
             crate::fault::point();
             let finished = retriever.finish().await?;
             crate::fault::point();
-            self.ledger().delete_accepted(&rows, self.now)?;
-            counts.deleted_remote += rows.len() as u64;
+            let accepted: Vec<_> =
+                leaving.iter().filter(|h| !finished.left.contains(&h.handle)).map(|h| h.row).collect();
+            self.ledger().delete_accepted(&accepted, self.now)?;
+            counts.deleted_remote += accepted.len() as u64;
             finished.notes.iter().for_each(|note| self.warn(note));
             return Ok(());
         }
@@ -145,13 +154,14 @@ impl Job {
 
     /// Settles what an interrupted run left on its way.
     fn settle<S: Store>(&self, folder_name: &str, store: &S) -> Result<()> {
-        let Some((folder, _)) = self.ledger().folder(folder_name)? else { return Ok(()) };
-        let unsettled = self.ledger().unsettled(folder)?;
+        let Some(folder) = self.ledger().folder(folder_name)? else { return Ok(()) };
+        let unsettled = self.ledger().unsettled(folder.id)?;
         if unsettled.is_empty() {
             return Ok(());
         }
         let arriving: Vec<_> = unsettled.iter().map(|(_, place, digest)| (Place(place.clone()), *digest)).collect();
-        let stands = store.settle(&arriving)?;
+        let delivered = self.ledger().delivered_like_unsettled(folder.id)?;
+        let stands = store.settle(&arriving, &delivered)?;
         crate::fault::point();
         let which = |stood: bool| {
             unsettled
@@ -172,17 +182,28 @@ impl Job {
         Ok(listing.messages)
     }
 
-    /// What is known of the folder from earlier runs; where nothing is, what stands in the store.
+    /// What is known of the folder from earlier runs; where nothing is, every message in the store is written down
+    /// without a name, so that it is recognised, in this run or a later one.
     fn past<R: Retriever, S: Store>(&self, retriever: &R, store: Option<&S>) -> Result<Past> {
         let source = retriever.source();
-        let known = self.ledger().folder(&source.folder.to_string())?;
-        let Some((id, scope)) = known else {
-            let stored = store.map_or(Ok(Vec::new()), Store::scan)?;
-            return Ok(Past { stored: stored.iter().map(Candidate::of_stored).collect(), ..Past::default() });
+        let name = source.folder.to_string();
+        let known = self.ledger().folder(&name)?;
+        let folder = match known {
+            Some(folder) => folder,
+            None => {
+                let stored = store.map_or(Ok(Vec::new()), Store::scan)?;
+                let folder = self.ledger().begin(&name, &source.scope, &stored, self.now)?;
+                crate::fault::point();
+                folder
+            }
         };
-        let rows = self.ledger().rows(id)?;
-        let failed_before = self.ledger().quarantined(id)?.into_iter().map(|q| q.key).collect();
-        Ok(Past { folder: Some(id), scope_holds: scope == source.scope, rows, failed_before, stored: Vec::new() })
+        if folder.scope != source.scope {
+            self.ledger().change_scope(folder.id, &source.scope)?;
+            crate::fault::point();
+        }
+        let rows = self.ledger().rows(folder.id)?;
+        let failed_before = self.ledger().quarantined(folder.id)?.into_iter().map(|q| q.key).collect();
+        Ok(Past { folder, rows, failed_before })
     }
 
     async fn compare<'a, R: Retriever>(
@@ -193,13 +214,12 @@ impl Job {
     ) -> Result<Plan<'a>> {
         let abilities = retriever.abilities();
         let basis = Basis {
-            scope_holds: past.scope_holds,
+            in_doubt: past.folder.in_doubt,
             firm_keys: abilities.firm_keys,
             policy: &self.policy,
             now: self.now,
         };
-        let mut comparison: Comparison<'a> = compare(listing, &past.rows, basis);
-        comparison.candidates.extend(past.stored.iter().cloned());
+        let comparison = compare(listing, &past.rows, basis);
         let asked: Vec<Handle> =
             worth_asking(comparison.unknown.iter().copied(), &comparison.candidates).iter().map(|l| l.handle).collect();
         let prints = match abilities.headers_apart && !asked.is_empty() {
@@ -212,13 +232,13 @@ impl Job {
     /// Reports the outlook and counts what is settled before the fetch.
     fn announce<R: Retriever>(&self, retriever: &R, plan: &Plan<'_>, counts: &mut Counts) {
         counts.had += plan.had as u64;
-        counts.adopted += (plan.adopt.len() + plan.rekey.len()) as u64;
+        counts.adopted += plan.rekey.len() as u64;
         counts.skipped += plan.too_large.len() as u64;
         let outlook = Outlook {
             listed: counts.listed,
             had: plan.had as u64,
             fetch: plan.fetch.len() as u64,
-            bytes: plan.fetch.iter().filter_map(|l| l.size).sum(),
+            bytes: plan.fetch.iter().filter_map(|l| l.size).fold(0, u64::saturating_add),
             skip: plan.too_large.len() as u64,
             delete: plan.delete.len() as u64,
         };
@@ -237,40 +257,26 @@ impl Job {
         for listed in listing.iter().filter(|l| !skip.contains(&l.handle)) {
             let fetched = fetch.contains(&listed.handle);
             let action = if fetched { Action::WouldFetch } else { Action::Had };
-            let leaves = delete.contains(&listed.handle) || (fetched && self.policy.keep == Keep::Never);
+            let leaves = delete.contains(&listed.handle) || (fetched && self.policy.keep.is_due(self.now, self.now));
             self.message(folder, listed, action, leaves);
         }
     }
 
-    /// Writes down the folder, its scope, and what was recognised.
-    fn record<R: Retriever>(&self, retriever: &R, past: &Past, plan: &Plan<'_>) -> Result<FolderId> {
-        let source = retriever.source();
-        let mut ledger = self.ledger();
-        let folder = match past.folder {
-            Some(id) if past.scope_holds => id,
-            _ => ledger.enter(&source.folder.to_string(), &source.scope)?,
-        };
+    /// Writes down what was recognised, and first, that names fail: until all is recognised they must not be trusted.
+    fn record(&self, past: &Past, plan: &Plan<'_>) -> Result<()> {
+        if plan.in_doubt && !past.folder.in_doubt {
+            self.ledger().set_in_doubt(past.folder.id, true)?;
+            crate::fault::point();
+        }
         if !plan.rekey.is_empty() {
-            ledger.rekey(folder, &plan.rekey)?;
+            self.ledger().rekey(past.folder.id, &plan.rekey)?;
+            crate::fault::point();
         }
-        if !plan.adopt.is_empty() {
-            let found: Vec<Arrival> = plan.adopt.iter().map(|(listed, c)| c.arrival(listed)).collect();
-            ledger.adopt(folder, &found, self.now)?;
-        }
-        Ok(folder)
+        Ok(())
     }
 
     /// Puts what was refused into quarantine, and the message in which the retrieval failed: next time it comes last.
-    fn quarantine(
-        &self,
-        folder: FolderId,
-        name: &str,
-        delivered: &Delivered,
-        retrieved: Option<&Result<()>>,
-    ) -> Result<()> {
-        for (listed, reason) in &delivered.refused {
-            self.message(name, listed, Action::Refused(reason), false);
-        }
+    fn quarantine(&self, folder: FolderId, delivered: &Delivered, retrieved: Option<&Result<()>>) -> Result<()> {
         let mut bad: Vec<(Key, String)> =
             delivered.refused.iter().filter_map(|(l, reason)| Some((l.key.clone()?, reason.clone()))).collect();
         if let (Some(Listed { key: Some(key), .. }), Some(Err(e))) = (&delivered.cut_off, retrieved) {
@@ -280,18 +286,28 @@ impl Job {
     }
 
     /// Lets out of quarantine what arrived or is gone.
-    fn release(&self, folder: FolderId, past: &Past, delivered: &Delivered) -> Result<()> {
+    fn release(&self, past: &Past, delivered: &Delivered) -> Result<()> {
         let still: HashSet<&Key> = delivered.refused.iter().filter_map(|(l, _)| l.key.as_ref()).collect();
         let out: Vec<Key> = past.failed_before.iter().filter(|k| !still.contains(k)).cloned().collect();
-        if out.is_empty() { Ok(()) } else { self.ledger().release(folder, &out) }
+        if out.is_empty() { Ok(()) } else { self.ledger().release(past.folder.id, &out) }
     }
 
+    /// Writes down which rows the listing lacked. A row that a message left on the server may still turn out to be is
+    /// not one of them, and while there is one, names stay in doubt.
     fn mark_missing(&self, past: &Past, plan: &Plan<'_>, delivered: &Delivered) -> Result<()> {
-        let recognised: HashSet<_> = delivered.recognised.iter().map(|h| h.row).collect();
-        let mut missing = plan.missing.clone();
-        missing.extend(plan.suspects.iter().filter_map(Candidate::row).filter(|r| !recognised.contains(r)));
-        debug_assert!(missing.len() <= past.rows.len());
-        self.ledger().mark_missing(&missing, &plan.back, self.now, FORGET_AFTER)
+        let recognised: HashSet<_> = delivered.recognised.iter().collect();
+        let left: Vec<&Listed> =
+            plan.too_large.iter().copied().chain(delivered.refused.iter().map(|(l, _)| l)).collect();
+        let (open, gone): (Vec<&Row>, Vec<&Row>) = (plan.suspects.iter())
+            .filter(|row| !recognised.contains(&row.id))
+            .partition(|row| left.iter().any(|listed| may_be(listed, row)));
+        let missing: Vec<_> = plan.missing.iter().copied().chain(gone.iter().map(|row| row.id)).collect();
+        self.ledger().mark_missing(&missing, &plan.back, self.now, FORGET_AFTER)?;
+        crate::fault::point();
+        if plan.in_doubt && open.is_empty() {
+            self.ledger().set_in_doubt(past.folder.id, false)?;
+        }
+        Ok(())
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -312,11 +328,9 @@ impl Job {
 }
 
 /// What is known of a folder before its listing comes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Past {
-    folder: Option<FolderId>,
-    scope_holds: bool,
+    folder: Folder,
     rows: Vec<Row>,
     failed_before: HashSet<Key>,
-    stored: Vec<Candidate>,
 }

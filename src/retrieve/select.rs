@@ -5,8 +5,8 @@
 //! A name alone never has a message deleted that was not fetched in the same session: POP3 servers give names twice, so
 //! such a message is first compared with what is here, like one whose name is unknown.
 
-use super::pairing::{Candidate, Origin, by_fingerprint};
-use super::{Handle, Keep, Key, Listed, Policy};
+use super::pairing::by_fingerprint;
+use super::{Handle, Key, Listed, Policy};
 use crate::mail::Fingerprint;
 use crate::state::{Paired, Row, RowId, Status};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// What the decisions rest on besides listing and ledger.
 #[derive(Debug, Clone, Copy)]
 pub struct Basis<'a> {
-    /// The ledger's names are of the scope that the server is in now.
-    pub scope_holds: bool,
+    /// The server has given messages new names, and an earlier run did not come to the end of recognising them.
+    pub in_doubt: bool,
     /// Names cannot be given twice; see [`Abilities::firm_keys`](super::Abilities::firm_keys).
     pub firm_keys: bool,
     /// What the owner wants.
@@ -25,13 +25,8 @@ pub struct Basis<'a> {
 }
 
 impl Basis<'_> {
-    /// Whether a message first seen then is to leave the server now.
-    pub fn is_due(&self, first_seen: i64) -> bool {
-        match self.policy.keep {
-            Keep::Always => false,
-            Keep::Never => true,
-            Keep::For(time) => self.now.saturating_sub(first_seen) >= i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
-        }
+    fn is_due(&self, row: &Row) -> bool {
+        self.policy.keep.is_due(row.first_seen, self.now)
     }
 }
 
@@ -45,18 +40,16 @@ pub struct Comparison<'a> {
     /// Messages not known by name, in the order of the listing.
     pub unknown: Vec<&'a Listed>,
     /// What an unknown message may turn out to be.
-    pub candidates: Vec<Candidate>,
+    pub candidates: Vec<&'a Row>,
+    in_doubt: bool,
 }
 
 /// Holds a listing against the ledger by name.
 pub fn compare<'a>(listing: &'a [Listed], rows: &'a [Row], basis: Basis<'a>) -> Comparison<'a> {
-    let by_key: HashMap<&Key, &Row> = match basis.scope_holds {
-        true => rows.iter().filter_map(|r| Some((r.key.as_ref()?, r))).collect(),
-        false => HashMap::new(),
-    };
+    let by_key: HashMap<&Key, &Row> = rows.iter().filter_map(|r| Some((r.key.as_ref()?, r))).collect();
     let named = |l: &Listed| l.key.as_ref().and_then(|k| by_key.get(k).copied());
     let certain = |l: &Listed, r: &Row| {
-        basis.firm_keys || (r.status == Status::Delivered && sizes_agree(l, r) && !basis.is_due(r.first_seen))
+        basis.firm_keys || (r.status == Status::Delivered && sizes_agree(l, r) && !basis.is_due(r))
     };
     let mut doubtful = HashSet::new();
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
@@ -71,16 +64,19 @@ pub fn compare<'a>(listing: &'a [Listed], rows: &'a [Row], basis: Basis<'a>) -> 
         }
     }
     let taken: HashSet<RowId> = known.iter().map(|(_, r)| r.id).collect();
-    // Names that fail altogether put every message in doubt that was there last time.
+    // Names that fail put every message in doubt that was there last time: all are new, or one was given to another message.
     let all_new = known.is_empty() && doubtful.is_empty() && !unknown.is_empty();
-    let names_fail = !basis.scope_holds || all_new || listing.iter().any(|l| l.key.is_none());
-    let candidates = rows
+    let given_again = |l: &Listed| !basis.firm_keys && named(l).is_some_and(|r| !sizes_agree(l, r));
+    let renamed = all_new || listing.iter().any(given_again);
+    let names_fail = basis.in_doubt || renamed || listing.iter().any(|l| l.key.is_none());
+    let candidates: Vec<&Row> = rows
         .iter()
         .filter(|r| !taken.contains(&r.id))
         .filter(|r| doubtful.contains(&r.id) || (r.missing_since.is_none() && (names_fail || r.key.is_none())))
-        .map(Candidate::of_row)
         .collect();
-    Comparison { basis, rows, known, unknown, candidates }
+    // Rows without a name stay candidates by themselves.
+    let in_doubt = basis.in_doubt || (renamed && candidates.iter().any(|r| r.key.is_some()));
+    Comparison { basis, rows, known, unknown, candidates, in_doubt }
 }
 
 fn sizes_agree(listed: &Listed, row: &Row) -> bool {
@@ -88,6 +84,11 @@ fn sizes_agree(listed: &Listed, row: &Row) -> bool {
         (Some(a), Some(b)) => a == b,
         _ => true,
     }
+}
+
+/// Whether the server accepted the deletion, or a listing confirmed it.
+fn is_deleted(row: &Row) -> bool {
+    row.status == Status::Deleted || (row.status == Status::DeleteSent && row.missing_since.is_some())
 }
 
 /// A message on the server that is here already.
@@ -112,66 +113,60 @@ pub struct Plan<'a> {
     pub delete: Vec<Had>,
     /// Rows to be given the names that the server uses now.
     pub rekey: Vec<Paired>,
-    /// Messages recognised in the store that the ledger does not know yet.
-    pub adopt: Vec<(&'a Listed, Candidate)>,
     /// What a fetched message may still turn out to be, by content.
-    pub suspects: Vec<Candidate>,
+    pub suspects: Vec<&'a Row>,
     /// Rows that the listing lacks.
     pub missing: Vec<RowId>,
     /// Rows that it has again.
     pub back: Vec<RowId>,
+    /// Names fail until this plan has been carried out to its end.
+    pub in_doubt: bool,
 }
 
 impl<'a> Comparison<'a> {
     /// Decides, with the fingerprints that were to be had.
     pub fn plan(self, prints: &BTreeMap<Handle, Fingerprint>, failed_before: &HashSet<Key>) -> Plan<'a> {
-        let rows: HashMap<RowId, &Row> = self.rows.iter().map(|r| (r.id, r)).collect();
-        let due = |origin: Origin| match origin {
-            Origin::Row(id) => rows.get(&id).is_some_and(|r| self.basis.is_due(r.first_seen)),
-            Origin::Stored => self.basis.is_due(self.basis.now),
-        };
+        let basis = self.basis;
         let asked: Vec<_> = self.unknown.iter().map(|l| (*l, prints.get(&l.handle).copied())).collect();
-        let pairs = by_fingerprint(&asked, &self.candidates, |c| !due(c.origin));
+        // What the server said it deleted is another message now, unless all of the content agrees.
+        let trusted = |row: &Row, same_name: bool| !is_deleted(row) && (same_name || !basis.is_due(row));
+        let pairs = by_fingerprint(&asked, &self.candidates, trusted);
 
-        let mut plan = Plan::default();
+        let mut plan = Plan { in_doubt: self.in_doubt, ..Plan::default() };
         let mut present = HashSet::new();
         for (listed, row) in &self.known {
             present.insert(row.id);
             plan.had += 1;
-            if self.basis.is_due(row.first_seen) {
+            if basis.is_due(row) {
                 plan.delete.push(Had { handle: listed.handle, row: row.id });
             }
             if row.missing_since.is_some() {
                 plan.back.push(row.id);
             }
         }
-        let mut free: Vec<Option<Candidate>> = self.candidates.into_iter().map(Some).collect();
+        let mut free: Vec<Option<&Row>> = self.candidates.into_iter().map(Some).collect();
         let mut again = Vec::new();
         for (listed, pair) in self.unknown.iter().zip(pairs) {
             match pair.and_then(|i| free.get_mut(i)?.take()) {
-                Some(candidate) => {
+                Some(row) => {
+                    present.insert(row.id);
                     plan.had += 1;
-                    match candidate.origin {
-                        Origin::Row(row) => {
-                            present.insert(row);
-                            if due(candidate.origin) {
-                                plan.delete.push(Had { handle: listed.handle, row });
-                            }
-                            plan.rekey.push(Paired { row, key: listed.key.clone(), listed_size: listed.size });
-                        }
-                        Origin::Stored => plan.adopt.push((listed, candidate)),
+                    if basis.is_due(row) {
+                        plan.delete.push(Had { handle: listed.handle, row: row.id });
                     }
+                    plan.rekey.push(Paired { row: row.id, key: listed.key.clone(), listed_size: listed.size });
                 }
-                None if listed.size > self.basis.policy.max_size.or(Some(u64::MAX)) => plan.too_large.push(listed),
+                None if listed.size > basis.policy.max_size.or(Some(u64::MAX)) => plan.too_large.push(listed),
                 None if listed.key.as_ref().is_some_and(|k| failed_before.contains(k)) => again.push(*listed),
                 None => plan.fetch.push(listed),
             }
         }
         plan.fetch.append(&mut again);
         plan.suspects = free.into_iter().flatten().collect();
-        let suspected: HashSet<Origin> = plan.suspects.iter().map(|c| c.origin).collect();
+        present.extend(plan.suspects.iter().map(|r| r.id));
+        // A deletion that the server accepted is confirmed by the first listing that lacks the message.
         plan.missing = (self.rows.iter())
-            .filter(|r| !present.contains(&r.id) && !suspected.contains(&Origin::Row(r.id)))
+            .filter(|r| !present.contains(&r.id))
             .filter(|r| r.missing_since.is_none() || r.status == Status::DeleteSent)
             .map(|r| r.id)
             .collect();
@@ -183,6 +178,7 @@ impl<'a> Comparison<'a> {
 mod tests {
     use super::*;
     use crate::mail::Digest;
+    use crate::retrieve::Keep;
     use std::time::Duration;
 
     const DAY: i64 = 86_400;
@@ -211,9 +207,16 @@ mod tests {
     }
 
     /// One line that says everything about a plan.
-    fn plan(rows: &[Row], listing: &[Listed], policy: Keep, prints: &[(u32, u8)], held: bool, firm: bool) -> String {
+    fn plan(
+        rows: &[Row],
+        listing: &[Listed],
+        policy: Keep,
+        prints: &[(u32, u8)],
+        in_doubt: bool,
+        firm: bool,
+    ) -> String {
         let policy = Policy { keep: policy, folders: Vec::new(), max_size: Some(1000) };
-        let basis = Basis { scope_holds: held, firm_keys: firm, policy: &policy, now: 100 * DAY };
+        let basis = Basis { in_doubt, firm_keys: firm, policy: &policy, now: 100 * DAY };
         let prints = prints.iter().map(|(h, n)| (Handle(*h), print(*n))).collect();
         let failed = HashSet::from([Key(b"failed".to_vec())]);
         let plan = compare(listing, rows, basis).plan(&prints, &failed);
@@ -225,9 +228,10 @@ mod tests {
             ("large", handles(&plan.too_large)),
             ("delete", ids(plan.delete.iter().map(|h| h.row.0).collect())),
             ("rekey", ids(plan.rekey.iter().map(|p| p.row.0).collect())),
-            ("suspect", ids(plan.suspects.iter().filter_map(|c| c.row()).map(|r| r.0).collect())),
+            ("suspect", ids(plan.suspects.iter().map(|r| r.id.0).collect())),
             ("missing", ids(plan.missing.iter().map(|r| r.0).collect())),
             ("back", ids(plan.back.iter().map(|r| r.0).collect())),
+            ("doubt", u8::from(plan.in_doubt).to_string()),
         ]
         .iter()
         .filter(|(_, v)| !v.is_empty() && v != "0")
@@ -243,7 +247,7 @@ mod tests {
         let b = || row(2, Some("b"), 20, Delivered, 50);
         let keep = Keep::Always;
         let is = |rows: &[Row], listing: &[Listed], keep, prints: &[(u32, u8)], expected: &str| {
-            assert_eq!(plan(rows, listing, keep, prints, true, false), expected);
+            assert_eq!(plan(rows, listing, keep, prints, false, false), expected);
         };
         is(&[], &[listed(1, Some("a"), 10)], keep, &[], "fetch 1");
         is(&[a(), b()], &[listed(1, Some("a"), 10), listed(2, Some("c"), 30)], keep, &[], "had 1; fetch 2; missing 2");
@@ -254,7 +258,7 @@ mod tests {
         is(&[gone], &[listed(1, Some("a"), 10)], keep, &[], "had 1; back 1");
         // A name given to another message: the size tells, or the fingerprint.
         let reused = [listed(1, Some("a"), 11), listed(2, Some("b"), 20)];
-        is(&[a(), b()], &reused, keep, &[(1, 9)], "had 1; fetch 1; suspect 1");
+        is(&[a(), b()], &reused, keep, &[(1, 9)], "had 1; fetch 1; suspect 1; doubt 1");
         let pending = row(1, Some("a"), 10, DeleteSent, 90);
         is(
             &[pending.clone(), b()],
@@ -282,11 +286,11 @@ mod tests {
         let month = Keep::For(Duration::from_secs(30 * 86_400));
         let listing = [listed(1, Some("a"), 10), listed(2, Some("b"), 20)];
         let rows = [old, young];
-        assert_eq!(plan(&rows, &listing, month, &[(1, 1)], true, false), "had 2; delete 1; rekey 1");
-        assert_eq!(plan(&rows, &listing, month, &[(1, 9)], true, false), "had 1; fetch 1; suspect 1");
-        assert_eq!(plan(&rows, &listing, month, &[], true, false), "had 1; fetch 1; suspect 1");
-        assert_eq!(plan(&rows, &listing, month, &[], true, true), "had 2; delete 1");
-        assert_eq!(plan(&rows, &listing, Keep::Never, &[(1, 1), (2, 2)], true, false), "had 2; delete 1,2; rekey 1,2");
+        assert_eq!(plan(&rows, &listing, month, &[(1, 1)], false, false), "had 2; delete 1; rekey 1");
+        assert_eq!(plan(&rows, &listing, month, &[(1, 9)], false, false), "had 1; fetch 1; suspect 1");
+        assert_eq!(plan(&rows, &listing, month, &[], false, false), "had 1; fetch 1; suspect 1");
+        assert_eq!(plan(&rows, &listing, month, &[], false, true), "had 2; delete 1");
+        assert_eq!(plan(&rows, &listing, Keep::Never, &[(1, 1), (2, 2)], false, false), "had 2; delete 1,2; rekey 1,2");
     }
 
     #[test]
@@ -294,26 +298,43 @@ mod tests {
         let rows = [row(1, Some("a"), 10, Status::Delivered, 90), row(2, Some("b"), 20, Status::Delivered, 90)];
         let changed = [listed(1, Some("x"), 10), listed(2, Some("y"), 20), listed(3, Some("z"), 30)];
         let prints = [(1, 1), (2, 2), (3, 3)];
-        // All UIDLs changed, or the scope did.
-        assert_eq!(plan(&rows, &changed, Keep::Always, &prints, true, false), "had 2; fetch 3; rekey 1,2");
-        assert_eq!(plan(&rows, &changed, Keep::Always, &prints, false, true), "had 2; fetch 3; rekey 1,2");
+        // All UIDLs changed: until all messages are recognised, names stay in doubt.
+        assert_eq!(plan(&rows, &changed, Keep::Always, &prints, false, false), "had 2; fetch 3; rekey 1,2; doubt 1");
         // Under new names only the content allows a deletion.
-        assert_eq!(plan(&rows, &changed, Keep::Never, &prints, true, false), "fetch 1,2,3; suspect 1,2");
+        assert_eq!(plan(&rows, &changed, Keep::Never, &prints, false, false), "fetch 1,2,3; suspect 1,2; doubt 1");
+        let half = [Row { key: Some(Key(b"x".to_vec())), ..rows[0].clone() }, rows[1].clone()];
+        assert_eq!(plan(&half, &changed, Keep::Always, &prints, true, false), "had 2; fetch 3; rekey 2; doubt 1");
+        // The scope changed, or the store was found filled: no row has a name.
+        let unnamed = rows.clone().map(|r| Row { key: None, ..r });
+        assert_eq!(plan(&unnamed, &changed, Keep::Always, &prints, false, true), "had 2; fetch 3; rekey 1,2");
+        assert_eq!(plan(&unnamed, &changed, Keep::Always, &[], false, true), "fetch 1,2,3; suspect 1,2");
+        let half = [Row { key: Some(Key(b"x".to_vec())), ..rows[0].clone() }, unnamed[1].clone()];
+        assert_eq!(plan(&half, &changed, Keep::Always, &prints, false, true), "had 2; fetch 3; rekey 2");
         // Only some are new: the others' names hold, so what is missing is gone.
         let mixed = [listed(1, Some("a"), 10), listed(2, Some("y"), 20)];
-        assert_eq!(plan(&rows, &mixed, Keep::Always, &[(2, 2)], true, false), "had 1; fetch 2; missing 2");
+        assert_eq!(plan(&rows, &mixed, Keep::Always, &[(2, 2)], false, false), "had 1; fetch 2; missing 2");
         // No UIDL, or one UIDL twice.
         let nameless = [listed(1, None, 10), listed(2, None, 20), listed(3, None, 20)];
         assert_eq!(
-            plan(&rows, &nameless, Keep::Always, &[(1, 1), (2, 2), (3, 2)], true, false),
-            "had 2; fetch 3; rekey 1,2"
+            plan(&rows, &nameless, Keep::Always, &[(1, 1), (2, 2), (3, 2)], false, false),
+            "had 2; fetch 3; rekey 1,2; doubt 1"
         );
-        assert_eq!(plan(&rows, &nameless, Keep::Always, &[], true, false), "fetch 1,2,3; suspect 1,2");
+        assert_eq!(plan(&rows, &nameless, Keep::Always, &[], false, false), "fetch 1,2,3; suspect 1,2; doubt 1");
         // A message whose deletion the server accepted is not what a new one turns out to be.
         let accepted = Row { missing_since: Some(1), ..row(1, Some("a"), 10, Status::DeleteSent, 90) };
         assert_eq!(
-            plan(std::slice::from_ref(&accepted), &[listed(1, Some("n"), 10)], Keep::Never, &[(1, 1)], true, false),
+            plan(std::slice::from_ref(&accepted), &[listed(1, Some("n"), 10)], Keep::Never, &[(1, 1)], false, false),
             "fetch 1; missing 1"
+        );
+        // Under its name comes another with an equal header, or the same again: the content tells.
+        assert_eq!(
+            plan(std::slice::from_ref(&accepted), &[listed(1, Some("a"), 10)], Keep::Never, &[(1, 1)], false, false),
+            "fetch 1; suspect 1"
+        );
+        // The first was deleted by somebody else, and its name went to the second, whose name nobody has now.
+        assert_eq!(
+            plan(&rows, &[listed(1, Some("a"), 20)], Keep::Always, &[(1, 2)], false, false),
+            "had 1; rekey 2; suspect 1; doubt 1"
         );
     }
 }

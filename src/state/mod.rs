@@ -9,7 +9,7 @@ mod schema;
 
 pub use ledger::Ledger;
 pub use lock::Lock;
-pub use record::{Arrival, FolderId, FolderStatus, Paired, Quarantined, Row, RowId, Run, Status};
+pub use record::{Arrival, Folder, FolderId, FolderStatus, Paired, Quarantined, Row, RowId, Run, Status};
 
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,21 @@
-//! What the database holds, as values.
+//! What the ledger keeps and tells: folders, messages, runs.
 
 use crate::mail::{Digest, Fingerprint, Key};
 
 /// A folder's number in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FolderId(pub(super) i64);
+
+/// A source of messages, as the ledger knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// Its number.
+    pub id: FolderId,
+    /// The scope it was last seen in.
+    pub scope: String,
+    /// The server has given messages new names, and no run has come to the end of recognising them.
+    pub in_doubt: bool,
+}
 
 /// A message's number in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,7 +55,7 @@ pub struct Row {
     pub missing_since: Option<i64>,
 }
 
-/// A message about to become visible in the store, or found there.
+/// A message about to become visible in the store.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     /// What the server calls it.
@@ -57,8 +68,8 @@ pub struct Arrival {
     pub digest: Digest,
     /// Fingerprint of the header.
     pub fingerprint: Fingerprint,
-    /// Where it will stand; `None` where it was found in the store.
-    pub place: Option<String>,
+    /// Where it will stand.
+    pub place: String,
 }
 
 /// A row recognised under a name that the ledger did not know it by.

@@ -1,7 +1,9 @@
 //! Opening the database: schema version, upgrades, durability.
 
 use crate::error::{Error, Kind, Result};
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Each entry brings the database from the version of its place to the next.
@@ -22,14 +24,33 @@ pub fn open_in_memory() -> Result<Connection> {
 
 /// A copy in memory of the database, for runs that must leave no trace.
 pub fn open_copy(path: &Path) -> Result<Connection> {
-    // Open for reading only, SQLite could not clear away the files that WAL mode puts beside the database.
-    let source =
-        Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|e| failed(path, e))?;
     let mut copy = Connection::open_in_memory().map_err(|e| failed(path, e))?;
-    rusqlite::backup::Backup::new(&source, &mut copy)
-        .and_then(|b| b.run_to_completion(1024, std::time::Duration::ZERO, None))
+    open_untouched(path)
+        .and_then(|source| {
+            rusqlite::backup::Backup::new(&source, &mut copy)?.run_to_completion(1024, std::time::Duration::ZERO, None)
+        })
         .map_err(|e| failed(path, e))?;
     prepare(&copy, path).map(|()| copy)
+}
+
+/// Opens a database for reading. SQLite would make a `-wal` and a `-shm` file beside it even then, and leave them there,
+/// were it not told that nobody writes; and nobody does while there is no `-wal`.
+fn open_untouched(path: &Path) -> rusqlite::Result<Connection> {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    if Path::new(&wal).exists() {
+        return Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    }
+    let mut uri = b"file:".to_vec();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => uri.extend_from_slice(format!("%{byte:02x}").as_bytes()),
+            byte => uri.push(*byte),
+        }
+    }
+    uri.extend_from_slice(b"?immutable=1");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(Path::new(OsStr::from_bytes(&uri)), flags)
 }
 
 fn prepare(db: &Connection, path: &Path) -> Result<()> {
@@ -68,10 +89,10 @@ pub fn failed(path: &Path, e: rusqlite::Error) -> Error {
         Some(DatabaseCorrupt | NotADatabase) => {
             "Move the file away and run again: messages already in the store are recognised and not fetched twice."
         }
-        Some(DiskFull) => "Free some space, then run again; nothing was deleted on the server.",
+        Some(DiskFull) => "Free some space, then run again: the next run finishes the work.",
         _ => "See that the file and its folder are writable for this user, then run again.",
     };
-    Error::new(Kind::LocalIo, format!("cannot use the state {}", path.display()), remedy).because(e)
+    Error::new(Kind::LocalIo, format!("cannot use the state {}", path.display()), remedy).because(e.to_string())
 }
 
 #[cfg(test)]
@@ -95,10 +116,21 @@ mod tests {
     #[test]
     fn opening_again_keeps_what_is_there() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.sqlite");
+        let path = dir.path().join("a%3f?#.sqlite");
         open(&path).unwrap().execute("INSERT INTO folder (name, scope) VALUES ('INBOX', 's')", []).unwrap();
         for db in [open(&path).unwrap(), open_copy(&path).unwrap()] {
             assert_eq!(db.query_row("SELECT count(*) FROM folder", [], |r| r.get::<_, i64>(0)).unwrap(), 1);
         }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_copy_holds_what_a_run_under_way_has_committed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.sqlite");
+        let run = open(&path).unwrap();
+        run.execute("INSERT INTO folder (name, scope) VALUES ('INBOX', 's')", []).unwrap();
+        let copy = open_copy(&path).unwrap();
+        assert_eq!(copy.query_row("SELECT count(*) FROM folder", [], |r| r.get::<_, i64>(0)).unwrap(), 1);
     }
 }

@@ -11,10 +11,10 @@ use crate::interrupt::Interrupt;
 use crate::mail::FolderName;
 use crate::retrieve::{Job, Keep, Outcome, Retriever};
 use crate::state::{Home, Ledger, Lock, Run};
-use crate::store::{Maildir, Mbox, Spec, Store, StoreKind};
+use crate::store::{Maildir, Mbox, Store, StoreKind};
 use crate::{imap, pop3};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// An account to be pulled.
@@ -38,6 +38,9 @@ pub struct TaskEnd {
 
 /// The fact under which the next allowed log-in is remembered, in seconds since 1970 UTC (RFC 2449 section 6.5).
 const NOT_BEFORE: &str = "login_not_before";
+/// The longest pause that a server can ask for, in seconds: a server that lies, or a clock that was wrong, must not keep
+/// an account from ever being pulled again.
+const LONGEST_PAUSE: i64 = 86_400;
 /// The fact under which the store's path is remembered.
 const STORE: &str = "store";
 
@@ -65,16 +68,17 @@ impl Task {
     }
 
     async fn work(&self, tally: &mut Tally<'_>, now: i64, begun: Instant) -> Result<()> {
-        let (_lock, ledger) = if self.dry_run {
+        let (_lock, opened) = if self.dry_run {
             (None, Ledger::open_copy(&self.home)?)
         } else {
-            let lock = Lock::take(&self.home.lock_file(), &self.account.name, self.wait).await?;
+            let path = self.home.lock_file();
+            let lock = self.interrupt.unless_raised(Lock::take(&path, &self.account.name, self.wait));
+            let Some(lock) = lock.await? else { return Ok(()) };
             (Some(lock), Ledger::open(&self.home)?)
         };
-        let ledger = Arc::new(Mutex::new(ledger));
         let job = Job {
             account: self.account.name.clone(),
-            ledger: Arc::clone(&ledger),
+            ledger: Arc::new(Mutex::new(opened)),
             policy: self.account.pull.clone(),
             observer: Arc::new(Arc::clone(&self.report)),
             interrupt: self.interrupt.clone(),
@@ -93,25 +97,15 @@ impl Task {
             };
             let counts = report::summary_entry(&summary).to_string();
             let run = Run { started: now, seconds: summary.seconds, exit: summary.exit, counts };
-            ledger.lock().unwrap_or_else(PoisonError::into_inner).record(&run)?;
+            ledger(&job).record(&run)?;
         }
         Ok(())
     }
 
     async fn pull(&self, job: &Job, tally: &mut Tally<'_>) -> Result<()> {
-        let with_ledger = |f: &mut dyn FnMut(&mut Ledger) -> Result<()>| {
-            f(&mut job.ledger.lock().unwrap_or_else(PoisonError::into_inner))
-        };
-        let store_path = self.account.store.path.to_string_lossy().into_owned();
-        let mut last_store = None;
-        let mut not_before = None;
-        with_ledger(&mut |l| {
-            last_store = l.fact(STORE)?;
-            not_before = l.fact(NOT_BEFORE)?.and_then(|t| t.parse::<i64>().ok());
-            Ok(())
-        })?;
-        self.store_stands(last_store.as_deref() == Some(&*store_path))?;
-        if let Some(pause) = not_before.map(|t| t - job.now).filter(|pause| *pause > 0) {
+        self.store_stands(job)?;
+        let not_before = ledger(job).fact(NOT_BEFORE)?.and_then(|t| t.parse::<i64>().ok());
+        if let Some(pause) = not_before.and_then(|t| pause(job.now, t)) {
             return Err(Error::new(
                 Kind::TryLater,
                 format!("{} asks for a pause between log-ins", self.account.server.host),
@@ -119,19 +113,15 @@ impl Task {
             ));
         }
         match self.account.protocol {
-            Protocol::Pop3 => self.pull_pop3(job, tally).await?,
-            Protocol::Imap => self.pull_imap(job, tally).await?,
+            Protocol::Pop3 => self.pull_pop3(job, tally).await,
+            Protocol::Imap => self.pull_imap(job, tally).await,
         }
-        if !self.dry_run && last_store.as_deref() != Some(&*store_path) && self.account.store.path.exists() {
-            with_ledger(&mut |l| l.set_fact(STORE, &store_path))?;
-        }
-        Ok(())
     }
 
     /// A store that was there last time and is gone now is a disk that is not mounted, not a wish for a new one.
-    fn store_stands(&self, was_there: bool) -> Result<()> {
+    fn store_stands(&self, job: &Job) -> Result<()> {
         let path = &self.account.store.path;
-        if !was_there || path.exists() {
+        if path.exists() || ledger(job).fact(STORE)? != Some(self.store_fact()) {
             return Ok(());
         }
         Err(Error::new(
@@ -139,6 +129,16 @@ impl Task {
             format!("the store {} was there last time and is gone", path.display()),
             "Mount its disk or bring it back; if it is to start anew, create it as an empty folder or file.",
         ))
+    }
+
+    /// Writes down that the store stands; to be done before anything is put into it.
+    fn remember_store(&self, job: &Job) -> Result<()> {
+        let (mut ledger, fact) = (ledger(job), self.store_fact());
+        if ledger.fact(STORE)?.as_ref() == Some(&fact) { Ok(()) } else { ledger.set_fact(STORE, &fact) }
+    }
+
+    fn store_fact(&self) -> String {
+        self.account.store.path.to_string_lossy().into_owned()
     }
 
     async fn pull_pop3(&self, job: &Job, tally: &mut Tally<'_>) -> Result<()> {
@@ -151,8 +151,7 @@ impl Task {
         let session = pop3::open(&self.account.server, &login, self.account.auth);
         let Some(session) = self.interrupt.unless_raised(session).await? else { return Ok(()) };
         if let Some(delay) = session.login_delay() {
-            let until = job.now.saturating_add(i64::try_from(delay.as_secs()).unwrap_or(i64::MAX));
-            job.ledger.lock().unwrap_or_else(PoisonError::into_inner).set_fact(NOT_BEFORE, &until.to_string())?;
+            ledger(job).set_fact(NOT_BEFORE, &not_before(job.now, delay).to_string())?;
         }
         tally.add(self.deliver(job, session, path).await?)
     }
@@ -182,7 +181,8 @@ impl Task {
                 Err(e) => return Err(e),
             }
         }
-        session.logout().await
+        session.logout().await;
+        Ok(())
     }
 
     async fn login(&self) -> Result<Login> {
@@ -200,28 +200,38 @@ impl Task {
     }
 
     async fn deliver<R: Retriever>(&self, job: &Job, source: R, path: PathBuf) -> Result<Outcome> {
-        let Spec { kind, line_endings, .. } = self.account.store;
-        match kind {
-            StoreKind::Maildir => {
-                self.carry(job, source, || Maildir::open(path.clone(), line_endings), Maildir::exists(&path)).await
-            }
-            StoreKind::Mbox => self.carry(job, source, || Mbox::open(path.clone(), line_endings), path.exists()).await,
+        let ends = self.account.store.line_endings;
+        match (self.account.store.kind, self.dry_run) {
+            (StoreKind::Maildir, true) => Ok(rehearse(job, source, Maildir::standing(path, ends)).await),
+            (StoreKind::Mbox, true) => Ok(rehearse(job, source, Mbox::standing(path, ends)?).await),
+            (StoreKind::Maildir, false) => self.carry(job, source, Maildir::open(path, ends)?).await,
+            (StoreKind::Mbox, false) => self.carry(job, source, Mbox::open(path, ends)?).await,
         }
     }
 
-    async fn carry<R: Retriever, S: Store>(
-        &self,
-        job: &Job,
-        source: R,
-        open: impl Fn() -> Result<S>,
-        exists: bool,
-    ) -> Result<Outcome> {
-        if self.dry_run {
-            let store = if exists { Some(Arc::new(open()?)) } else { None };
-            return Ok(job.rehearse(source, store).await);
-        }
-        Ok(job.pull(source, Arc::new(open()?)).await)
+    async fn carry<R: Retriever, S: Store>(&self, job: &Job, source: R, store: S) -> Result<Outcome> {
+        self.remember_store(job)?;
+        Ok(job.pull(source, Arc::new(store)).await)
     }
+}
+
+async fn rehearse<R: Retriever, S: Store>(job: &Job, source: R, store: Option<S>) -> Outcome {
+    job.rehearse(source, store.map(Arc::new)).await
+}
+
+/// The account's ledger; a task that panicked has left it as its last commit did.
+fn ledger(job: &Job) -> MutexGuard<'_, Ledger> {
+    job.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// When the next log-in is welcome at a server that asks for a pause.
+fn not_before(now: i64, delay: Duration) -> i64 {
+    now.saturating_add(i64::try_from(delay.as_secs()).map_or(LONGEST_PAUSE, |s| s.min(LONGEST_PAUSE)))
+}
+
+/// Seconds until then, if any.
+fn pause(now: i64, not_before: i64) -> Option<i64> {
+    Some(not_before.saturating_sub(now)).filter(|pause| (1..=LONGEST_PAUSE).contains(pause))
 }
 
 /// Counts and codes as they come in.
@@ -255,5 +265,28 @@ impl<'a> Tally<'a> {
 
     fn exit(&self) -> u8 {
         exit::worst(self.codes.iter().copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_ends_and_is_never_longer_than_a_day() {
+        for (delay, later, left) in [
+            (0, 0, None),
+            (60, 0, Some(60)),
+            (60, 59, Some(1)),
+            (60, 60, None),
+            (86_400, 0, Some(86_400)),
+            (u64::MAX, 0, Some(86_400)),
+            (u64::MAX, 86_400, None),
+            // The clock was years ahead when the pause was written down.
+            (60, -100_000_000, None),
+        ] {
+            let now = 1_700_000_000;
+            assert_eq!(pause(now + later, not_before(now, Duration::from_secs(delay))), left, "{delay} {later}");
+        }
     }
 }

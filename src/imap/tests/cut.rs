@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::Kind;
+use crate::imap::session::{Command, Session};
 use crate::mail::FolderPattern;
 use crate::retrieve::Retriever;
 
@@ -93,8 +94,8 @@ async fn a_server_that_never_ends_a_line_is_given_up() {
 }
 
 #[tokio::test]
-async fn logout_ends_with_the_farewell() {
-    for (farewell, ok) in [("* BYE x\r\nA0003 OK x\r\n", true), ("* BYE x\r\n", true), ("* OK x\r\n", false)] {
+async fn nothing_hangs_on_the_answer_to_logout() {
+    for farewell in ["* BYE x\r\nA0003 OK x\r\n", "* BYE x\r\n", "* OK x\r\n", "A0003 NO x\r\n", "x\r\n", ""] {
         let greeting = "* OK [CAPABILITY IMAP4rev1] hi\r\n";
         let inside = "A0002 OK [CAPABILITY IMAP4rev1] in\r\n";
         let budget = greeting.len() + inside.len() + farewell.len();
@@ -103,8 +104,53 @@ async fn logout_ends_with_the_farewell() {
             "LOGOUT" => format!("{farewell}\r\n").into(),
             _ => inside.into(),
         });
-        let imap = logged_in(pipe).await.unwrap();
-        assert_eq!(imap.logout().await.is_ok(), ok, "{farewell}");
+        logged_in(pipe).await.unwrap().logout().await;
         assert_eq!(task.await.unwrap(), ["LOGIN \"me\" \"pass\"", "LOGOUT"]);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_given_up() {
+    let endless = format!("* 1 FETCH (UID 9 X \"{}\")\r\n", "x".repeat(99_000)).into_bytes();
+    let (near, mut far) = tokio::io::duplex(1 << 20);
+    let feed = tokio::spawn(async move { while far.write_all(&endless).await.is_ok() {} });
+    let mut session = Session::over(near, &server(TlsMode::None)).await.unwrap();
+    let mut rows = 0;
+    let e = session.attempt(Command::new("UID FETCH 1:* (UID)"), |_| rows += 1).await.unwrap_err();
+    assert_eq!(e.kind(), Kind::Protocol);
+    assert!(e.to_string().ends_with("it sent an answer without end"), "{e}");
+    assert!((1000..2000).contains(&rows), "{rows}");
+    drop(session);
+    feed.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_message_on_which_the_session_broke_off_is_told_and_the_order_is_kept() {
+    for (body, wanted, whole, open) in [
+        (&b"small"[..], [1, 2, 3], &[1][..], 2),
+        (b"small", [1, 3, 2], &[1, 3], 2),
+        (&[b'x'; (1 << 20) + 1], [1, 3, 2], &[1, 3], 2),
+    ] {
+        let mut store = Store::of(&[(1, body), (2, body), (3, body)]);
+        let (pipe, task) = serve("* OK hi\r\n", usize::MAX, move |tag, command| {
+            let mut out = store.answer(tag, command);
+            if command.contains("BODY")
+                && let Some(at) = memchr::memmem::find(&out, b"FETCH (UID 2")
+            {
+                // The line is cut in the middle of the message.
+                out.truncate(at + 70);
+                out.extend_from_slice(b"\r\n* BYE\r\n".repeat(100_000).as_slice());
+            }
+            out
+        });
+        let mut imap = logged_in(pipe).await.unwrap();
+        let folders = imap.folders(&[FolderPattern::parse("INBOX").unwrap()]).await.unwrap();
+        let mut folder = imap.open_folder(&folders[0], false).await.unwrap();
+        folder.list().await.unwrap();
+        let mut arrived = Arrived::default();
+        folder.retrieve(&wanted.map(Handle), &mut arrived).await.unwrap_err();
+        assert_eq!((arrived.uids(), arrived.open.map(|o| o.0.0)), (whole.to_vec(), Some(open)));
+        drop(imap);
+        task.await.unwrap();
     }
 }

@@ -120,10 +120,10 @@ async fn names_hold_as_long_as_uidvalidity() {
 
 #[tokio::test]
 async fn a_listing_takes_what_servers_put_into_it() {
-    let rows = "* 2 FETCH (UID 9 RFC822.SIZE 30)\r\n* 1 FETCH (FLAGS (\\Seen))\r\n* 4 EXISTS\r\n* OK [ALERT] \u{fc}\r\n\
+    let rows = "* 2 FETCH (UID 9 RFC822.SIZE 30)\r\n* 1 FETCH (FLAGS (\\Seen))\r\n* 9 EXISTS\r\n* OK [ALERT] \u{fc}\r\n\
                 * 1 FETCH (UID 8)\r\n* 1 EXPUNGE\r\n* 3 FETCH (UID 9 FLAGS ())\r\n* 4 FETCH (UID nine)\r\n\
                 * VANISHED 1:4\r\nTAG OK x\r\n";
-    let mut store = Store::of(&[(8, b""), (9, b"")]);
+    let mut store = Store::of(&[(7, b""), (8, b""), (9, b""), (10, b"")]);
     let (pipe, _) = serve("* OK hi\r\n", usize::MAX, move |tag, command| match command {
         c if c.contains("RFC822.SIZE") => rows.replace("TAG", tag).into(),
         _ => store.answer(tag, command),

@@ -1,9 +1,9 @@
 //! The ledger of pulled messages: what is in the store, and what was asked of the server.
 
-use super::record::{Arrival, FolderId, FolderStatus, Paired, Quarantined, Row, RowId, Run, Status};
+use super::record::{Arrival, Folder, FolderId, FolderStatus, Paired, Quarantined, Row, RowId, Run, Status};
 use super::{Home, schema};
 use crate::error::Result;
-use crate::mail::{Digest, Fingerprint, Key};
+use crate::mail::{Content, Digest, Fingerprint, Key};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::path::PathBuf;
 
@@ -31,25 +31,45 @@ impl Ledger {
         Ok(Ledger { db, path })
     }
 
-    /// The folder of that name and the scope it was last seen in.
-    pub fn folder(&self, name: &str) -> Result<Option<(FolderId, String)>> {
+    /// The folder of that name.
+    pub fn folder(&self, name: &str) -> Result<Option<Folder>> {
         self.db
-            .query_row("SELECT id, scope FROM folder WHERE name = ?1", [name], |r| Ok((FolderId(r.get(0)?), r.get(1)?)))
+            .query_row("SELECT id, scope, in_doubt FROM folder WHERE name = ?1", [name], |r| {
+                Ok(Folder { id: FolderId(r.get(0)?), scope: r.get(1)?, in_doubt: r.get(2)? })
+            })
             .optional()
             .map_err(|e| self.failed(e))
     }
 
-    /// Records the folder under a new scope: no key of it holds any longer.
-    pub fn enter(&mut self, name: &str, scope: &str) -> Result<FolderId> {
+    /// Records a new folder, and what stands in its store already.
+    pub fn begin(&mut self, name: &str, scope: &str, stored: &[Content], now: i64) -> Result<Folder> {
         self.write(|tx| {
-            tx.execute(
-                "INSERT INTO folder (name, scope) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET scope = ?2",
-                [name, scope],
+            tx.execute("INSERT INTO folder (name, scope) VALUES (?1, ?2)", [name, scope])?;
+            let id = FolderId(tx.last_insert_rowid());
+            let mut insert = tx.prepare_cached(
+                "INSERT INTO message (folder, wire_size, digest, fingerprint, status, first_seen)
+                 VALUES (?1, ?2, ?3, ?4, 'delivered', ?5)",
             )?;
-            let id = tx.query_row("SELECT id FROM folder WHERE name = ?1", [name], |r| r.get(0))?;
-            tx.execute("UPDATE message SET key = NULL WHERE folder = ?1", [id])?;
-            tx.execute("DELETE FROM quarantine WHERE folder = ?1", [id])?;
-            Ok(FolderId(id))
+            for c in stored {
+                insert.execute(params![id.0, c.wire_size, c.digest.0, c.fingerprint.0, now])?;
+            }
+            Ok(Folder { id, scope: scope.to_owned(), in_doubt: false })
+        })
+    }
+
+    /// Records that the folder is in a new scope: no key of it holds any longer.
+    pub fn change_scope(&mut self, folder: FolderId, scope: &str) -> Result<()> {
+        self.write(|tx| {
+            tx.execute("UPDATE folder SET scope = ?2 WHERE id = ?1", params![folder.0, scope])?;
+            tx.execute("UPDATE message SET key = NULL WHERE folder = ?1", [folder.0])?;
+            tx.execute("DELETE FROM quarantine WHERE folder = ?1", [folder.0]).map(drop)
+        })
+    }
+
+    /// Records whether the names of the folder are [in doubt](Folder::in_doubt).
+    pub fn set_in_doubt(&mut self, folder: FolderId, in_doubt: bool) -> Result<()> {
+        self.write(|tx| {
+            tx.execute("UPDATE folder SET in_doubt = ?2 WHERE id = ?1", params![folder.0, in_doubt]).map(drop)
         })
     }
 
@@ -85,7 +105,7 @@ impl Ledger {
 
     /// Transaction A: these messages are about to become visible. Gives their numbers.
     pub fn arriving(&mut self, folder: FolderId, arrivals: &[Arrival], now: i64) -> Result<Vec<RowId>> {
-        self.write(|tx| arrivals.iter().map(|a| insert(tx, folder, a, "arriving", now)).collect())
+        self.write(|tx| arrivals.iter().map(|a| insert(tx, folder, a, now)).collect())
     }
 
     /// Transaction B: these messages are visible and durable.
@@ -104,17 +124,24 @@ impl Ledger {
         read().map_err(|e| self.failed(e))
     }
 
+    /// A digest for each message that is in the store and has the content of an [unsettled](Self::unsettled) one.
+    pub fn delivered_like_unsettled(&self, folder: FolderId) -> Result<Vec<Digest>> {
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut query = self.db.prepare(
+                "SELECT digest FROM message WHERE folder = ?1 AND status != 'arriving'
+                 AND digest IN (SELECT digest FROM message WHERE folder = ?1 AND status = 'arriving')",
+            )?;
+            query.query_map([folder.0], |r| Ok(Digest(r.get(0)?)))?.collect()
+        };
+        read().map_err(|e| self.failed(e))
+    }
+
     /// Forgets messages that never arrived.
     pub fn never_arrived(&mut self, rows: &[RowId]) -> Result<()> {
         self.write(|tx| {
             let mut delete = tx.prepare_cached("DELETE FROM message WHERE id = ?1 AND status = 'arriving'")?;
             rows.iter().try_for_each(|row| delete.execute([row.0]).map(drop))
         })
-    }
-
-    /// Records messages that were found in the store, under the names the server gives them.
-    pub fn adopt(&mut self, folder: FolderId, found: &[Arrival], now: i64) -> Result<Vec<RowId>> {
-        self.write(|tx| found.iter().map(|a| insert(tx, folder, a, "delivered", now)).collect())
     }
 
     /// Gives rows the names that the server uses for them now; they are in the store and on the server.
@@ -124,8 +151,7 @@ impl Ledger {
                 free_key(tx, folder, pair.key.as_ref())?;
             }
             let mut update = tx.prepare_cached(
-                "UPDATE message SET key = ?2, listed_size = ?3, missing_since = NULL,
-                        status = CASE status WHEN 'deleted' THEN 'delivered' ELSE status END WHERE id = ?1",
+                "UPDATE message SET key = ?2, listed_size = ?3, missing_since = NULL, status = 'delivered' WHERE id = ?1",
             )?;
             pairs.iter().try_for_each(|p| {
                 update.execute(params![p.row.0, p.key.as_ref().map(|k| &k.0), p.listed_size]).map(drop)
@@ -289,11 +315,11 @@ fn free_key(tx: &Transaction<'_>, folder: FolderId, key: Option<&Key>) -> rusqli
         .map(drop)
 }
 
-fn insert(tx: &Transaction<'_>, folder: FolderId, a: &Arrival, status: &str, now: i64) -> rusqlite::Result<RowId> {
+fn insert(tx: &Transaction<'_>, folder: FolderId, a: &Arrival, now: i64) -> rusqlite::Result<RowId> {
     free_key(tx, folder, a.key.as_ref())?;
     tx.prepare_cached(
         "INSERT INTO message (folder, key, listed_size, wire_size, digest, fingerprint, status, place, first_seen)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'arriving', ?7, ?8)",
     )?
     .execute(params![
         folder.0,
@@ -302,7 +328,6 @@ fn insert(tx: &Transaction<'_>, folder: FolderId, a: &Arrival, status: &str, now
         a.wire_size,
         a.digest.0,
         a.fingerprint.0,
-        status,
         a.place,
         now
     ])?;

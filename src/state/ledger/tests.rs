@@ -7,7 +7,7 @@ fn arrival(key: Option<&str>, n: u8) -> Arrival {
         wire_size: n.into(),
         digest: Digest([n; 32]),
         fingerprint: Fingerprint([n; 16]),
-        place: Some(format!("new/{n}")),
+        place: format!("new/{n}"),
     }
 }
 
@@ -16,7 +16,7 @@ fn ledger() -> (tempfile::TempDir, Home, Ledger, FolderId) {
     let home = Home::new(dir.path(), "a");
     std::fs::create_dir_all(dir.path().join("accounts")).unwrap();
     let mut ledger = Ledger::open(&home).unwrap();
-    let folder = ledger.enter("INBOX", "scope").unwrap();
+    let folder = ledger.begin("INBOX", "scope", &[], 0).unwrap().id;
     (dir, home, ledger, folder)
 }
 
@@ -27,6 +27,10 @@ fn a_message_passes_its_stations() {
     assert_eq!(ledger.rows(folder).unwrap(), []);
     assert_eq!(ledger.unsettled(folder).unwrap()[1], (ids[1], "new/2".into(), Digest([2; 32])));
     ledger.delivered(&ids[..1]).unwrap();
+    assert_eq!(ledger.delivered_like_unsettled(folder).unwrap(), []);
+    ledger.arriving(folder, &[arrival(None, 1)], 101).unwrap();
+    assert_eq!(ledger.delivered_like_unsettled(folder).unwrap(), [Digest([1; 32])]);
+    let ids: Vec<_> = ids.into_iter().chain(ledger.unsettled(folder).unwrap().iter().map(|u| u.0)).collect();
     ledger.never_arrived(&ids).unwrap();
     let row = |l: &Ledger| l.rows(folder).unwrap().remove(0);
     assert_eq!((ledger.rows(folder).unwrap().len(), row(&ledger).status), (1, Status::Delivered));
@@ -45,7 +49,8 @@ fn a_message_passes_its_stations() {
 #[test]
 fn a_name_belongs_to_one_message_at_a_time() {
     let (_dir, _, mut ledger, folder) = ledger();
-    let first = ledger.adopt(folder, &[arrival(Some("a"), 1), arrival(None, 3), arrival(None, 3)], 1).unwrap();
+    let first = ledger.arriving(folder, &[arrival(Some("a"), 1), arrival(None, 3), arrival(None, 3)], 1).unwrap();
+    ledger.delivered(&first).unwrap();
     let second = ledger.arriving(folder, &[arrival(Some("a"), 2)], 2).unwrap();
     ledger.delivered(&second).unwrap();
     let keys = |l: &Ledger| l.rows(folder).unwrap().into_iter().map(|r| r.key.is_some()).collect::<Vec<_>>();
@@ -53,9 +58,25 @@ fn a_name_belongs_to_one_message_at_a_time() {
     ledger.rekey(folder, &[Paired { row: first[0], key: Some(Key(b"a".to_vec())), listed_size: Some(9) }]).unwrap();
     assert_eq!(keys(&ledger), [true, false, false, false]);
     assert_eq!(ledger.rows(folder).unwrap()[0].listed_size, Some(9));
-    assert_eq!(ledger.enter("INBOX", "other").unwrap(), folder);
+    ledger.change_scope(folder, "other").unwrap();
     assert_eq!(keys(&ledger), [false; 4]);
-    assert_eq!(ledger.folder("INBOX").unwrap(), Some((folder, "other".into())));
+    ledger.set_in_doubt(folder, true).unwrap();
+    let found = Folder { id: folder, scope: "other".into(), in_doubt: true };
+    assert_eq!(ledger.folder("INBOX").unwrap(), Some(found));
+}
+
+#[test]
+fn what_stands_in_the_store_is_written_down_with_its_folder() {
+    let (_dir, _, mut ledger, _) = ledger();
+    let content =
+        |n: u8| Content { octets: 1, wire_size: n.into(), digest: Digest([n; 32]), fingerprint: Fingerprint([n; 16]) };
+    let folder = ledger.begin("Lists/rust", "scope", &[content(1), content(2)], 7).unwrap();
+    assert_eq!(ledger.folder("Lists/rust").unwrap(), Some(folder.clone()));
+    let rows = ledger.rows(folder.id).unwrap();
+    let told = |r: &Row| (r.key.is_none(), r.wire_size, r.digest, r.status, r.first_seen, r.missing_since);
+    let expected = |n: u8| (true, n.into(), Digest([n; 32]), Status::Delivered, 7, None);
+    assert_eq!(rows.iter().map(told).collect::<Vec<_>>(), [expected(1), expected(2)]);
+    assert!(ledger.begin("Lists/rust", "scope", &[], 8).is_err());
 }
 
 #[test]

@@ -1,8 +1,9 @@
 -- A source: a folder of the account, and the scope in which its keys are valid.
 CREATE TABLE folder (
-    id    INTEGER PRIMARY KEY,
-    name  TEXT NOT NULL UNIQUE,
-    scope TEXT NOT NULL
+    id       INTEGER PRIMARY KEY,
+    name     TEXT NOT NULL UNIQUE,
+    scope    TEXT NOT NULL,
+    in_doubt INTEGER NOT NULL DEFAULT 0 -- 1 while messages are being recognised under new names
 );
 
 -- A message that is in the store, or about to be.

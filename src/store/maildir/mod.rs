@@ -33,6 +33,9 @@ const SYNCS: usize = 8;
 /// Age in seconds after which a file in `tmp` may be removed (36 hours).
 const TMP_LIFE: i64 = 36 * 3600;
 
+/// How often a message is looked for that does not seem to be there: a listing may miss what a mail reader renames.
+const LOOKS: usize = 3;
+
 /// The parts of a Maildir that hold messages.
 const VISIBLE: [&str; 2] = ["new", "cur"];
 
@@ -59,7 +62,7 @@ impl Prepared for MaildirPrepared {
 impl Maildir {
     /// Opens a Maildir, makes what is missing of it, and clears away its own forgotten files in `tmp`.
     pub fn open(path: impl Into<PathBuf>, line_endings: LineEndings) -> Result<Maildir> {
-        let maildir = Maildir { path: path.into(), host: name::host(), line_endings };
+        let maildir = Maildir::at(path.into(), line_endings);
         for part in ["tmp", "new", "cur"] {
             let dir = maildir.path.join(part);
             match fs::metadata(&dir) {
@@ -83,6 +86,16 @@ impl Maildir {
         }
         maildir.clear_tmp(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs().cast_signed()))?;
         Ok(maildir)
+    }
+
+    /// The Maildir at a path as it stands, if one does; nothing is made or cleared away.
+    pub fn standing(path: impl Into<PathBuf>, line_endings: LineEndings) -> Option<Maildir> {
+        let path = path.into();
+        Maildir::exists(&path).then(|| Maildir::at(path, line_endings))
+    }
+
+    fn at(path: PathBuf, line_endings: LineEndings) -> Maildir {
+        Maildir { path, host: name::host(), line_endings }
     }
 
     /// Whether a Maildir stands at a path.
@@ -156,26 +169,28 @@ impl Store for Maildir {
         let files: Vec<PathBuf> = prepared.files.into_iter().map(TmpFile::keep).collect();
         for (file, place) in files.iter().zip(&prepared.places) {
             self.rename(file, place)?;
+            crate::fault::point();
         }
         let touched = |part: &&&str| prepared.places.iter().any(|place| place.0.split('/').next() == Some(**part));
         VISIBLE.iter().filter(touched).try_for_each(|part| self.sync_part(part))
     }
 
-    fn settle(&self, arriving: &[(Place, Digest)]) -> Result<Vec<bool>> {
+    fn settle(&self, arriving: &[(Place, Digest)], _: &[Digest]) -> Result<Vec<bool>> {
         let names: Vec<Option<&str>> = arriving.iter().map(|(place, _)| base_of(place)).collect();
-        let wanted: HashSet<&[u8]> = names.iter().flatten().map(|name| name.as_bytes()).collect();
-        let mut there: HashSet<Vec<u8>> = HashSet::new();
-        for part in VISIBLE {
-            let found = self.list(part)?;
-            there.extend(found.iter().map(|n| name::base(n)).filter(|n| wanted.contains(n)).map(<[u8]>::to_vec));
-        }
-        let mut stands = Vec::with_capacity(arriving.len());
-        for (name, (place, digest)) in names.iter().zip(arriving) {
-            stands.push(match name {
-                None => false,
-                Some(name) if there.contains(name.as_bytes()) => true,
-                Some(name) => self.finish(name, place, digest)?,
-            });
+        let mut wanted: HashSet<&[u8]> = names.iter().flatten().map(|name| name.as_bytes()).collect();
+        let mut stands = vec![false; arriving.len()];
+        for _ in 0..LOOKS {
+            let there = self.visible(&wanted)?;
+            for ((name, (place, digest)), stands) in names.iter().zip(arriving).zip(&mut stands) {
+                let Some(name) = name.filter(|name| wanted.contains(name.as_bytes())) else { continue };
+                if there.contains(name.as_bytes()) || self.finish(name, place, digest)? {
+                    *stands = true;
+                    wanted.remove(name.as_bytes());
+                }
+            }
+            if wanted.is_empty() {
+                break;
+            }
         }
         // Wherever they stand: the run may have ended before it made the renames durable.
         VISIBLE.iter().try_for_each(|part| self.sync_part(part))?;
@@ -185,8 +200,8 @@ impl Store for Maildir {
     fn scan(&self) -> Result<Vec<Content>> {
         let mut contents = Vec::new();
         let mut seen: HashSet<Vec<u8>> = HashSet::new();
-        // A mail reader may rename a file between the listing and the reading; then the next listing has it.
         let mut vanished: HashSet<OsString> = HashSet::new();
+        // A mail reader may rename a file while it is listed or before it is read: once more, until nothing new comes up.
         loop {
             let mut again = false;
             for part in VISIBLE {
@@ -198,6 +213,7 @@ impl Store for Maildir {
                         Some(found) => {
                             seen.insert(name::base(&file).to_vec());
                             contents.push(found);
+                            again = true;
                         }
                         None => again |= vanished.insert(file),
                     }
@@ -211,6 +227,16 @@ impl Store for Maildir {
 }
 
 impl Maildir {
+    /// Which of the base names stand in `new` or `cur`.
+    fn visible(&self, wanted: &HashSet<&[u8]>) -> Result<HashSet<Vec<u8>>> {
+        let mut there = HashSet::new();
+        for part in VISIBLE {
+            let found = self.list(part)?;
+            there.extend(found.iter().map(|n| name::base(n)).filter(|n| wanted.contains(n)).map(<[u8]>::to_vec));
+        }
+        Ok(there)
+    }
+
     /// Makes up for a rename that a crash prevented; `false` when there is nothing to rename, or not the right bytes.
     fn finish(&self, name: &str, place: &Place, digest: &Digest) -> Result<bool> {
         let tmp = self.path.join("tmp").join(name);
@@ -218,6 +244,7 @@ impl Maildir {
             None => Ok(false),
             Some(found) if found.digest == *digest => {
                 self.rename(&tmp, place)?;
+                crate::fault::point();
                 Ok(true)
             }
             Some(_) => {

@@ -85,6 +85,17 @@ impl Mbox {
         }
     }
 
+    /// The mbox at a path as it stands, if one does; nothing is made.
+    pub fn standing(path: impl AsRef<Path>, line_endings: LineEndings) -> Result<Option<Mbox>> {
+        let path = path.as_ref();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let real = fs::canonicalize(path);
+        let path = real.map_err(|e| Error::local_io(format!("cannot use {}", path.display()), e).folder())?;
+        Ok(Some(Mbox { path, line_endings, patience: PATIENCE }))
+    }
+
     fn lock(&self) -> Result<Lock> {
         Lock::take(&self.path, self.patience)
     }
@@ -136,9 +147,9 @@ impl Store for Mbox {
         })
     }
 
-    fn settle(&self, arriving: &[(Place, Digest)]) -> Result<Vec<bool>> {
+    fn settle(&self, arriving: &[(Place, Digest)], delivered: &[Digest]) -> Result<Vec<bool>> {
         let lock = self.lock()?;
-        settle::settle(lock.file(), arriving).map_err(|e| self.failed("mend", e))
+        settle::settle(lock.file(), arriving, delivered).map_err(|e| self.failed("mend", e))
     }
 
     fn scan(&self) -> Result<Vec<Content>> {
@@ -230,11 +241,18 @@ fn append(file: &File, padding: &[u8], batch: Vec<MboxStaged>) -> io::Result<()>
     // Never over what a program writes that heeds no lock.
     rustix::fs::fcntl_setfl(file, rustix::fs::OFlags::APPEND)?;
     let mut out = BufWriter::with_capacity(BUFFER, file);
-    let written =
-        out.write_all(padding).and_then(|()| batch.into_iter().try_for_each(|staged| staged.write_to(&mut out)));
+    let written = out.write_all(padding).and_then(|()| {
+        batch.into_iter().try_for_each(|staged| {
+            crate::fault::point();
+            staged.write_to(&mut out)
+        })
+    });
     // On failure what is buffered must not follow when the writer is dropped.
     match written.and_then(|()| out.flush()) {
-        Ok(()) => file.sync_all(),
+        Ok(()) => {
+            crate::fault::point();
+            file.sync_all()
+        }
         Err(e) => {
             let _ = out.into_parts();
             Err(e)

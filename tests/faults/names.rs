@@ -1,0 +1,210 @@
+//! Names that servers give to messages and that are not what they should be.
+
+use super::{BOTH, Stage, Trial, each, post};
+use crate::support::mail::message;
+use crate::support::server::{At, Fault, Mailbox, Protocol, Sizes, Uidls};
+use crate::support::stored::assert_same_mail;
+
+/// A POP3 server with UIDLs of some shape.
+fn named(uidls: Uidls, keep: bool) -> Trial {
+    Trial::of(Protocol::Pop3).keep(keep).scripted(|s| s.mailbox.uidls = uidls)
+}
+
+/// Changes the mail on the server, and what is expected with it.
+fn arrive(stage: &mut Stage, bytes: Vec<u8>) {
+    stage.server.mailbox().folder_mut("INBOX").add(bytes.clone());
+    stage.all.push(bytes);
+}
+
+/// Changes what a server says of its mail after a good run: nothing comes twice, new mail comes once.
+#[track_caller]
+fn survives(trial: Trial, change: impl Fn(&mut Mailbox)) {
+    let mut stage = trial.start();
+    stage.pull().expect(0);
+    stage.is_done();
+    change(&mut stage.server.mailbox());
+    stage.pull().expect(0);
+    stage.is_done();
+    arrive(&mut stage, message(71, "arrived later\r\n"));
+    change(&mut stage.server.mailbox());
+    let counts = stage.pull().expect(0).summary_of("a");
+    assert_eq!(counts["fetched"], 1, "{counts}");
+    stage.heals();
+    stage.is_tidy();
+}
+
+#[test]
+fn every_shape_of_uidl() {
+    let shapes = [
+        Uidls::Sound,
+        Uidls::Shared(vec![2, 3, 5]),
+        Uidls::Shared(vec![1, 2, 3, 4, 5, 6]),
+        Uidls::MissingFor(vec![1, 4]),
+        Uidls::MissingFor(vec![1, 2, 3, 4, 5, 6]),
+        Uidls::Long,
+        Uidls::EightBit,
+        Uidls::Generation(1),
+        Uidls::Position,
+    ];
+    let rows = shapes.into_iter().flat_map(|s| [(s.clone(), true), (s, false)]);
+    each(rows.map(|(s, keep)| (format!("{s:?}, keep = {keep}"), (s, keep))), |(shape, keep)| {
+        named(shape.clone(), *keep).ends(0);
+        survives(named(shape.clone(), *keep), |_| ());
+        // A lost session in between.
+        let cut = if *keep { At::Inside { uid: 4, byte: 99 } } else { At::received("QUIT") };
+        named(shape.clone(), *keep).fault(Fault::drop(cut)).ends(75);
+    });
+}
+
+#[test]
+fn all_uidls_change() {
+    let next = |m: &mut Mailbox| {
+        let Uidls::Generation(g) = m.uidls else { panic!("{:?}", m.uidls) };
+        m.uidls = Uidls::Generation(g + 1);
+    };
+    for keep in [true, false] {
+        survives(named(Uidls::Generation(1), keep), next);
+    }
+    // No header is to be had apart: known by content alone, which is fetched for that, once.
+    let blind = named(Uidls::Generation(1), true).scripted(|s| s.without.push("TOP".to_owned()));
+    survives(blind, next);
+}
+
+#[test]
+fn uidls_change_between_a_lost_quit_and_the_next_run() {
+    let stage = named(Uidls::Generation(1), false).fault(Fault::drop(At::received("QUIT"))).start();
+    stage.pull().expect(75);
+    stage.server.mailbox().uidls = Uidls::Generation(2);
+    let counts = stage.pull().expect(0).summary_of("a");
+    assert_eq!((&counts["fetched"], &counts["deleted_remote"]), (&0.into(), &6.into()), "{counts}");
+    stage.heals();
+}
+
+#[test]
+fn a_uidl_is_given_to_another_message_after_a_deletion() {
+    for keep in [true, false] {
+        let mut stage = named(Uidls::Position, keep).start();
+        stage.pull().expect(0);
+        // Somebody else deletes the first two: every name moves on.
+        if keep {
+            let gone = stage.server.mailbox().folder_mut("INBOX").messages.drain(..2).count();
+            let kept = stage.all.split_off(gone);
+            let stored = stage.all.clone();
+            stage.all = kept;
+            arrive(&mut stage, message(72, "under an old name\r\n"));
+            stage.ferry.run(&["pull", "--json"]).expect(0);
+            let expected = [stored, stage.all.clone()].concat();
+            assert_same_mail(&stage.stored(), &expected);
+            stage.ferry.run(&["pull", "--json"]).expect(0);
+            assert_same_mail(&stage.stored(), &expected);
+        } else {
+            for n in 0..3 {
+                arrive(&mut stage, message(80 + n, &format!("again number one, {n}\r\n")));
+                stage.pull().expect(0);
+                stage.is_done();
+            }
+            stage.heals();
+        }
+    }
+}
+
+#[test]
+fn a_uidl_is_given_to_a_message_of_the_same_size() {
+    // Name and size agree with a message that was deleted, and so does the header where the server confirmed the deletion.
+    for (lost_quit, first) in [(false, 0), (true, 75)] {
+        let twin = |n: usize| message(if lost_quit { 50 + n } else { 50 }, &format!("number {n}\r\n"));
+        let mut stage = named(Uidls::Position, false)
+            .scripted(|s| {
+                s.mailbox.folder_mut("INBOX").messages.clear();
+                s.mailbox.folder_mut("INBOX").add(twin(1));
+                if lost_quit {
+                    s.faults.push(Fault::drop(At::done("QUIT")));
+                }
+            })
+            .start();
+        stage.pull().expect(first);
+        arrive(&mut stage, twin(2));
+        stage.pull().expect(0);
+        stage.is_done();
+        stage.heals();
+    }
+}
+
+#[test]
+fn uidvalidity_changes() {
+    for keep in [true, false] {
+        survives(Trial::of(Protocol::Imap).keep(keep), |m| m.folder_mut("INBOX").renumber());
+    }
+    // After a run that was cut, with some delivered and some not.
+    let stage = Trial::of(Protocol::Imap).fault(Fault::drop(At::Inside { uid: 4, byte: 99 })).start();
+    stage.pull().expect(75);
+    stage.server.mailbox().folder_mut("INBOX").renumber();
+    let counts = stage.pull().expect(0).summary_of("a");
+    assert_eq!((&counts["had"], &counts["fetched"]), (&3.into(), &3.into()), "{counts}");
+    stage.heals();
+    // Marked as deleted, not removed, and then renumbered.
+    let stage = Trial::of(Protocol::Imap).keep(false).fault(Fault::drop(At::received("UID EXPUNGE"))).start();
+    stage.pull().expect(75);
+    stage.server.mailbox().folder_mut("INBOX").renumber();
+    stage.heals();
+}
+
+#[test]
+fn twins_are_two_messages() {
+    for protocol in BOTH {
+        for keep in [true, false] {
+            let twins = |s: &mut crate::support::server::Script| {
+                let inbox = s.mailbox.folder_mut("INBOX");
+                for bytes in post(2).into_iter().cycle().take(4) {
+                    inbox.add(bytes);
+                }
+            };
+            Trial::of(protocol).keep(keep).scripted(twins).ends(0);
+            let cut = Fault::drop(At::Inside { uid: 8, byte: 40 });
+            let trial = Trial::of(protocol).keep(keep).scripted(twins).fault(cut);
+            trial.scripted(|s| s.mailbox.uidls = Uidls::Shared((1..=10).collect())).ends(75);
+            survives(Trial::of(protocol).keep(keep).scripted(twins), |m| {
+                m.uidls = match m.uidls {
+                    Uidls::Generation(g) => Uidls::Generation(g + 1),
+                    _ => Uidls::Generation(1),
+                };
+                m.folder_mut("INBOX").renumber();
+            });
+        }
+    }
+}
+
+#[test]
+fn the_state_is_lost() {
+    for protocol in BOTH {
+        for keep in [true, false] {
+            for kind in ["maildir", "mbox"] {
+                let mut trial = Trial::of(protocol).keep(keep).fault(Fault::drop(At::Inside { uid: 5, byte: 99 }));
+                trial.kind = kind;
+                let stage = trial.start();
+                stage.pull().expect(75);
+                std::fs::remove_dir_all(stage.ferry.state_dir()).unwrap();
+                stage.pull().expect(0);
+                stage.is_done();
+                std::fs::remove_dir_all(stage.ferry.state_dir()).unwrap();
+                stage.heals();
+            }
+        }
+    }
+}
+
+#[test]
+fn sizes_that_lie() {
+    let rows =
+        BOTH.into_iter().flat_map(|p| [Sizes::Constant(0), Sizes::Constant(77), Sizes::Times(9)].map(|s| (p, s)));
+    let rows = rows.flat_map(|(p, s)| [true, false].map(|keep| (p, s, keep)));
+    each(rows.map(|row| (format!("{row:?}"), row)), |(protocol, sizes, keep)| {
+        let trial = || Trial::of(*protocol).keep(*keep).scripted(|s| s.mailbox.sizes = *sizes);
+        trial().ends(0);
+        let end = if *protocol == Protocol::Pop3 { "QUIT" } else { "UID EXPUNGE" };
+        trial().keep(false).fault(Fault::drop(At::received(end))).ends(75);
+        trial().fault(Fault::drop(At::Inside { uid: 4, byte: 99 })).ends(75);
+        // The truth comes out later.
+        survives(trial(), |m| m.sizes = Sizes::True);
+    });
+}
