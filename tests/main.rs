@@ -8,12 +8,14 @@
     clippy::print_stderr
 )]
 
+mod cli;
 mod crash;
 mod disk;
 mod faults;
 mod house;
 mod pull;
 mod pull_large;
+mod refusals;
 mod retriever_contract;
 mod support;
 mod support_check;

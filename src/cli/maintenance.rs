@@ -17,7 +17,11 @@ pub fn config(global: &Global, args: &ConfigArgs) -> Result<u8> {
         ConfigCommand::Path => format!("{}\n", path.display()),
         ConfigCommand::Check => {
             let found = config::load(&path)?.accounts.len();
-            if global.quiet { String::new() } else { format!("{}: {found} accounts, no mistakes\n", path.display()) }
+            if global.quiet {
+                String::new()
+            } else {
+                format!("{}: {found} account{}, no mistakes\n", path.display(), if found == 1 { "" } else { "s" })
+            }
         }
         ConfigCommand::Show => config::load(&path)?.accounts.iter().map(shown).collect(),
     };

@@ -16,15 +16,17 @@ use std::ffi::OsString;
 
 /// Runs a command line and gives its exit code.
 pub fn run(line: impl IntoIterator<Item = OsString>) -> u8 {
-    let cli = match Cli::try_parse_from(line) {
+    let line: Vec<OsString> = line.into_iter().collect();
+    let cli = match Cli::try_parse_from(&line) {
         Ok(cli) => cli,
-        Err(e) => {
+        Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             // A reader that went away is no error of ours.
             let _ = e.print();
-            return match e.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => exit::DONE,
-                _ => exit::USAGE,
-            };
+            return exit::DONE;
+        }
+        Err(e) => {
+            report::misuse(&e, &line);
+            return exit::USAGE;
         }
     };
     start(&cli).unwrap_or_else(|e| report::failure(&cli.global, &e))

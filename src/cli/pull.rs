@@ -66,7 +66,7 @@ pub async fn run(global: &Global, args: &PullArgs) -> Result<u8> {
 /// The account's exit code as the options and signals have it.
 fn verdict(end: &TaskEnd, tell_nothing_new: bool, signals: &Signals) -> u8 {
     match (signals.exit_code(), end.exit) {
-        (Some(signal), exit::DONE | exit::LEFT_SOME) => signal,
+        (Some(signal), exit::DONE | exit::LEFT_SOME | exit::TRY_LATER) => signal,
         (_, exit::DONE) if tell_nothing_new && end.counts.fetched == 0 => exit::NOTHING_NEW,
         (_, code) => code,
     }

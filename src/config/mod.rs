@@ -87,7 +87,12 @@ impl Config {
                 let known: Vec<_> = self.accounts.iter().map(|a| format!("`{}`", a.name)).collect();
                 let guess = nearest::did_you_mean(name, self.accounts.iter().map(|a| a.name.as_str()));
                 let remedy = format!("{guess}Known accounts: {}.", known.join(", "));
-                return Err(Error::new(Kind::Usage, format!("no account is named `{}`", name.escape_debug()), remedy));
+                let what = match name.contains(':') {
+                    // It may hold a password.
+                    true => "a URL is not the name of an account".to_owned(),
+                    false => format!("no account is named `{}`", name.escape_debug()),
+                };
+                return Err(Error::new(Kind::Usage, what, remedy));
             };
             if !selected.iter().any(|a| a.name == *name) {
                 selected.push(account.clone());

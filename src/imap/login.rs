@@ -7,31 +7,13 @@ use super::session::{Command, Event, Link, Session};
 use super::status::{Condition, Status, Text};
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result};
-use crate::net::{self, AuthChoice, Exchange, Mechanism, Server, TlsMode};
+use crate::net::{AuthChoice, Exchange, Mechanism, Server, TlsMode, Transport, choose};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use std::future::Future;
 use zeroize::Zeroizing;
 
-/// A stream that can be encrypted.
-pub trait Line: Link + Sized {
-    /// Starts TLS, after both sides agreed to.
-    fn start_tls(self, server: &Server) -> impl Future<Output = Result<Self>> + Send;
-    /// Whether bytes are encrypted.
-    fn is_encrypted(&self) -> bool;
-}
-
-impl Line for net::Stream {
-    async fn start_tls(self, server: &Server) -> Result<Self> {
-        net::Stream::start_tls(self, server).await
-    }
-    fn is_encrypted(&self) -> bool {
-        net::Stream::is_encrypted(self)
-    }
-}
-
 /// Goes from a fresh connection to a session that is logged in.
-pub async fn log_in<S: Line>(
+pub async fn log_in<S: Transport>(
     stream: S,
     server: &Server,
     login: &Login,
@@ -94,7 +76,7 @@ async fn ask<S: Link>(session: &mut Session<S>, known: Option<Capabilities>) -> 
     Ok(told.unwrap_or_default())
 }
 
-async fn start_tls<S: Line>(session: &mut Session<S>, offered: &Capabilities) -> Result<()> {
+async fn start_tls<S: Transport>(session: &mut Session<S>, offered: &Capabilities) -> Result<()> {
     let host = session.server().host.clone();
     if !offered.can_start_tls() {
         return Err(no_tls(format!("{host} does not offer STARTTLS, or somebody on the way removed the offer")));
@@ -118,21 +100,21 @@ fn no_tls(what: String) -> Error {
 }
 
 /// Logs in; gives the capabilities the server told on that occasion.
-async fn authenticate<S: Line>(
+async fn authenticate<S: Transport>(
     session: &mut Session<S>,
     login: &Login,
     auth: AuthChoice,
     offered: &Capabilities,
 ) -> Result<Option<Capabilities>> {
-    // A connection in clear text exists only where it may carry the secret.
-    let safe = session.server().tls == TlsMode::None || session.stream().is_some_and(Line::is_encrypted);
     let mechanism = match auth {
         AuthChoice::UserPass => None,
         AuthChoice::Apop => {
             let remedy = "Choose another value for auth, or leave it out.";
             return Err(Error::new(Kind::Config, "auth = \"apop\" is for POP3 only", remedy));
         }
-        AuthChoice::Auto | AuthChoice::Sasl(_) => net::choose(auth, &offered.mechanisms(), safe),
+        AuthChoice::Auto | AuthChoice::Sasl(_) => {
+            choose(auth, &offered.mechanisms(), session.stream().is_some_and(Transport::is_encrypted))
+        }
     };
     match (mechanism, auth) {
         (Some(mechanism), _) => sasl(session, login, mechanism, offered).await,
@@ -140,7 +122,7 @@ async fn authenticate<S: Line>(
             let what = format!("{} does not offer {}", session.server().host, mechanism.name());
             Err(Error::new(Kind::Unavailable, what, "Choose another value for auth, or leave it out."))
         }
-        (None, _) if !safe || offered.forbids_login() => {
+        (None, _) if offered.forbids_login() => {
             let what = format!("{} allows no log-in by password on this connection", session.server().host);
             let remedy = "Set tls = \"implicit\" or \"starttls\", or choose a SASL mechanism that the server offers.";
             Err(Error::new(Kind::Unavailable, what, remedy))

@@ -37,7 +37,7 @@ pub use session::Link;
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result};
 use crate::mail::FolderPattern;
-use crate::net::{self, AuthChoice, Server};
+use crate::net::{self, AuthChoice, Server, Transport};
 use crate::retrieve::SourceId;
 use capability::Capabilities;
 use folders::Listed;
@@ -61,7 +61,7 @@ pub async fn open(server: &Server, login: &Login, auth: AuthChoice) -> Result<Im
     Imap::over(net::connect(server).await?, server, login, auth).await
 }
 
-impl<S: login::Line> Imap<S> {
+impl<S: Transport> Imap<S> {
     /// Logs in on a fresh connection.
     async fn over(stream: S, server: &Server, login: &Login, auth: AuthChoice) -> Result<Imap<S>> {
         let (session, capabilities) = login::log_in(stream, server, login, auth).await.map_err(|e| login.conceal(e))?;

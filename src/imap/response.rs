@@ -237,6 +237,7 @@ mod tests {
             ("(UID 7 RFC822.SIZE 12)", &[][..], "Some(7) Some(12) - None None"),
             ("(RFC822.SIZE 5000000000 UID 4294967295)", &[], "Some(4294967295) Some(5000000000) - None None"),
             ("(FLAGS (\\Seen $Forwarded x%1 \"odd\\ \\*) UID 1)", &[], "Some(1) None PS None None"),
+            ("(RFC822.SIZE 9223372036854775808 UID 1)", &[], "Some(1) None - None None"),
             ("( FLAGS ()  UID 1 )", &[], "Some(1) None  None None"),
             ("(FLAGS NIL UID 1)", &[], "Some(1) None - None None"),
             ("(INTERNALDATE NIL UID 1)", &[], "Some(1) None - None None"),

@@ -78,11 +78,11 @@ impl<'a> Scan<'a> {
         value
     }
 
-    /// A number of 64 bits.
+    /// A number of 63 bits (RFC 9051 section 9, `number64`).
     pub fn long_number(&mut self) -> Option<u64> {
         let end = self.rest.iter().position(|b| !b.is_ascii_digit()).unwrap_or(self.rest.len());
         let (digits, tail) = self.rest.split_at(end);
-        let value = std::str::from_utf8(digits).ok()?.parse().ok()?;
+        let value = std::str::from_utf8(digits).ok()?.parse::<i64>().ok()?.try_into().ok()?;
         self.rest = tail;
         Some(value)
     }

@@ -12,11 +12,12 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 /// Octets of untagged responses that may come before a command ends.
-const ENDLESS: u64 = 2 << 30;
-/// The same where all of them may be kept in memory, as in a listing: two million messages, …
-const LISTING: u64 = 256 << 20;
-/// … and no more than this, and for each message of the open folder that.
+const ENDLESS: u64 = 512 << 20;
+/// The same where all of them may be kept in memory, as in a listing: a million messages.
+const LISTING: u64 = 128 << 20;
+/// What such an answer may take up at least,
 const ANSWER: u64 = 8 << 20;
+/// and further for each message of the open folder.
 const MESSAGE: u64 = 512;
 /// Octets that a response counts as besides its own: its share of what is made of it.
 const ROW: u64 = 64;

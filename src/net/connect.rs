@@ -1,6 +1,6 @@
 //! Opens a connection.
 
-use super::{Server, Stream, TlsMode, failure};
+use super::{Server, Stream, TlsMode, Transport, failure};
 use crate::error::Result;
 use std::io;
 use std::net::SocketAddr;

@@ -15,7 +15,7 @@ pub use exchange::Exchange;
 pub use failure::lost;
 pub use pin::Pin;
 pub use sasl::{AuthChoice, Mechanism, choose};
-pub use stream::Stream;
+pub use stream::{Stream, Transport};
 
 use std::fmt;
 use std::path::PathBuf;

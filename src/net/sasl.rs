@@ -47,7 +47,7 @@ impl Mechanism {
     }
 
     /// Whether somebody who listens in learns neither password nor token.
-    fn hides_secret(self) -> bool {
+    pub fn hides_secret(self) -> bool {
         matches!(self, Mechanism::ScramSha256 | Mechanism::CramMd5)
     }
 }
@@ -64,20 +64,18 @@ impl fmt::Display for AuthChoice {
 }
 
 /// Picks the mechanism: the one asked for, or the best of those offered by name; `None` where none of them will do.
-/// Without encryption only mechanisms that do not send the secret in clear come into question, unless clear text is
-/// allowed. The OAuth mechanisms are used only when asked for, as they need a token in place of a password.
-pub fn choose(wanted: AuthChoice, offered: &[String], encrypted_or_allowed: bool) -> Option<Mechanism> {
+/// On a clear line, which exists only where it may carry the secret, those that hide it come first. The OAuth mechanisms
+/// are used only when asked for, as they need a token in place of a password.
+pub fn choose(wanted: AuthChoice, offered: &[String], encrypted: bool) -> Option<Mechanism> {
+    use Mechanism::{CramMd5, Login, Plain, ScramSha256};
     let candidates: &[Mechanism] = match &wanted {
         // CRAM-MD5 obliges the server to keep the password itself, so it is the last choice where the line is safe.
-        AuthChoice::Auto => &[Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5],
+        AuthChoice::Auto if encrypted => &[ScramSha256, Plain, Login, CramMd5],
+        AuthChoice::Auto => &[ScramSha256, CramMd5, Plain, Login],
         AuthChoice::Sasl(mechanism) => std::slice::from_ref(mechanism),
         AuthChoice::Apop | AuthChoice::UserPass => &[],
     };
-    candidates
-        .iter()
-        .copied()
-        .filter(|m| encrypted_or_allowed || m.hides_secret())
-        .find(|m| offered.iter().any(|name| name.eq_ignore_ascii_case(m.name())))
+    candidates.iter().copied().find(|m| offered.iter().any(|name| name.eq_ignore_ascii_case(m.name())))
 }
 
 #[cfg(test)]
@@ -98,13 +96,13 @@ mod tests {
             (auto, &weak, false, Some(CramMd5)),
             (auto, &["CRAM-MD5", "LOGIN"], true, Some(Login)),
             (auto, &["CRAM-MD5"], true, Some(CramMd5)),
-            (auto, &["PLAIN", "LOGIN"], false, None),
+            (auto, &["PLAIN", "LOGIN"], false, Some(Plain)),
             (auto, &["XOAUTH2", "OAUTHBEARER", "SCRAM-SHA-256-PLUS"], true, None),
             (auto, &[], true, None),
             (sasl(XOAuth2), &all, true, Some(XOAuth2)),
-            (sasl(XOAuth2), &all, false, None),
+            (sasl(XOAuth2), &all, false, Some(XOAuth2)),
             (sasl(OAuthBearer), &all, true, Some(OAuthBearer)),
-            (sasl(Plain), &all, false, None),
+            (sasl(Plain), &all, false, Some(Plain)),
             (sasl(CramMd5), &all, true, Some(CramMd5)),
             (sasl(ScramSha256), &weak, true, None),
             (AuthChoice::Apop, &all, true, None),

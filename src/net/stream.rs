@@ -4,6 +4,7 @@ use super::{Pin, Server, tls};
 use crate::error::Result;
 use async_native_tls::TlsStream;
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::pin::Pin as StdPin;
 use std::task::{Context, Poll};
@@ -11,6 +12,15 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
+
+/// What a session runs on: a [`Stream`], or one in memory.
+pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug + Sized {
+    /// Starts TLS, after both sides agreed to. Nothing may have been read ahead.
+    fn start_tls(self, server: &Server) -> impl Future<Output = Result<Self>> + Send;
+
+    /// Whether octets are encrypted.
+    fn is_encrypted(&self) -> bool;
+}
 
 /// A TCP connection, clear or encrypted. A read or write that stays silent for the server's time-out fails with
 /// [`io::ErrorKind::TimedOut`].
@@ -33,9 +43,18 @@ impl Stream {
         Stream { line: Line::Clear(tcp), reads: Silence::new(timeout), writes: Silence::new(timeout) }
     }
 
-    /// Starts TLS on a clear connection (after STLS or STARTTLS was agreed). Nothing may have been read ahead. A
-    /// connection that is encrypted already stays as it is.
-    pub async fn start_tls(self, server: &Server) -> Result<Stream> {
+    /// SHA-256 of the certificate that the server showed; `None` on a clear connection.
+    pub fn peer_sha256(&self) -> Option<Pin> {
+        match &self.line {
+            Line::Clear(_) => None,
+            Line::Tls(tls) => tls::peer_pin(tls),
+        }
+    }
+}
+
+impl Transport for Stream {
+    /// A connection that is encrypted already stays as it is.
+    async fn start_tls(self, server: &Server) -> Result<Stream> {
         let line = match self.line {
             Line::Clear(tcp) => Line::Tls(Box::new(tls::handshake(tcp, server).await?)),
             tls => tls,
@@ -43,17 +62,8 @@ impl Stream {
         Ok(Stream { line, reads: Silence::new(server.timeout), writes: Silence::new(server.timeout) })
     }
 
-    /// Whether bytes are encrypted.
-    pub fn is_encrypted(&self) -> bool {
+    fn is_encrypted(&self) -> bool {
         matches!(self.line, Line::Tls(_))
-    }
-
-    /// SHA-256 of the certificate that the server showed; `None` on a clear connection.
-    pub fn peer_sha256(&self) -> Option<Pin> {
-        match &self.line {
-            Line::Clear(_) => None,
-            Line::Tls(tls) => tls::peer_pin(tls),
-        }
     }
 }
 

@@ -2,12 +2,11 @@
 
 use super::capabilities::Capabilities;
 use super::connection::Connection;
-use super::login::Transport;
 use super::refusal::login_refused;
 use super::wire::Reply;
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result, quoted};
-use crate::net::{AuthChoice, Exchange, Mechanism, Server, choose};
+use crate::net::{AuthChoice, Exchange, Mechanism, Server, Transport, choose};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use md5::{Digest as _, Md5};
@@ -61,10 +60,12 @@ fn means(auth: AuthChoice, offered: Option<&[String]>, stamped: bool, encrypted:
         },
         AuthChoice::Auto => {
             let names = offered.unwrap_or_default();
-            let hidden = choose(AuthChoice::Auto, names, encrypted).map(Means::Sasl);
-            let stamp = (!encrypted && stamped).then_some(Means::Apop);
-            let clear = || choose(AuthChoice::Auto, names, true).map(Means::Sasl);
-            Ok(hidden.or(stamp).or_else(clear).unwrap_or(Means::UserPass))
+            Ok(match choose(auth, names, encrypted) {
+                Some(mechanism) if encrypted || mechanism.hides_secret() => Means::Sasl(mechanism),
+                _ if stamped && !encrypted => Means::Apop,
+                Some(mechanism) => Means::Sasl(mechanism),
+                None => Means::UserPass,
+            })
         }
     }
 }

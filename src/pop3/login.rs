@@ -7,28 +7,7 @@ use super::refusal::turned_away;
 use super::wire::{Reply, timestamp};
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result, quoted};
-use crate::net::{self, AuthChoice, Server, TlsMode};
-use std::future::Future;
-use tokio::io::{AsyncRead, AsyncWrite};
-
-/// What a session runs on.
-pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sized {
-    /// Starts TLS. Nothing may have been read ahead.
-    fn start_tls(self, server: &Server) -> impl Future<Output = Result<Self>> + Send;
-
-    /// Whether octets are encrypted.
-    fn is_encrypted(&self) -> bool;
-}
-
-impl Transport for net::Stream {
-    async fn start_tls(self, server: &Server) -> Result<Self> {
-        net::Stream::start_tls(self, server).await
-    }
-
-    fn is_encrypted(&self) -> bool {
-        net::Stream::is_encrypted(self)
-    }
-}
+use crate::net::{AuthChoice, Server, TlsMode, Transport};
 
 /// Takes a new connection to the TRANSACTION state. Gives the capabilities of that state, `None` where the server
 /// does not tell.

@@ -32,7 +32,6 @@ mod script;
 mod window;
 mod wire;
 
-pub use login::Transport;
 pub use retriever::Pop3;
 
 use crate::credentials::Login;

@@ -1,9 +1,8 @@
 //! The other end for tests: plays a transcript, or sends octets and hangs up.
 
-use super::login::Transport;
 use crate::credentials::{Login, Secret};
 use crate::error::Result;
-use crate::net::{Server, TlsMode};
+use crate::net::{Server, TlsMode, Transport};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -81,11 +81,11 @@ pub(super) fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
     sound.then_some(stamp)
 }
 
-/// A line of the `LIST` reply: message number and octets. Octets that make no number are unknown.
+/// A line of the `LIST` reply: message number and octets. Octets that make no number of 63 bits are unknown.
 pub(super) fn list_line(line: &[u8]) -> Option<(u32, Option<u64>)> {
     let (number, rest) = number_and_rest(line)?;
     let size = rest.split(u8::is_ascii_whitespace).next().filter(|s| !s.is_empty())?;
-    Some((number, decimal(size)))
+    Some((number, decimal(size).filter(|octets| i64::try_from(*octets).is_ok())))
 }
 
 /// A line of the `UIDL` reply: message number and unique-id, which may be any octets at all; an empty one is none.
@@ -172,6 +172,8 @@ mod tests {
             (b" 2\t 200 extra", Some((2, Some(200)))),
             (b"3 99999999999999999999", Some((3, None))),
             (b"4 -1", Some((4, None))),
+            (b"4 9223372036854775807", Some((4, Some(i64::MAX as u64)))),
+            (b"4 9223372036854775808", Some((4, None))),
             (b"5", None),
             (b"0 10", None),
             (b"x 10", None),
@@ -213,7 +215,7 @@ mod tests {
         }
 
         #[test]
-        fn rows_come_back(number in 1u32.., size: u64, id in "[!-~]{1,70}") {
+        fn rows_come_back(number in 1u32.., size in 0..=i64::MAX as u64, id in "[!-~]{1,70}") {
             prop_assert_eq!(list_line(format!("{number} {size}").as_bytes()), Some((number, Some(size))));
             let line = format!("{number} {id}");
             prop_assert_eq!(uidl_line(line.as_bytes()), Some((number, Some(id.as_bytes()))));

@@ -47,9 +47,8 @@ pub fn by_fingerprint(
             }
             let Some(free) = by_print.get_mut(print) else { continue };
             let fits = |i: &usize| {
-                candidates.get(*i).is_some_and(|c| {
-                    has_size(c, size) && (!same_name || self::same_name(listed, c)) && trusted(c, same_name)
-                })
+                let named = |c: &Row| !same_name || self::same_name(listed, c);
+                candidates.get(*i).is_some_and(|c| has_size(c, size) && named(c) && trusted(c, same_name))
             };
             if let Some(at) = free.iter().rposition(fits) {
                 *pair = Some(free.remove(at));

@@ -160,7 +160,8 @@ impl Job {
             return Ok(());
         }
         let arriving: Vec<_> = unsettled.iter().map(|(_, place, digest)| (Place(place.clone()), *digest)).collect();
-        let stands = store.settle(&arriving)?;
+        let delivered = self.ledger().delivered_like_unsettled(folder.id)?;
+        let stands = store.settle(&arriving, &delivered)?;
         crate::fault::point();
         let which = |stood: bool| {
             unsettled

@@ -328,7 +328,7 @@ mod tests {
         );
         // Under its name comes another with an equal header, or the same again: the content tells.
         assert_eq!(
-            plan(&[accepted], &[listed(1, Some("a"), 10)], Keep::Never, &[(1, 1)], false, false),
+            plan(std::slice::from_ref(&accepted), &[listed(1, Some("a"), 10)], Keep::Never, &[(1, 1)], false, false),
             "fetch 1; suspect 1"
         );
         // The first was deleted by somebody else, and its name went to the second, whose name nobody has now.

@@ -1,4 +1,4 @@
-//! What the database holds, as values.
+//! What the ledger keeps and tells: folders, messages, runs.
 
 use crate::mail::{Digest, Fingerprint, Key};
 

@@ -89,10 +89,10 @@ pub fn failed(path: &Path, e: rusqlite::Error) -> Error {
         Some(DatabaseCorrupt | NotADatabase) => {
             "Move the file away and run again: messages already in the store are recognised and not fetched twice."
         }
-        Some(DiskFull) => "Free some space, then run again; nothing was deleted on the server.",
+        Some(DiskFull) => "Free some space, then run again: the next run finishes the work.",
         _ => "See that the file and its folder are writable for this user, then run again.",
     };
-    Error::new(Kind::LocalIo, format!("cannot use the state {}", path.display()), remedy).because(e)
+    Error::new(Kind::LocalIo, format!("cannot use the state {}", path.display()), remedy).because(e.to_string())
 }
 
 #[cfg(test)]

@@ -40,8 +40,9 @@ pub trait Store: Send + Sync + 'static {
     fn publish(&self, prepared: Self::Prepared) -> Result<()>;
 
     /// What became of messages that were to be published when a run ended early: `true` for each that stands in the
-    /// store now, finishing its delivery where that is possible; `false` leaves no trace of it.
-    fn settle(&self, arriving: &[(Place, Digest)]) -> Result<Vec<bool>>;
+    /// store now, finishing its delivery where that is possible; `false` leaves no trace of it. `delivered` holds a digest for each
+    /// message of equal content that arrived before: what stands for that one stands for no other.
+    fn settle(&self, arriving: &[(Place, Digest)], delivered: &[Digest]) -> Result<Vec<bool>>;
 
     /// Every message in the store, for when the state is lost. Reads all of it.
     fn scan(&self) -> Result<Vec<Content>>;

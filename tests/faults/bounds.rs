@@ -84,6 +84,7 @@ fn listings_without_end() {
         Protocol::Imap,
         LISTING_KIB,
         vec![
+            (At::received("connect"), endless("* OK hello\r\n", "* OK still here\r\n"), 76),
             (At::received("SELECT"), endless("", "* 6 EXISTS\r\n"), 76),
             (At::received("UID FETCH"), endless("", "* 1 FETCH (UID 1 RFC822.SIZE 400)\r\n"), 76),
             (At::received("UID STORE"), endless("", "* 1 FETCH (UID 1 FLAGS ())\r\n"), 76),

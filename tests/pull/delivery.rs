@@ -187,8 +187,9 @@ fn mail_is_for_its_owner_alone() {
 
 #[test]
 fn many_and_large_messages_arrive() {
-    let mut messages = mail::ordinary(300);
-    messages.insert(150, mail::large(3 << 20));
+    // More than one batch, and more than one part.
+    let mut messages: Vec<Vec<u8>> = (0..300).map(|n| mail::message(n, "a line\r\n")).collect();
+    messages.insert(150, mail::large(1_300_000));
     for protocol in PROTOCOLS {
         let user = user_with(&messages);
         let ferry = home_of(&user, protocol, "");

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::support::mail;
-use crate::support::server::{Call, Fault, Script, Server};
+use crate::support::server::{At, Call, Fault, Script, Server};
 use serde_json::Value;
 use std::fs;
 
@@ -210,5 +210,22 @@ fn what_the_server_would_not_give_is_told_until_it_does() {
         assert_eq!(pull(&ferry, &[]), "listed 1, fetched 1, deleted_remote 1");
         assert!(!ferry.run(&["status"]).expect(0).stdout.contains("left:"));
         assert_eq!(server.inbox(), [[0; 0]; 0]);
+    }
+}
+
+#[test]
+fn a_message_in_which_the_link_breaks_keeps_no_other_back() {
+    let messages = mail::ordinary(4);
+    for protocol in PROTOCOLS {
+        let fault = Fault::drop(At::Inside { uid: 2, byte: 100 }).always();
+        let server = Server::start(Script::holding(messages.clone()).fault(fault));
+        let ferry = Ferry::new();
+        ferry.account("x", &server.endpoint(protocol, Security::Implicit), "");
+        let outcome = ferry.run(&["pull", "--json"]).expect(75);
+        assert_eq!(counts(&outcome, "x"), "listed 4, fetched 1, failed 3");
+        let outcome = ferry.run(&["pull", "--json"]).expect(75);
+        assert_eq!(counts(&outcome, "x"), "listed 4, had 1, fetched 2, failed 1", "{protocol:?}");
+        server.heal();
+        assert_eq!(pull(&ferry, &[]), "listed 4, had 3, fetched 1");
     }
 }

@@ -11,6 +11,7 @@ use crate::event::{Counts, Event, Observer};
 use json::Json;
 pub use json::entry as summary_entry;
 use lines::Lines;
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
@@ -53,6 +54,20 @@ pub fn failure(global: &Global, failure: &anyhow::Error) -> u8 {
     };
     let _ = stderr.write_all(text.as_bytes());
     code
+}
+
+/// Tells why a command line was not understood, without the URLs in it: they may hold a password.
+pub fn misuse(error: &clap::Error, line: &[OsString]) {
+    let urls: Vec<_> =
+        line.iter().filter_map(|word| word.to_str()).filter_map(|w| Some((w, w.split_once("://")?.0))).collect();
+    if urls.is_empty() {
+        // A reader that went away is no error of ours.
+        let _ = error.print();
+        return;
+    }
+    let text =
+        urls.iter().fold(error.render().to_string(), |text, (url, scheme)| text.replace(url, &format!("{scheme}://…")));
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// `error: work: what failed: cause`, and on the next line what to do.

@@ -5,11 +5,10 @@ mod folder;
 mod login;
 
 use super::Imap;
-use super::login::Line;
 use crate::credentials::{Login, Secret};
 use crate::error::Result;
 use crate::mail::Envelope;
-use crate::net::{AuthChoice, Server, TlsMode};
+use crate::net::{AuthChoice, Server, TlsMode, Transport};
 use crate::retrieve::{Handle, Intake};
 use std::io;
 use std::pin::Pin;
@@ -27,7 +26,7 @@ struct Pipe {
     encrypted: bool,
 }
 
-impl Line for Pipe {
+impl Transport for Pipe {
     async fn start_tls(self, _: &Server) -> Result<Pipe> {
         Ok(Pipe { encrypted: true, ..self })
     }

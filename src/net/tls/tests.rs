@@ -1,7 +1,7 @@
 //! Real handshakes with a real acceptor on a loopback port.
 
 use crate::error::{Error, Kind};
-use crate::net::{Pin, Server, Stream, TlsMode, connect};
+use crate::net::{Pin, Server, Stream, TlsMode, Transport, connect};
 use native_tls::{Identity, TlsAcceptor};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use std::io::{self, Read, Write};

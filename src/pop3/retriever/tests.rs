@@ -1,5 +1,7 @@
 //! Sessions against a scripted other end.
 
+mod listing;
+
 use super::*;
 use crate::pop3::script::{Pipe, login, play, say, server};
 use crate::retrieve::Key;
@@ -325,91 +327,6 @@ async fn nothing_more_is_said_after_the_store_failed() {
         "mx.example may not have deleted 1 message as asked: the session with mx.example broke off earlier"
     );
     assert_eq!(peer.await.unwrap(), "", "no QUIT, which would delete");
-}
-
-#[tokio::test]
-async fn listings_of_odd_servers() {
-    let long = "u".repeat(7000);
-    for (octets, rows) in [
-        ("+OK\r\n.\r\n+OK\r\n.\r\n".to_owned(), vec![]),
-        ("-ERR what?\r\n+OK\r\n1 5\r\n.\r\n".to_owned(), vec![(1, None, Some(5))]),
-        (
-            "+OK\r\n1 a\r\n2 a\r\n3 b\r\n.\r\n+OK\r\n1 5\r\n2 6\r\n.\r\n".to_owned(),
-            vec![(1, None, Some(5)), (2, None, Some(6)), (3, Some("b".to_owned()), None)],
-        ),
-        (format!("+OK\r\n2 {long}\r\n.\r\n+OK\r\n2 5\r\n.\r\n"), vec![(2, Some(long), Some(5))]),
-    ] {
-        let got = fed(octets.as_bytes()).await.list().await.unwrap();
-        let text = |key: Key| String::from_utf8(key.0).unwrap();
-        let got: Vec<_> = got.messages.into_iter().map(|m| (m.handle.0, m.key.map(text), m.size)).collect();
-        assert_eq!(got, rows);
-    }
-    let raw = fed(b"+OK\r\n1 \xff\x80\r\n.\r\n+OK\r\n.\r\n").await.list().await.unwrap();
-    assert_eq!(raw.messages[0].key, Some(Key(vec![0xff, 0x80])));
-}
-
-#[tokio::test]
-async fn listings_that_make_no_sense() {
-    for (octets, kind) in [
-        ("+OK\r\nhello\r\n.\r\n+OK\r\n.\r\n", Kind::Protocol),
-        ("+OK\r\n.\r\n+OK\r\n1\r\n.\r\n", Kind::Protocol),
-        ("+OK\r\n1 a\r\n1 b\r\n.\r\n+OK\r\n.\r\n", Kind::Protocol),
-        ("+OK\r\n.\r\n-ERR no\r\n", Kind::Protocol),
-        ("+OK\r\n.\r\n-ERR [SYS/TEMP] no\r\n", Kind::TryLater),
-        ("-ERR [SYS/TEMP] no\r\n+OK\r\n.\r\n", Kind::TryLater),
-        ("+OK\r\n1 a\r\n", Kind::TryLater),
-        ("hello\r\n", Kind::Protocol),
-    ] {
-        assert_eq!(fed(octets.as_bytes()).await.list().await.unwrap_err().kind(), kind, "{octets}");
-    }
-}
-
-#[tokio::test]
-async fn retention_limits_are_told() {
-    let (mut s, _peer) = session(Some("EXPIRE_0"), "C: UIDL\nS: -ERR\nC: LIST\nS: +OK\nS: .").await;
-    assert!(s.list().await.unwrap().notes[0].contains("EXPIRE 0"));
-}
-
-#[tokio::test]
-async fn fingerprints_by_top() {
-    let (mut s, peer) = session(
-        FULL,
-        "C: TOP 1 0
-         C: TOP 2 0
-         C: TOP 3 0
-         S: +OK
-         S: Message-ID: <1@x>
-         S:
-         S: .
-         S: -ERR
-         S: +OK
-         S: Subject: three
-         S: .",
-    )
-    .await;
-    let prints = s.fingerprints(&handles(1..=3)).await.unwrap();
-    let expected = [
-        (Handle(1), Fingerprint::of_header(b"Message-ID: <1@x>\r\n\r\n")),
-        (Handle(3), Fingerprint::of_header(b"Subject: three\r\n")),
-    ];
-    assert_eq!(prints, BTreeMap::from(expected));
-    drop(s);
-    assert_eq!(peer.await.unwrap(), "");
-}
-
-#[tokio::test]
-async fn top_is_tried_once_where_the_server_does_not_tell() {
-    let (mut s, peer) = session(None, "C: TOP 1 0\nS: -ERR what?\nC: NOOP\nS: +OK").await;
-    assert!(s.abilities().headers_apart);
-    assert_eq!(s.fingerprints(&handles(1..=3)).await.unwrap(), BTreeMap::new());
-    assert!(!s.abilities().headers_apart);
-    drop(s);
-    assert_eq!(peer.await.unwrap(), "");
-
-    let one = "S: +OK\nS: Date: 1\nS: .";
-    let (mut s, _peer) = session(None, &format!("C: TOP 1 0\n{one}\nC: TOP 2 0\nS: -ERR\nC: TOP 3 0\n{one}")).await;
-    assert_eq!(s.fingerprints(&handles(1..=3)).await.unwrap().len(), 2);
-    assert!(s.abilities().headers_apart);
 }
 
 #[tokio::test]

@@ -124,6 +124,18 @@ impl Ledger {
         read().map_err(|e| self.failed(e))
     }
 
+    /// A digest for each message that is in the store and has the content of an [unsettled](Self::unsettled) one.
+    pub fn delivered_like_unsettled(&self, folder: FolderId) -> Result<Vec<Digest>> {
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut query = self.db.prepare(
+                "SELECT digest FROM message WHERE folder = ?1 AND status != 'arriving'
+                 AND digest IN (SELECT digest FROM message WHERE folder = ?1 AND status = 'arriving')",
+            )?;
+            query.query_map([folder.0], |r| Ok(Digest(r.get(0)?)))?.collect()
+        };
+        read().map_err(|e| self.failed(e))
+    }
+
     /// Forgets messages that never arrived.
     pub fn never_arrived(&mut self, rows: &[RowId]) -> Result<()> {
         self.write(|tx| {

@@ -116,7 +116,7 @@ fn a_crash_before_between_and_after_the_renames_is_settled() {
             maildir.rename(&maildir.path.join("tmp").join(base_of(place).unwrap()), place).unwrap();
         }
         for _ in 0..2 {
-            assert_eq!(maildir.settle(&arriving).unwrap(), [true; 3]);
+            assert_eq!(maildir.settle(&arriving, &[]).unwrap(), [true; 3]);
         }
         assert_eq!((names(&maildir, "new").len(), names(&maildir, "tmp").len()), (3, 0));
     }
@@ -130,7 +130,7 @@ fn a_message_that_a_mail_reader_moved_stands_and_one_it_removed_does_not() {
     let base = base_of(&arriving[0].0).unwrap();
     fs::rename(maildir.path.join("new").join(base), maildir.path.join(format!("cur/{base}:2,FS"))).unwrap();
     fs::remove_file(maildir.path.join(&arriving[1].0.0)).unwrap();
-    assert_eq!(maildir.settle(&arriving).unwrap(), [true, false]);
+    assert_eq!(maildir.settle(&arriving, &[]).unwrap(), [true, false]);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_file_with_other_bytes_is_not_delivered() {
     let (prepared, arriving) = prepare(&maildir, &[b"one"]);
     fs::write(prepared.files[0].path(), "on").unwrap();
     killed(prepared);
-    assert_eq!(maildir.settle(&arriving).unwrap(), [false]);
+    assert_eq!(maildir.settle(&arriving, &[]).unwrap(), [false]);
     assert!(names(&maildir, "tmp").is_empty());
 }
 
@@ -150,7 +150,7 @@ fn places_of_other_stores_do_not_stand_and_touch_nothing() {
     fs::write(&outside, "x").unwrap();
     let digest = content(&outside).unwrap().unwrap().digest;
     for place in ["12+34", "new/", "new/../../outside", "new/..", "tmp/x", "cur/a:2,/../../outside", ""] {
-        assert_eq!(maildir.settle(&[(Place(place.to_owned()), digest)]).unwrap(), [false], "{place}");
+        assert_eq!(maildir.settle(&[(Place(place.to_owned()), digest)], &[]).unwrap(), [false], "{place}");
     }
     assert!(outside.exists());
 }
@@ -182,7 +182,7 @@ fn an_error_among_the_renames_leaves_the_rest_to_settle() {
     fs::remove_file(prepared.files[1].path()).unwrap();
     let e = maildir.publish(prepared).unwrap_err();
     assert_eq!(e.kind(), Kind::LocalIo);
-    assert_eq!(maildir.settle(&arriving).unwrap(), [true, false, true]);
+    assert_eq!(maildir.settle(&arriving, &[]).unwrap(), [true, false, true]);
 }
 
 #[test]

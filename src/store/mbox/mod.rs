@@ -87,7 +87,13 @@ impl Mbox {
 
     /// The mbox at a path as it stands, if one does; nothing is made.
     pub fn standing(path: impl AsRef<Path>, line_endings: LineEndings) -> Result<Option<Mbox>> {
-        if path.as_ref().exists() { Mbox::open(path, line_endings).map(Some) } else { Ok(None) }
+        let path = path.as_ref();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let real = fs::canonicalize(path);
+        let path = real.map_err(|e| Error::local_io(format!("cannot use {}", path.display()), e).folder())?;
+        Ok(Some(Mbox { path, line_endings, patience: PATIENCE }))
     }
 
     fn lock(&self) -> Result<Lock> {
@@ -141,9 +147,9 @@ impl Store for Mbox {
         })
     }
 
-    fn settle(&self, arriving: &[(Place, Digest)]) -> Result<Vec<bool>> {
+    fn settle(&self, arriving: &[(Place, Digest)], delivered: &[Digest]) -> Result<Vec<bool>> {
         let lock = self.lock()?;
-        settle::settle(lock.file(), arriving).map_err(|e| self.failed("mend", e))
+        settle::settle(lock.file(), arriving, delivered).map_err(|e| self.failed("mend", e))
     }
 
     fn scan(&self) -> Result<Vec<Content>> {

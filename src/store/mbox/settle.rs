@@ -25,7 +25,7 @@ enum Found {
 }
 
 /// Tells for each message whether it stands in the mbox; what stands there of the others is taken away.
-pub(super) fn settle(file: &File, arriving: &[(Place, Digest)]) -> io::Result<Vec<bool>> {
+pub(super) fn settle(file: &File, arriving: &[(Place, Digest)], delivered: &[Digest]) -> io::Result<Vec<bool>> {
     let size = size(file)?;
     let mut stands = vec![false; arriving.len()];
     let mut taken = BTreeSet::new();
@@ -43,7 +43,8 @@ pub(super) fn settle(file: &File, arriving: &[(Place, Digest)]) -> io::Result<Ve
         }
     }
     if !missing.is_empty() {
-        // A mail program may have rewritten the mbox since, so that everything stands elsewhere.
+        // A mail program may have rewritten the mbox since, so that everything stands elsewhere. What arrived before comes first.
+        let mut others = delivered.to_vec();
         reader::records(file, 0, size, |record| {
             let is_torn = torn.iter().any(|range: &Range<u64>| range.start == record.at);
             let is_it = |(site, digest, _): &(Site<'_>, &Digest, &mut bool)| {
@@ -51,9 +52,12 @@ pub(super) fn settle(file: &File, arriving: &[(Place, Digest)]) -> io::Result<Ve
                     && record.from_line == site.from_line.as_bytes()
                     && (!is_torn || record.end - record.at == site.length)
             };
-            if !taken.contains(&record.at)
-                && let Some(i) = missing.iter().position(is_it)
-            {
+            if taken.contains(&record.at) {
+                return;
+            }
+            if let Some(i) = others.iter().position(|digest| *digest == record.content.digest) {
+                others.swap_remove(i);
+            } else if let Some(i) = missing.iter().position(is_it) {
                 *missing.swap_remove(i).2 = true;
                 taken.insert(record.at);
             }
@@ -72,9 +76,13 @@ fn look(file: &File, size: u64, site: Site<'_>, digest: &Digest) -> io::Result<F
         return Ok(Found::Other);
     }
     if site.end() <= size {
-        let mut records = Vec::new();
-        reader::records(file, site.at, site.end(), |record| records.push((record.at, record.content.digest)))?;
-        if records == [(site.at, *digest)] {
+        let (mut first, mut count) = (false, 0);
+        reader::records(file, site.at, site.end(), |record| {
+            let is_it = record.from_line == site.from_line.as_bytes() && record.content.digest == *digest;
+            first |= record.at == site.at && is_it;
+            count += 1;
+        })?;
+        if first && count == 1 {
             return Ok(Found::Whole);
         }
     }

@@ -90,7 +90,7 @@ fn what_stands_at_the_end_is_finished_first() {
         let arriving = deliver(&mbox, &[TWO]);
         let after = text(&mbox);
         assert!(after.starts_with(&format!("{before}{padding}From b@x")), "{before:?} {after:?}");
-        assert_eq!(mbox.settle(&arriving).unwrap(), [true]);
+        assert_eq!(mbox.settle(&arriving, &[]).unwrap(), [true]);
     }
 }
 
@@ -154,7 +154,7 @@ fn a_dropped_batch_leaves_no_trace_and_no_lock() {
     assert_eq!(mbox.scan().unwrap_err().kind(), Kind::TryLater, "the batch holds the lock");
     drop(prepared);
     assert_eq!(text(&mbox), FOREIGN);
-    assert_eq!(mbox.settle(&arriving).unwrap(), [false, false]);
+    assert_eq!(mbox.settle(&arriving, &[]).unwrap(), [false, false]);
     mbox.publish(mbox.prepare(Vec::new()).unwrap()).unwrap();
     assert_eq!(text(&mbox), FOREIGN);
 }
@@ -179,11 +179,11 @@ fn a_crash_at_any_octet_is_settled() {
         for cut in before.len()..=whole.len() {
             fs::write(&mbox.path, &whole[..cut]).unwrap();
             let expected: Vec<bool> = sites.iter().map(|s| s.end() <= cut as u64).collect();
-            assert_eq!(mbox.settle(&arriving).unwrap(), expected, "{cut}");
+            assert_eq!(mbox.settle(&arriving, &[]).unwrap(), expected, "{cut}");
             let ends = sites.iter().map(|s| s.end()).filter(|end| *end <= cut as u64).max();
             let kept = ends.unwrap_or((cut as u64).min(sites[0].at)) as usize;
             assert_eq!(read(&mbox), &whole[..kept], "{cut}");
-            assert_eq!(mbox.settle(&arriving).unwrap(), expected, "again {cut}");
+            assert_eq!(mbox.settle(&arriving, &[]).unwrap(), expected, "again {cut}");
 
             let again: Vec<&[u8]> =
                 [ONE, TWO, ONE].into_iter().zip(&expected).filter(|(_, e)| !**e).map(|(b, _)| b).collect();
@@ -203,11 +203,11 @@ fn mail_that_others_delivered_after_the_crash_is_kept() {
     let cuts = [whole.find("From: a@x\n"), whole.find("one"), whole.find("me\n>>")].map(|at| at.unwrap() + 1);
     for cut in cuts.into_iter().chain([site.at as usize + 40]) {
         fs::write(&mbox.path, format!("{}{FOREIGN}{FOREIGN}", &whole[..cut])).unwrap();
-        assert_eq!(mbox.settle(&arriving).unwrap(), [false, false], "{cut}");
+        assert_eq!(mbox.settle(&arriving, &[]).unwrap(), [false, false], "{cut}");
         let blank = "\n".repeat(cut - site.at as usize);
         assert_eq!(text(&mbox), format!("{FOREIGN}{blank}{FOREIGN}{FOREIGN}"), "{cut}");
         assert_eq!(digests(&mbox), [stage(&mbox, FOREIGN.split_once('\n').unwrap().1.as_bytes()).1.digest; 3]);
-        assert_eq!(mbox.settle(&arriving).unwrap(), [false, false], "{cut}");
+        assert_eq!(mbox.settle(&arriving, &[]).unwrap(), [false, false], "{cut}");
     }
 }
 
@@ -217,11 +217,11 @@ fn a_damaged_record_is_taken_away_and_what_follows_is_kept() {
     let arriving = deliver(&mbox, &[TWO, ONE, TWO]);
     let whole = text(&mbox);
     fs::write(&mbox.path, whole.replace("one", "\0\0\0")).unwrap();
-    assert_eq!(mbox.settle(&arriving).unwrap(), [true, false, true]);
+    assert_eq!(mbox.settle(&arriving, &[]).unwrap(), [true, false, true]);
     assert_eq!(mbox.scan().unwrap().len(), 2);
 
     fs::write(&mbox.path, whole.replace("one", "\0\0\0").replace("two", "\0\0\0")).unwrap();
-    assert_eq!(mbox.settle(&arriving).unwrap(), [false; 3]);
+    assert_eq!(mbox.settle(&arriving, &[]).unwrap(), [false; 3]);
     assert_eq!(text(&mbox), "");
 }
 
@@ -231,19 +231,19 @@ fn a_mailbox_that_a_mail_reader_rewrote_is_searched() {
     let arriving = deliver(&mbox, &[ONE, TWO]);
     let after = text(&mbox).strip_prefix(FOREIGN).unwrap().to_owned();
     fs::write(&mbox.path, &after).unwrap();
-    assert_eq!(mbox.settle(&arriving).unwrap(), [true, true]);
+    assert_eq!(mbox.settle(&arriving, &[]).unwrap(), [true, true]);
     assert_eq!(text(&mbox), after);
 
     // The first was read and removed: the second stands where it began.
     let second = format!("{FOREIGN}{}", &after[after.find("From b@x").unwrap()..]);
     for mailbox in [second.clone(), format!("{second}{FOREIGN}")] {
         fs::write(&mbox.path, &mailbox).unwrap();
-        assert_eq!(mbox.settle(&arriving).unwrap(), [false, true]);
+        assert_eq!(mbox.settle(&arriving, &[]).unwrap(), [false, true]);
         assert_eq!(text(&mbox), mailbox);
     }
     // Both were, and somebody else's mail stands there.
     fs::write(&mbox.path, format!("{FOREIGN}{FOREIGN}")).unwrap();
-    assert_eq!(mbox.settle(&arriving).unwrap(), [false, false]);
+    assert_eq!(mbox.settle(&arriving, &[]).unwrap(), [false, false]);
     assert_eq!(text(&mbox), format!("{FOREIGN}{FOREIGN}"));
 }
 
@@ -253,7 +253,7 @@ fn a_message_of_one_sender_and_second_that_moved_up_is_not_taken_for_a_beginning
     let arriving = deliver(&mbox, &[&b"From: a@x\r\n\r\nlong and longer\r\n"[..], b"From: a@x\r\n\r\nshort\r\n"]);
     let second = text(&mbox).split_off(Site::of(&arriving[1].0).unwrap().at as usize);
     fs::write(&mbox.path, &second).unwrap();
-    assert_eq!(mbox.settle(&arriving).unwrap(), [false, true]);
+    assert_eq!(mbox.settle(&arriving, &[]).unwrap(), [false, true]);
     assert_eq!(text(&mbox), second);
 }
 
@@ -266,7 +266,7 @@ fn an_equal_message_of_an_earlier_delivery_does_not_stand_for_a_new_one() {
     draft.write(TWO).unwrap();
     let (staged, content) = draft.finish().unwrap();
     let place = mbox.prepare(vec![staged]).unwrap().places()[0].clone();
-    assert_eq!(mbox.settle(&[(place, content.digest)]).unwrap(), [false]);
+    assert_eq!(mbox.settle(&[(place, content.digest)], &[]).unwrap(), [false]);
     assert_eq!(read(&mbox), before);
 }
 
@@ -277,7 +277,7 @@ fn places_of_other_stores_touch_nothing() {
     for place in
         ["new/x", "0+1", "0+99999 From ", "1+5 From x", "18446744073709551615+1 From x", "9999+1 From x", "0+80 x", ""]
     {
-        assert_eq!(mbox.settle(&[(Place(place.to_owned()), digest)]).unwrap(), [false], "{place}");
+        assert_eq!(mbox.settle(&[(Place(place.to_owned()), digest)], &[]).unwrap(), [false], "{place}");
         assert_eq!(text(&mbox), FOREIGN);
     }
 }
@@ -292,7 +292,7 @@ fn a_long_unfinished_record_is_blanked_whole() {
         let cut = whole.len() - 10_003;
         fs::write(&mbox.path, [&whole[..cut], FOREIGN.as_bytes()].concat()).unwrap();
         for _ in 0..2 {
-            assert_eq!(mbox.settle(&arriving).unwrap(), [false]);
+            assert_eq!(mbox.settle(&arriving, &[]).unwrap(), [false]);
             assert_eq!(text(&mbox), format!("{kept}{}{FOREIGN}", "\n".repeat(cut - kept.len())));
         }
     }
@@ -329,7 +329,7 @@ proptest! {
         arriving.extend(deliver(&mbox, second));
         let expected: Vec<Digest> = arriving.iter().map(|(_, digest)| *digest).collect();
         prop_assert_eq!(digests(&mbox), expected);
-        prop_assert_eq!(mbox.settle(&arriving).unwrap(), vec![true; arriving.len()]);
+        prop_assert_eq!(mbox.settle(&arriving, &[]).unwrap(), vec![true; arriving.len()]);
     }
 
     #[test]
@@ -345,7 +345,7 @@ proptest! {
         let glued = glued && whole[cut - 1] != b'>' && !within;
         let line_end = if glued || whole[cut - 1] == b'\n' { "" } else { "\n" };
         fs::write(&mbox.path, [&whole[..cut], line_end.as_bytes(), FOREIGN.as_bytes()].concat()).unwrap();
-        let stands = mbox.settle(&arriving).unwrap();
+        let stands = mbox.settle(&arriving, &[]).unwrap();
         let found = digests(&mbox);
         prop_assert_eq!(found.iter().filter(|d| **d == theirs[0]).count(), 2);
         // What is left of an unfinished record may look like a message; it is never taken for one of ours.
@@ -373,4 +373,26 @@ proptest! {
         prop_assert_eq!(starts, whole.len());
         prop_assert!(whole.iter().map(|c| c.octets).sum::<u64>() <= joined.len() as u64);
     }
+}
+
+#[test]
+fn a_copy_that_arrived_before_stands_for_no_other() {
+    let (_root, mbox) = holding(b"");
+    let before = deliver(&mbox, &[TWO]);
+    let (prepared, arriving) = prepare(&mbox, &[TWO]);
+    drop(prepared);
+    assert_eq!(mbox.settle(&arriving, &[before[0].1]).unwrap(), [false]);
+    let arriving = deliver(&mbox, &[TWO]);
+    let moved = format!("{FOREIGN}{}", text(&mbox));
+    fs::write(&mbox.path, moved).unwrap();
+    assert_eq!(mbox.settle(&arriving, &[before[0].1]).unwrap(), [true]);
+}
+
+#[test]
+fn a_foreign_record_glued_to_the_from_line_is_no_empty_message() {
+    let (_root, mbox) = holding(b"");
+    let arriving = deliver(&mbox, &[b""]);
+    fs::write(&mbox.path, format!("From MAILER-{FOREIGN}")).unwrap();
+    assert_eq!(mbox.settle(&arriving, &[]).unwrap(), [false]);
+    assert_eq!(digests(&mbox), digests(&holding(FOREIGN.as_bytes()).1));
 }
