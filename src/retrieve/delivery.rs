@@ -5,15 +5,15 @@
 
 use super::pairing::ByContent;
 use super::select::Had;
-use super::{Handle, Intake, Keep, Listed};
+use super::{Handle, Intake, Job, Listed};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Action, Event, Observer};
+use crate::event::{Action, Event};
 use crate::mail::{Content, Envelope};
-use crate::state::{Arrival, FolderId, Ledger, Paired, Row, RowId};
+use crate::state::{Arrival, FolderId, Paired, Row, RowId};
 use crate::store::{Draft, Place, Prepared, Store};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver as BatchReceiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -31,33 +31,20 @@ const BATCH_AGE: Duration = Duration::from_secs(1);
 
 /// What the threads need to know and report to.
 pub struct Desk<S: Store> {
-    /// The account, for the observer.
-    pub account: String,
+    /// What the pull works with.
+    pub job: Job,
     /// The folder, for the observer.
     pub folder: String,
     /// The folder, for the ledger.
     pub folder_id: FolderId,
     /// The store.
     pub store: Arc<S>,
-    /// The ledger.
-    pub ledger: Arc<Mutex<Ledger>>,
-    /// Who is told.
-    pub observer: Arc<dyn Observer>,
-    /// Seconds since 1970 UTC: when the messages were first seen.
-    pub now: i64,
-    /// How long messages stay on the server.
-    pub keep: Keep,
 }
 
 impl<S: Store> Desk<S> {
-    /// The ledger; a thread that panicked has left it as its last commit did.
-    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn report(&self, listed: &Listed, bytes: u64, action: Action<'_>, deleted: bool) {
         let (folder, key) = (self.folder.as_str(), listed.key.as_ref());
-        self.observer.event(&self.account, Event::Message { folder, key, bytes: Some(bytes), action, deleted });
+        self.job.observer.event(&self.job.account, Event::Message { folder, key, bytes: Some(bytes), action, deleted });
     }
 }
 
@@ -271,13 +258,13 @@ fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &mut D
             .map(|((listed, content), place)| arrival(listed, content, place))
             .collect();
         crate::fault::point();
-        let rows = desk.ledger().arriving(desk.folder_id, &arrivals, desk.now)?;
+        let rows = desk.job.ledger().arriving(desk.folder_id, &arrivals, desk.job.now)?;
         crate::fault::point();
         desk.store.publish(prepared)?;
         crate::fault::point();
-        desk.ledger().delivered(&rows)?;
+        desk.job.ledger().delivered(&rows)?;
         crate::fault::point();
-        let leaves = desk.keep.is_due(desk.now, desk.now);
+        let leaves = desk.job.policy.keep.is_due(desk.job.now, desk.job.now);
         delivered.fetched += rows.len() as u64;
         for (((listed, content), place), row) in batch.messages.iter().zip(&places).zip(rows) {
             delivered.bytes += content.octets;
@@ -292,17 +279,19 @@ fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &mut D
             listed_size: listed.size,
         };
         let pairs: Vec<Paired> = batch.recognised.iter().map(pair).collect();
-        desk.ledger().rekey(desk.folder_id, &pairs)?;
+        desk.job.ledger().rekey(desk.folder_id, &pairs)?;
         crate::fault::point();
     }
     for (listed, content, row) in batch.recognised {
-        let leaves = desk.keep.is_due(row.first_seen, desk.now);
+        let leaves = desk.job.policy.keep.is_due(row.first_seen, desk.job.now);
         delivered.recognised.push(row.id);
         delivered.leaving.extend(leaves.then_some(Had { handle: listed.handle, row: row.id }));
         desk.report(&listed, content.octets, Action::Had, leaves);
     }
     let messages = delivered.fetched + delivered.recognised.len() as u64;
-    desk.observer.event(&desk.account, Event::Progress { folder: &desk.folder, messages, bytes: delivered.bytes });
+    desk.job
+        .observer
+        .event(&desk.job.account, Event::Progress { folder: &desk.folder, messages, bytes: delivered.bytes });
     Ok(())
 }
 

@@ -93,16 +93,7 @@ impl Job {
         self.record(&past, &plan)?;
 
         let wanted: Vec<Handle> = plan.fetch.iter().map(|l| l.handle).collect();
-        let desk = Desk {
-            account: self.account.clone(),
-            folder: folder_name.clone(),
-            folder_id: past.folder.id,
-            store,
-            ledger: Arc::clone(&self.ledger),
-            observer: Arc::clone(&self.observer),
-            now: self.now,
-            keep: self.policy.keep,
-        };
+        let desk = Desk { job: self.clone(), folder: folder_name.clone(), folder_id: past.folder.id, store };
         let mut delivery = Delivery::start(desk, &plan.fetch, plan.suspects.iter().copied().cloned().collect());
         let retrieved = match wanted.is_empty() {
             true => Some(Ok(())),
@@ -310,7 +301,8 @@ impl Job {
         Ok(())
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    /// The ledger; a thread that panicked has left it as its last commit did.
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,6 +1,6 @@
-//! What is to be done with every message of a listing: a pure function of listing, ledger and policy, in three steps.
+//! What is to be done with every message of a listing: a pure function of listing, ledger and policy, in two steps.
 //!
-//! [`compare`] knows messages by name. [`Comparison::pair`] recognises others by fingerprint. [`Comparison::plan`] decides.
+//! [`compare`] knows messages by name. [`Comparison::plan`] recognises others by fingerprint, and decides.
 //!
 //! A name alone never has a message deleted that was not fetched in the same session: POP3 servers give names twice, so
 //! such a message is first compared with what is here, like one whose name is unknown.

@@ -14,7 +14,7 @@ use crate::state::{Home, Ledger, Lock, Run};
 use crate::store::{Maildir, Mbox, Store, StoreKind};
 use crate::{imap, pop3};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// An account to be pulled.
@@ -97,14 +97,14 @@ impl Task {
             };
             let counts = report::summary_entry(&summary).to_string();
             let run = Run { started: now, seconds: summary.seconds, exit: summary.exit, counts };
-            ledger(&job).record(&run)?;
+            job.ledger().record(&run)?;
         }
         Ok(())
     }
 
     async fn pull(&self, job: &Job, tally: &mut Tally<'_>) -> Result<()> {
         self.store_stands(job)?;
-        let not_before = ledger(job).fact(NOT_BEFORE)?.and_then(|t| t.parse::<i64>().ok());
+        let not_before = job.ledger().fact(NOT_BEFORE)?.and_then(|t| t.parse::<i64>().ok());
         if let Some(pause) = not_before.and_then(|t| pause(job.now, t)) {
             return Err(Error::new(
                 Kind::TryLater,
@@ -121,7 +121,7 @@ impl Task {
     /// A store that was there last time and is gone now is a disk that is not mounted, not a wish for a new one.
     fn store_stands(&self, job: &Job) -> Result<()> {
         let path = &self.account.store.path;
-        if path.exists() || ledger(job).fact(STORE)? != Some(self.store_fact()) {
+        if path.exists() || job.ledger().fact(STORE)? != Some(self.store_fact()) {
             return Ok(());
         }
         Err(Error::new(
@@ -133,7 +133,7 @@ impl Task {
 
     /// Writes down that the store stands; to be done before anything is put into it.
     fn remember_store(&self, job: &Job) -> Result<()> {
-        let (mut ledger, fact) = (ledger(job), self.store_fact());
+        let (mut ledger, fact) = (job.ledger(), self.store_fact());
         if ledger.fact(STORE)?.as_ref() == Some(&fact) { Ok(()) } else { ledger.set_fact(STORE, &fact) }
     }
 
@@ -151,7 +151,7 @@ impl Task {
         let session = pop3::open(&self.account.server, &login, self.account.auth);
         let Some(session) = self.interrupt.unless_raised(session).await? else { return Ok(()) };
         if let Some(delay) = session.login_delay() {
-            ledger(job).set_fact(NOT_BEFORE, &not_before(job.now, delay).to_string())?;
+            job.ledger().set_fact(NOT_BEFORE, &not_before(job.now, delay).to_string())?;
         }
         tally.add(self.deliver(job, session, path).await?)
     }
@@ -217,11 +217,6 @@ impl Task {
 
 async fn rehearse<R: Retriever, S: Store>(job: &Job, source: R, store: Option<S>) -> Outcome {
     job.rehearse(source, store.map(Arc::new)).await
-}
-
-/// The account's ledger; a task that panicked has left it as its last commit did.
-fn ledger(job: &Job) -> MutexGuard<'_, Ledger> {
-    job.ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// When the next log-in is welcome at a server that asks for a pause.
