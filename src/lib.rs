@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`mail`] | what every part speaks of: flags, folder names, fingerprints, headers |
 //! | [`net`] | connections, TLS, SASL mechanisms, time-outs |
+//! | [`roots`] | keeps OpenSSL from parsing every root of the system at every connection |
 //! | [`credentials`] | secrets and where they come from |
 //! | [`config`] | the TOML file and endpoint URLs, turned into validated accounts |
 //! | [`pop3`], [`imap`] | the two protocols, each a [`retrieve::Retriever`] |
@@ -42,5 +43,6 @@ pub mod mail;
 pub mod net;
 pub mod pop3;
 pub mod retrieve;
+pub mod roots;
 pub mod state;
 pub mod store;

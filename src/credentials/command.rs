@@ -3,6 +3,7 @@
 use super::Secret;
 use super::source::first_line;
 use crate::error::{Error, Kind, Result, quoted};
+use crate::roots;
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -52,7 +53,13 @@ pub(super) async fn run(command: &str, whose: &str, limit: Duration) -> Result<S
 
 /// Runs it to its end; dropped before, the command is killed.
 async fn output(command: &str, stdout: &mut Vec<u8>, stderr: &mut Vec<u8>) -> io::Result<ExitStatus> {
-    let mut child = Command::new("sh")
+    let mut shell = Command::new("sh");
+    match roots::for_children() {
+        Some((name, Some(value))) => shell.env(name, value),
+        Some((name, None)) => shell.env_remove(name),
+        None => &mut shell,
+    };
+    let mut child = shell
         .args(["-c", command])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -2,7 +2,6 @@
 
 use super::{Pin, Server, tls};
 use crate::error::Result;
-use async_native_tls::TlsStream;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -35,7 +34,7 @@ pub struct Stream {
 
 enum Line {
     Clear(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<tls::Encrypted>),
 }
 
 impl Stream {

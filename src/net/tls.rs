@@ -5,33 +5,43 @@ use crate::error::{Error, Kind, Result};
 use async_native_tls::{Certificate, Protocol, TlsConnector, TlsStream};
 use std::io;
 use std::path::Path;
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 #[cfg(test)]
 mod tests;
 
+/// Octets read at once: OpenSSL alone asks for each TLS record twice, for its five octets of header and for its body.
+const AT_ONCE: usize = 64 << 10;
+
+/// A connection under TLS.
+pub(super) type Encrypted = TlsStream<BufReader<TcpStream>>;
+
 /// Encrypts a connection and makes sure of the server: by its pins where there are any, else by the roots of the system
 /// and `ca_file`. Where it fails, no byte of ours was sent inside or after the handshake.
-pub(super) async fn handshake(tcp: TcpStream, server: &Server) -> Result<TlsStream<TcpStream>> {
+pub(super) async fn handshake(tcp: TcpStream, server: &Server) -> Result<Encrypted> {
     let peer = tcp.peer_addr();
     let pinned = !server.pins.is_empty();
     let connector = if pinned { trusting_any() } else { trusting_roots(server.ca_file.as_deref())? };
-    let tls = match timeout(server.timeout, connector.connect(server.host.as_str(), tcp)).await {
-        Ok(Ok(tls)) => tls,
-        Ok(Err(e)) => match cut(&e) {
-            Some(cause) => return Err(failure::cut_in_handshake(server, cause)),
-            None if failure::blames_certificate(&e.to_string()) => {
-                let seen = match peer {
-                    Ok(peer) => probe::peer_pin(peer, server).await,
-                    Err(_) => None,
-                };
-                return Err(failure::untrusted(server, &e.to_string(), seen));
-            }
-            None => return Err(failure::tls_failed(server, &e.to_string())),
-        },
-        Err(_) => return Err(failure::cut_in_handshake(server, io::ErrorKind::TimedOut.into())),
-    };
+    let tls =
+        match timeout(server.timeout, connector.connect(server.host.as_str(), BufReader::with_capacity(AT_ONCE, tcp)))
+            .await
+        {
+            Ok(Ok(tls)) => tls,
+            Ok(Err(e)) => match cut(&e) {
+                Some(cause) => return Err(failure::cut_in_handshake(server, cause)),
+                None if failure::blames_certificate(&e.to_string()) => {
+                    let seen = match peer {
+                        Ok(peer) => probe::peer_pin(peer, server).await,
+                        Err(_) => None,
+                    };
+                    return Err(failure::untrusted(server, &e.to_string(), seen));
+                }
+                None => return Err(failure::tls_failed(server, &e.to_string())),
+            },
+            Err(_) => return Err(failure::cut_in_handshake(server, io::ErrorKind::TimedOut.into())),
+        };
     if pinned {
         match peer_pin(&tls) {
             Some(pin) if server.pins.contains(&pin) => {}
@@ -43,7 +53,7 @@ pub(super) async fn handshake(tcp: TcpStream, server: &Server) -> Result<TlsStre
 }
 
 /// SHA-256 of the certificate that the other side showed.
-pub(super) fn peer_pin(tls: &TlsStream<TcpStream>) -> Option<Pin> {
+pub(super) fn peer_pin<S: AsyncRead + AsyncWrite + Unpin>(tls: &TlsStream<S>) -> Option<Pin> {
     let certificate = tls.peer_certificate().ok()??;
     Some(Pin::of(&certificate.to_der().ok()?))
 }

@@ -3,7 +3,7 @@
 use super::delivery::{Delivered, Delivery, Desk};
 use super::pairing::{may_be, worth_asking};
 use super::select::{Basis, Had, Plan, compare};
-use super::{Handle, Listed, Policy, Retriever};
+use super::{Handle, Listed, Policy, Retriever, SourceId};
 use crate::error::{Error, Result};
 use crate::event::{Action, Counts, Event, Observer, Outlook};
 use crate::interrupt::Interrupt;
@@ -11,7 +11,9 @@ use crate::mail::Key;
 use crate::state::{Folder, FolderId, Ledger, Row};
 use crate::store::{Place, Store};
 use std::collections::{BTreeMap, HashSet};
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::task::spawn_blocking;
 
 /// Rows that listings lack are remembered this long, in seconds, in case a listing was cut short.
 const FORGET_AFTER: i64 = 90 * 86_400;
@@ -62,8 +64,9 @@ impl Job {
     pub async fn rehearse<R: Retriever, S: Store>(&self, mut retriever: R, store: Option<Arc<S>>) -> Outcome {
         let mut counts = Counts::default();
         let work = async {
-            let listing = self.list(&mut retriever, &mut counts).await?;
-            let past = self.past(&retriever, store.as_deref())?;
+            let Some((listing, past)) = self.list_and_recall(&mut retriever, store.as_ref(), &mut counts).await? else {
+                return Ok(());
+            };
             let plan = self.compare(&mut retriever, &listing, &past).await?;
             self.announce(&retriever, &plan, &mut counts);
             self.report_plan(&retriever, &listing, &plan);
@@ -82,10 +85,9 @@ impl Job {
     ) -> Result<()> {
         let folder_name = retriever.source().folder.to_string();
         self.settle(&folder_name, &*store)?;
-        let Some(listing) = self.interrupt.unless_raised(self.list(&mut retriever, counts)).await? else {
+        let Some((listing, past)) = self.list_and_recall(&mut retriever, Some(&store), counts).await? else {
             return Ok(());
         };
-        let past = self.past(&retriever, Some(&*store))?;
         let Some(plan) = self.interrupt.unless_raised(self.compare(&mut retriever, &listing, &past)).await? else {
             return Ok(());
         };
@@ -166,6 +168,20 @@ impl Job {
         self.ledger().never_arrived(&which(false))
     }
 
+    /// Reads what is known of the folder while the server lists it; `None` when told to stop.
+    async fn list_and_recall<R: Retriever, S: Store>(
+        &self,
+        retriever: &mut R,
+        store: Option<&Arc<S>>,
+        counts: &mut Counts,
+    ) -> Result<Option<(Vec<Listed>, Past)>> {
+        let (job, source, store) = (self.clone(), retriever.source().clone(), store.cloned());
+        let recalling = spawn_blocking(move || job.past(&source, store.as_deref()));
+        let listing = self.interrupt.unless_raised(self.list(retriever, counts)).await;
+        let past = recalling.await.unwrap_or_else(|died| resume_unwind(died.into_panic()));
+        listing?.map(|listing| past.map(|past| (listing, past))).transpose()
+    }
+
     async fn list<R: Retriever>(&self, retriever: &mut R, counts: &mut Counts) -> Result<Vec<Listed>> {
         let listing = retriever.list().await?;
         listing.notes.iter().for_each(|note| self.tell(Event::Note(note)));
@@ -175,8 +191,7 @@ impl Job {
 
     /// What is known of the folder from earlier runs; where nothing is, every message in the store is written down
     /// without a name, so that it is recognised, in this run or a later one.
-    fn past<R: Retriever, S: Store>(&self, retriever: &R, store: Option<&S>) -> Result<Past> {
-        let source = retriever.source();
+    fn past<S: Store>(&self, source: &SourceId, store: Option<&S>) -> Result<Past> {
         let name = source.folder.to_string();
         let known = self.ledger().folder(&name)?;
         let folder = match known {

@@ -73,6 +73,40 @@ fn the_roots_of_the_system_are_trusted() {
 }
 
 #[test]
+fn a_bundle_that_a_hashed_directory_holds_too_is_spared_and_nobody_notices() {
+    let server = server_with(Certificate::Good);
+    let ferry = Ferry::new();
+    let roots = ferry.path("roots");
+    std::fs::create_dir(&roots).unwrap();
+    let bundle = roots.join("bundle.pem");
+    std::fs::copy(server.ca_file(), &bundle).unwrap();
+    let seen = ferry.path("seen");
+    let endpoint = server.endpoint(Protocol::Imap, Security::Implicit);
+    let account = endpoint.account("x", "maildir", &ferry.store("x"));
+    let command =
+        format!("password = {{ command = 'printenv SSL_CERT_FILE > {}; echo {}' }}", seen.display(), endpoint.password);
+    let lines: Vec<&str> = (account.lines().filter(|l| !l.starts_with("ca_file")))
+        .map(|l| if l.starts_with("password") { command.as_str() } else { l })
+        .collect();
+    ferry.configure(&lines.join("\n"));
+    let pull = || {
+        let mut command = ferry.command(&["pull"]);
+        command.env("SSL_CERT_FILE", &bundle).env("SSL_CERT_DIR", &roots);
+        Running::start(command).wait()
+    };
+    // Nothing stands in the directory under a hash yet: the bundle counts.
+    pull().expect(0);
+    let rehash = std::process::Command::new("openssl").arg("rehash").arg(&roots).status().expect("openssl");
+    assert!(rehash.success());
+    pull().expect(0);
+    // Whatever a password command does about TLS is its own business.
+    assert_eq!(std::fs::read_to_string(&seen).unwrap().trim(), bundle.to_str().unwrap());
+    // Without either, the server is a stranger.
+    std::fs::remove_file(&bundle).unwrap();
+    pull().expect(69);
+}
+
+#[test]
 fn a_ca_file_that_is_none_is_a_config_error() {
     let server = server_with(Certificate::Good);
     let endpoint = server.endpoint(Protocol::Imap, Security::Implicit);
