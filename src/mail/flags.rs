@@ -60,6 +60,20 @@ impl std::ops::BitOr for Flags {
     }
 }
 
+impl std::ops::BitAnd for Flags {
+    type Output = Flags;
+    fn bitand(self, other: Flags) -> Flags {
+        Flags(self.0 & other.0)
+    }
+}
+
+impl std::ops::Sub for Flags {
+    type Output = Flags;
+    fn sub(self, other: Flags) -> Flags {
+        Flags(self.0 & !other.0)
+    }
+}
+
 impl fmt::Debug for Flags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Flags({})", self.letters())

@@ -6,6 +6,8 @@ mod flags;
 mod folder;
 mod key;
 mod line_ends;
+mod marks;
+mod side;
 mod utf7;
 
 pub use envelope::Envelope;
@@ -14,4 +16,6 @@ pub use flags::Flags;
 pub use folder::{FolderName, FolderPattern};
 pub use key::Key;
 pub use line_ends::ToLf;
+pub use marks::{Change, Keyword, Marks};
+pub use side::{Side, Sides};
 pub use utf7::{decode_utf7, encode_utf7};

@@ -8,10 +8,12 @@
 mod directory;
 mod layout;
 mod lock;
+mod mailbox;
 mod maildir;
 mod mbox;
 mod spec;
 
+pub use mailbox::{Holds, Identity, Mailbox, Seen, Snapshot};
 pub use maildir::Maildir;
 pub use mbox::Mbox;
 pub use spec::{Layout, LineEndings, Spec, StoreKind};
