@@ -1,13 +1,13 @@
 //! Pulling one folder: settle, list, select, retrieve into the store, give up what the policy gives up.
 
 use super::delivery::{Delivered, Delivery, Desk};
-use super::pairing::{may_be, worth_asking};
-use super::select::{Basis, Had, Plan, compare};
+use super::pairing::may_be;
+use super::select::{Basis, Comparison, Had, Plan, compare};
 use super::{Handle, Listed, Policy, Retriever};
 use crate::error::{Error, Result};
 use crate::event::{Action, Counts, Event, Observer, Outlook};
 use crate::interrupt::Interrupt;
-use crate::mail::Key;
+use crate::mail::{Fingerprint, Key};
 use crate::state::{Folder, FolderId, Ledger, Row};
 use crate::store::{Place, Store};
 use std::collections::{BTreeMap, HashSet};
@@ -63,8 +63,9 @@ impl Job {
         let mut counts = Counts::default();
         let work = async {
             let listing = self.list(&mut retriever, &mut counts).await?;
-            let past = self.past(&retriever, store.as_deref())?;
-            let plan = self.compare(&mut retriever, &listing, &past).await?;
+            let mut past = self.past(&retriever, store.as_deref())?;
+            let prints = self.recognise(&mut retriever, &listing, &mut past).await?;
+            let plan = self.compare(&retriever, &listing, &past).plan(&prints, &past.failed_before);
             self.announce(&retriever, &plan, &mut counts);
             self.report_plan(&retriever, &listing, &plan);
             counts.fetched = plan.fetch.len() as u64;
@@ -85,10 +86,10 @@ impl Job {
         let Some(listing) = self.interrupt.unless_raised(self.list(&mut retriever, counts)).await? else {
             return Ok(());
         };
-        let past = self.past(&retriever, Some(&*store))?;
-        let Some(plan) = self.interrupt.unless_raised(self.compare(&mut retriever, &listing, &past)).await? else {
-            return Ok(());
-        };
+        let mut past = self.past(&retriever, Some(&*store))?;
+        let recognised = self.recognise(&mut retriever, &listing, &mut past);
+        let Some(prints) = self.interrupt.unless_raised(recognised).await? else { return Ok(()) };
+        let plan = self.compare(&retriever, &listing, &past).plan(&prints, &past.failed_before);
         self.announce(&retriever, &plan, counts);
         self.record(&past, &plan)?;
 
@@ -197,27 +198,41 @@ impl Job {
         Ok(Past { folder, rows, failed_before })
     }
 
-    async fn compare<'a, R: Retriever>(
-        &'a self,
-        retriever: &mut R,
-        listing: &'a [Listed],
-        past: &'a Past,
-    ) -> Result<Plan<'a>> {
-        let abilities = retriever.abilities();
+    fn compare<'a, R: Retriever>(&'a self, retriever: &R, listing: &'a [Listed], past: &'a Past) -> Comparison<'a> {
         let basis = Basis {
             in_doubt: past.folder.in_doubt,
-            firm_keys: abilities.firm_keys,
+            firm_keys: retriever.abilities().firm_keys,
             policy: &self.policy,
             now: self.now,
         };
-        let comparison = compare(listing, &past.rows, basis);
-        let asked: Vec<Handle> =
-            worth_asking(comparison.unknown.iter().copied(), &comparison.candidates).iter().map(|l| l.handle).collect();
-        let prints = match abilities.headers_apart && !asked.is_empty() {
-            true => retriever.fingerprints(&asked).await?,
-            false => BTreeMap::new(),
-        };
-        Ok(comparison.plan(&prints, &past.failed_before))
+        compare(listing, &past.rows, basis)
+    }
+
+    /// Asks for the fingerprints that the decision needs, and of the witnesses. Where one of these belies its name, no
+    /// name of the folder holds any longer, and every message is recognised anew.
+    async fn recognise<R: Retriever>(
+        &self,
+        retriever: &mut R,
+        listing: &[Listed],
+        past: &mut Past,
+    ) -> Result<BTreeMap<Handle, Fingerprint>> {
+        if !retriever.abilities().headers_apart {
+            return Ok(BTreeMap::new());
+        }
+        let comparison = self.compare(retriever, listing, past);
+        let (mut asked, witnesses) = (comparison.worth_asking(), comparison.witnesses());
+        asked.extend(witnesses.iter().map(|(handle, _)| handle));
+        asked.sort_unstable();
+        let mut prints = fingerprints(retriever, &asked).await?;
+        if witnesses.iter().any(|(handle, print)| prints.get(handle).is_some_and(|found| found != print)) {
+            self.ledger().void_keys(past.folder.id)?;
+            crate::fault::point();
+            past.rows.iter_mut().for_each(|row| row.key = None);
+            let mut others = self.compare(retriever, listing, past).worth_asking();
+            others.retain(|handle| !prints.contains_key(handle));
+            prints.append(&mut fingerprints(retriever, &others).await?);
+        }
+        Ok(prints)
     }
 
     /// Reports the outlook and counts what is settled before the fetch.
@@ -317,6 +332,10 @@ impl Job {
     fn message(&self, folder: &str, listed: &Listed, action: Action<'_>, deleted: bool) {
         self.tell(Event::Message { folder, key: listed.key.as_ref(), bytes: listed.size, action, deleted });
     }
+}
+
+async fn fingerprints<R: Retriever>(retriever: &mut R, asked: &[Handle]) -> Result<BTreeMap<Handle, Fingerprint>> {
+    if asked.is_empty() { Ok(BTreeMap::new()) } else { retriever.fingerprints(asked).await }
 }
 
 /// What is known of a folder before its listing comes.

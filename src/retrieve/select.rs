@@ -3,13 +3,17 @@
 //! [`compare`] knows messages by name. [`Comparison::plan`] recognises others by fingerprint, and decides.
 //!
 //! A name alone never has a message deleted that was not fetched in the same session: POP3 servers give names twice, so
-//! such a message is first compared with what is here, like one whose name is unknown.
+//! such a message is first compared with what is here, like one whose name is unknown. And a few of those whose names
+//! are trusted are [witnesses](Comparison::witnesses): one that is another message now has all names given up.
 
-use super::pairing::by_fingerprint;
+use super::pairing::{by_fingerprint, worth_asking};
 use super::{Handle, Key, Listed, Policy};
 use crate::mail::Fingerprint;
 use crate::state::{Paired, Row, RowId, Status};
 use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Messages known by name whose headers are looked at in each run.
+const WITNESSES: usize = 16;
 
 /// What the decisions rest on besides listing and ledger.
 #[derive(Debug, Clone, Copy)]
@@ -38,9 +42,9 @@ pub struct Comparison<'a> {
     /// Messages known by name, each with its row.
     known: Vec<(&'a Listed, &'a Row)>,
     /// Messages not known by name, in the order of the listing.
-    pub unknown: Vec<&'a Listed>,
+    unknown: Vec<&'a Listed>,
     /// What an unknown message may turn out to be.
-    pub candidates: Vec<&'a Row>,
+    candidates: Vec<&'a Row>,
     in_doubt: bool,
 }
 
@@ -77,6 +81,12 @@ pub fn compare<'a>(listing: &'a [Listed], rows: &'a [Row], basis: Basis<'a>) -> 
     // Rows without a name stay candidates by themselves.
     let in_doubt = basis.in_doubt || (renamed && candidates.iter().any(|r| r.key.is_some()));
     Comparison { basis, rows, known, unknown, candidates, in_doubt }
+}
+
+/// Up to `most` indices below `count`, the first and the last among them, evenly spread.
+fn spread(count: usize, most: usize) -> impl Iterator<Item = usize> {
+    let chosen = count.min(most);
+    (0..chosen).map(move |i| if chosen < 2 { i } else { i * (count - 1) / (chosen - 1) })
 }
 
 fn sizes_agree(listed: &Listed, row: &Row) -> bool {
@@ -124,6 +134,26 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Comparison<'a> {
+    /// The messages whose fingerprints may tell what they are.
+    pub fn worth_asking(&self) -> Vec<Handle> {
+        worth_asking(self.unknown.iter().copied(), &self.candidates).iter().map(|l| l.handle).collect()
+    }
+
+    /// A few messages known by name, spread from the first to the last, each with the fingerprint that it must have if
+    /// its name was not given to another. None where names cannot be given twice.
+    pub fn witnesses(&self) -> Vec<(Handle, Fingerprint)> {
+        if self.basis.firm_keys {
+            return Vec::new();
+        }
+        let able: Vec<_> = self
+            .known
+            .iter()
+            .filter(|(_, r)| !r.fingerprint.is_weak())
+            .map(|(l, r)| (l.handle, r.fingerprint))
+            .collect();
+        spread(able.len(), WITNESSES).filter_map(|i| able.get(i).copied()).collect()
+    }
+
     /// Decides, with the fingerprints that were to be had.
     pub fn plan(self, prints: &BTreeMap<Handle, Fingerprint>, failed_before: &HashSet<Key>) -> Plan<'a> {
         let basis = self.basis;
@@ -291,6 +321,28 @@ mod tests {
         assert_eq!(plan(&rows, &listing, month, &[], false, false), "had 1; fetch 1; suspect 1");
         assert_eq!(plan(&rows, &listing, month, &[], false, true), "had 2; delete 1");
         assert_eq!(plan(&rows, &listing, Keep::Never, &[(1, 1), (2, 2)], false, false), "had 2; delete 1,2; rekey 1,2");
+    }
+
+    #[test]
+    fn witnesses_are_spread_over_what_is_known_by_name() {
+        let indices = |count| spread(count, 4).collect::<Vec<_>>();
+        assert_eq!((indices(0), indices(1), indices(3)), (vec![], vec![0], vec![0, 1, 2]));
+        assert_eq!((indices(4), indices(5), indices(100)), (vec![0, 1, 2, 3], vec![0, 1, 2, 4], vec![0, 33, 66, 99]));
+
+        let weak = Row {
+            fingerprint: Fingerprint::of_header(b"Subject: x\n\n"),
+            ..row(3, Some("c"), 30, Status::Delivered, 90)
+        };
+        let pending = row(4, Some("d"), 40, Status::DeleteSent, 90);
+        let rows =
+            [row(1, Some("a"), 10, Status::Delivered, 90), row(2, Some("b"), 20, Status::Delivered, 90), weak, pending];
+        let names = [(1, "a", 10), (2, "b", 21), (3, "c", 30), (4, "d", 40), (5, "e", 50)];
+        let listing = names.map(|(handle, key, size)| listed(handle, Some(key), size));
+        let policy = Policy { keep: Keep::Always, folders: Vec::new(), max_size: None };
+        for (firm_keys, expected) in [(false, vec![(Handle(1), print(1))]), (true, vec![])] {
+            let basis = Basis { in_doubt: false, firm_keys, policy: &policy, now: 100 * DAY };
+            assert_eq!(compare(&listing, &rows, basis).witnesses(), expected);
+        }
     }
 
     #[test]

@@ -131,6 +131,48 @@ fn a_uidl_is_given_to_a_message_of_the_same_size() {
 }
 
 #[test]
+fn kept_names_go_to_other_messages_of_the_same_size() {
+    let twin = |n: usize| message(n, "all of one size\r\n");
+    for faults in [vec![], vec![Fault::drop(At::Inside { uid: 41, byte: 99 })]] {
+        let stage = named(Uidls::Position, true)
+            .scripted(|s| {
+                s.mailbox.folder_mut("INBOX").messages.clear();
+                s.mailbox.folder_mut("INBOX").uidnext = 1;
+                (10..50).for_each(|n| drop(s.mailbox.folder_mut("INBOX").add(twin(n))));
+            })
+            .start();
+        stage.pull().expect(0);
+        // A clean run looks at sixteen of them, and a server that will not let it is left alone.
+        for refusals in [vec![], vec![Fault::refuse("TOP", "not today")]] {
+            refusals.into_iter().for_each(|fault| stage.server.fault(fault));
+            stage.server.clear_log();
+            stage.pull().expect(0);
+            assert_eq!(stage.server.log().count("TOP"), 16);
+        }
+        stage.server.heal();
+        // Somebody else deletes the first two, and every name moves on.
+        stage.server.mailbox().folder_mut("INBOX").messages.drain(..2);
+        stage.server.mailbox().folder_mut("INBOX").add(twin(99));
+        let cut = !faults.is_empty();
+        faults.into_iter().for_each(|fault| stage.server.fault(fault));
+        let all: Vec<Vec<u8>> = (10..50).chain([99]).map(twin).collect();
+        let pull = |code| stage.ferry.run(&["pull", "--json"]).expect(code).summary_of("a");
+        if cut {
+            assert_eq!(pull(75)["had"], 38);
+        }
+        stage.server.clear_log();
+        let counts = pull(0);
+        assert_eq!((&counts["fetched"], &counts["had"]), (&1.into(), &38.into()), "{counts}");
+        let log = stage.server.log();
+        // After the cut the names of the 38 are known again.
+        assert_eq!((log.count("TOP"), log.retrieved), (if cut { 17 } else { 39 }, 1));
+        assert_same_mail(&stage.stored(), &all);
+        assert_eq!(pull(0)["fetched"], 0);
+        assert_same_mail(&stage.stored(), &all);
+    }
+}
+
+#[test]
 fn uidvalidity_changes() {
     for keep in [true, false] {
         survives(Trial::of(Protocol::Imap).keep(keep), |m| m.folder_mut("INBOX").renumber());

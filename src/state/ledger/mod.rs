@@ -66,6 +66,11 @@ impl Ledger {
         })
     }
 
+    /// Takes their keys from all messages of the folder: the server has given some of these to others.
+    pub fn void_keys(&mut self, folder: FolderId) -> Result<()> {
+        self.write(|tx| tx.execute("UPDATE message SET key = NULL WHERE folder = ?1", [folder.0]).map(drop))
+    }
+
     /// Records whether the names of the folder are [in doubt](Folder::in_doubt).
     pub fn set_in_doubt(&mut self, folder: FolderId, in_doubt: bool) -> Result<()> {
         self.write(|tx| {
