@@ -95,6 +95,8 @@ pub struct Counts {
     pub failed: u64,
     /// Deleted on the server.
     pub deleted_remote: u64,
+    /// To be deleted on the server, and perhaps still there, because it refused.
+    pub undeleted_remote: u64,
     /// Octets of the messages fetched.
     pub bytes_in: u64,
 }
@@ -108,6 +110,7 @@ impl std::ops::AddAssign for Counts {
         self.skipped += more.skipped;
         self.failed += more.failed;
         self.deleted_remote += more.deleted_remote;
+        self.undeleted_remote += more.undeleted_remote;
         self.bytes_in += more.bytes_in;
     }
 }

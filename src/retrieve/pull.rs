@@ -10,7 +10,7 @@ use crate::interrupt::Interrupt;
 use crate::mail::{Fingerprint, Key};
 use crate::state::{Folder, FolderId, Ledger, Row};
 use crate::store::{Place, Store};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Rows that listings lack are remembered this long, in seconds, in case a listing was cut short.
@@ -137,6 +137,7 @@ impl Job {
                 leaving.iter().filter(|h| !finished.left.contains(&h.handle)).map(|h| h.row).collect();
             self.ledger().delete_accepted(&accepted, self.now)?;
             counts.deleted_remote += accepted.len() as u64;
+            counts.undeleted_remote += (rows.len() - accepted.len()) as u64;
             finished.notes.iter().for_each(|note| self.warn(note));
             return Ok(());
         }
@@ -194,7 +195,7 @@ impl Job {
             crate::fault::point();
         }
         let rows = self.ledger().rows(folder.id)?;
-        let failed_before = self.ledger().quarantined(folder.id)?.into_iter().map(|q| q.key).collect();
+        let failed_before = self.ledger().quarantined(folder.id)?.into_iter().map(|q| (q.key, q.tries)).collect();
         Ok(Past { folder, rows, failed_before })
     }
 
@@ -294,7 +295,7 @@ impl Job {
     /// Lets out of quarantine what arrived or is gone.
     fn release(&self, past: &Past, delivered: &Delivered) -> Result<()> {
         let still: HashSet<&Key> = delivered.refused.iter().filter_map(|(l, _)| l.key.as_ref()).collect();
-        let out: Vec<Key> = past.failed_before.iter().filter(|k| !still.contains(k)).cloned().collect();
+        let out: Vec<Key> = past.failed_before.keys().filter(|k| !still.contains(k)).cloned().collect();
         if out.is_empty() { Ok(()) } else { self.ledger().release(past.folder.id, &out) }
     }
 
@@ -343,5 +344,6 @@ async fn fingerprints<R: Retriever>(retriever: &mut R, asked: &[Handle]) -> Resu
 struct Past {
     folder: Folder,
     rows: Vec<Row>,
-    failed_before: HashSet<Key>,
+    /// Messages in quarantine, each with the number of its tries.
+    failed_before: HashMap<Key, u32>,
 }

@@ -115,7 +115,7 @@ pub struct Had {
 pub struct Plan<'a> {
     /// How many of the listed messages are here already.
     pub had: usize,
-    /// To be fetched, oldest first; those that failed before come last.
+    /// To be fetched, oldest first; those that failed before come last, and the ones that failed least often first.
     pub fetch: Vec<&'a Listed>,
     /// Larger than the policy allows.
     pub too_large: Vec<&'a Listed>,
@@ -155,7 +155,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Decides, with the fingerprints that were to be had.
-    pub fn plan(self, prints: &BTreeMap<Handle, Fingerprint>, failed_before: &HashSet<Key>) -> Plan<'a> {
+    pub fn plan(self, prints: &BTreeMap<Handle, Fingerprint>, failed_before: &HashMap<Key, u32>) -> Plan<'a> {
         let basis = self.basis;
         let asked: Vec<_> = self.unknown.iter().map(|l| (*l, prints.get(&l.handle).copied())).collect();
         // What the server said it deleted is another message now, unless all of the content agrees.
@@ -187,11 +187,15 @@ impl<'a> Comparison<'a> {
                     plan.rekey.push(Paired { row: row.id, key: listed.key.clone(), listed_size: listed.size });
                 }
                 None if listed.size > basis.policy.max_size.or(Some(u64::MAX)) => plan.too_large.push(listed),
-                None if listed.key.as_ref().is_some_and(|k| failed_before.contains(k)) => again.push(*listed),
-                None => plan.fetch.push(listed),
+                None => match listed.key.as_ref().and_then(|k| failed_before.get(k)) {
+                    Some(tries) => again.push((*tries, *listed)),
+                    None => plan.fetch.push(listed),
+                },
             }
         }
-        plan.fetch.append(&mut again);
+        // A message that ends every run in which it is asked for must not keep back one that failed less often.
+        again.sort_by_key(|(tries, _)| *tries);
+        plan.fetch.extend(again.into_iter().map(|(_, listed)| listed));
         plan.suspects = free.into_iter().flatten().collect();
         present.extend(plan.suspects.iter().map(|r| r.id));
         // A deletion that the server accepted is confirmed by the first listing that lacks the message.
@@ -248,7 +252,7 @@ mod tests {
         let policy = Policy { keep: policy, folders: Vec::new(), max_size: Some(1000) };
         let basis = Basis { in_doubt, firm_keys: firm, policy: &policy, now: 100 * DAY };
         let prints = prints.iter().map(|(h, n)| (Handle(*h), print(*n))).collect();
-        let failed = HashSet::from([Key(b"failed".to_vec())]);
+        let failed = [("failed", 1), ("failed twice", 2)].map(|(k, tries)| (Key(k.into()), tries)).into();
         let plan = compare(listing, rows, basis).plan(&prints, &failed);
         let handles = |v: &[&Listed]| v.iter().map(|l| l.handle.0.to_string()).collect::<Vec<_>>().join(",");
         let ids = |v: Vec<i64>| v.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
@@ -282,8 +286,9 @@ mod tests {
         is(&[], &[listed(1, Some("a"), 10)], keep, &[], "fetch 1");
         is(&[a(), b()], &[listed(1, Some("a"), 10), listed(2, Some("c"), 30)], keep, &[], "had 1; fetch 2; missing 2");
         is(&[a()], &[listed(1, Some("a"), 10), listed(2, Some("big"), 1001)], keep, &[], "had 1; large 2");
-        let again = [listed(1, Some("failed"), 5), listed(2, Some("n"), 5), listed(3, Some("a"), 10)];
-        is(&[a()], &again, keep, &[], "had 1; fetch 2,1");
+        let again = [(1, "failed twice", 5), (2, "failed", 5), (3, "n", 5), (4, "a", 10)];
+        let again = again.map(|(handle, key, size)| listed(handle, Some(key), size));
+        is(&[a()], &again, keep, &[], "had 1; fetch 3,2,1");
         let gone = Row { missing_since: Some(1), ..a() };
         is(&[gone], &[listed(1, Some("a"), 10)], keep, &[], "had 1; back 1");
         // A name given to another message: the size tells, or the fingerprint.

@@ -138,7 +138,9 @@ fn kept_names_go_to_other_messages_of_the_same_size() {
             .scripted(|s| {
                 s.mailbox.folder_mut("INBOX").messages.clear();
                 s.mailbox.folder_mut("INBOX").uidnext = 1;
-                (10..50).for_each(|n| drop(s.mailbox.folder_mut("INBOX").add(twin(n))));
+                for n in 10..50 {
+                    s.mailbox.folder_mut("INBOX").add(twin(n));
+                }
             })
             .start();
         stage.pull().expect(0);

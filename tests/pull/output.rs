@@ -214,6 +214,26 @@ fn what_the_server_would_not_give_is_told_until_it_does() {
 }
 
 #[test]
+fn the_message_that_failed_least_often_is_tried_first() {
+    let messages = mail::ordinary(4);
+    for protocol in PROTOCOLS {
+        // The second always breaks the link, the third once; both would be asked for in their order, and the third never.
+        let always = Fault::drop(At::Inside { uid: 2, byte: 100 }).always();
+        let once = Fault::drop(At::Inside { uid: 3, byte: 100 });
+        let server = Server::start(Script::holding(messages.clone()).fault(always).fault(once));
+        let ferry = Ferry::new();
+        ferry.account("x", &server.endpoint(protocol, Security::Implicit), "");
+        let run = || counts(&ferry.run(&["pull", "--json"]).expect(75), "x");
+        assert_eq!(run(), "listed 4, fetched 1, failed 3");
+        assert_eq!(run(), "listed 4, had 1, failed 3");
+        assert_eq!(run(), "listed 4, had 1, fetched 1, failed 2");
+        assert_eq!(run(), "listed 4, had 2, fetched 1, failed 1", "{protocol:?}");
+        let status = ferry.run(&["status"]).expect(0).stdout;
+        assert!(status.matches("left:").count() == 1 && status.contains("(3 tries)"), "{status}");
+    }
+}
+
+#[test]
 fn a_message_in_which_the_link_breaks_keeps_no_other_back() {
     let messages = mail::ordinary(4);
     for protocol in PROTOCOLS {

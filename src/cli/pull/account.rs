@@ -247,7 +247,7 @@ impl<'a> Tally<'a> {
         match outcome.error {
             Some(e) if e.scope() == Scope::Account => return Err(e),
             Some(e) => self.failed(&e),
-            None if outcome.counts.failed > 0 => self.codes.push(exit::LEFT_SOME),
+            None if outcome.counts.failed + outcome.counts.undeleted_remote > 0 => self.codes.push(exit::LEFT_SOME),
             None => {}
         }
         Ok(())

@@ -121,7 +121,7 @@ impl Report for Lines {
 }
 
 fn summary_line(s: &Summary, rehearsal: bool) -> String {
-    let Counts { had, fetched, adopted, skipped, failed, deleted_remote, bytes_in, .. } = s.counts;
+    let Counts { had, fetched, adopted, skipped, failed, deleted_remote, undeleted_remote, bytes_in, .. } = s.counts;
     let mut parts = match (rehearsal, fetched) {
         (true, n) => vec![format!("{} would be fetched", messages(n))],
         (false, 0) => vec!["nothing new".to_owned()],
@@ -137,6 +137,7 @@ fn summary_line(s: &Summary, rehearsal: bool) -> String {
     also(skipped, "skipped");
     also(failed, "left");
     also(deleted_remote, "deleted on the server");
+    also(undeleted_remote, "not deleted there");
     format!("{}: {}\n", s.account, parts.join(", "))
 }
 
