@@ -74,6 +74,8 @@ pub enum Action<'a> {
     Had,
     /// It is left alone, for the reason.
     Skipped(&'a str),
+    /// It was removed from the server by somebody else before it could be fetched.
+    Gone,
     /// The server did not give it, for the reason.
     Refused(&'a str),
 }
@@ -89,7 +91,7 @@ pub struct Counts {
     pub fetched: u64,
     /// Of those had before, the ones recognised in the store or under a new name.
     pub adopted: u64,
-    /// Left alone by policy.
+    /// Left alone by policy, or gone before they could be fetched.
     pub skipped: u64,
     /// Not fetched, though wanted.
     pub failed: u64,

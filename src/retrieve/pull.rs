@@ -108,6 +108,10 @@ impl Job {
         for (listed, reason) in &delivered.refused {
             self.message(&folder_name, listed, Action::Refused(reason), false);
         }
+        counts.skipped += delivered.gone.len() as u64;
+        for listed in &delivered.gone {
+            self.message(&folder_name, listed, Action::Gone, false);
+        }
         stored?;
         self.quarantine(past.folder.id, &delivered, retrieved.as_ref())?;
         match retrieved {

@@ -47,6 +47,7 @@ impl Observer for Json {
                     Action::WouldFetch => ("would_fetch", None),
                     Action::Had => ("had", None),
                     Action::Skipped(reason) => ("skipped", Some(("reason", reason))),
+                    Action::Gone => ("skipped", Some(("reason", "gone"))),
                     Action::Refused(reason) => ("failed", Some(("reason", reason))),
                 };
                 let mut fields = json!({"account": account, "folder": folder, "key": key.map(ToString::to_string),

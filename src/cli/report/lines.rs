@@ -67,6 +67,7 @@ fn describe(action: Action<'_>) -> String {
         Action::WouldFetch => "would fetch".to_owned(),
         Action::Had => "here already".to_owned(),
         Action::Skipped(reason) => format!("skipped, {reason}"),
+        Action::Gone => "skipped, gone from the server meanwhile".to_owned(),
         Action::Refused(reason) => format!("not delivered, tried again next time: {reason}"),
     }
 }
