@@ -2,7 +2,7 @@
 
 use super::{BOTH, Stage, Trial, each, post};
 use crate::support::mail::message;
-use crate::support::server::{At, Fault, Mailbox, Protocol, Sizes, Uidls};
+use crate::support::server::{At, Effect, Fault, Mailbox, Protocol, Sizes, Uidls};
 use crate::support::stored::assert_same_mail;
 
 /// A POP3 server with UIDLs of some shape.
@@ -215,6 +215,25 @@ fn twins_are_two_messages() {
                 m.folder_mut("INBOX").renumber();
             });
         }
+    }
+}
+
+#[test]
+fn two_folders_read_the_same() {
+    let list = "* LIST () \"/\" INBOX\r\n* LIST () \"/\" \"Entw\u{fc}rfe\"\r\n* LIST () \"/\" \"Entw&APw-rfe\"\r\n{tag} OK done\r\n";
+    let fault = Fault::new(At::received("LIST"), Effect::say(list)).always();
+    let mut trial = Trial::of(Protocol::Imap).fault(fault);
+    trial.script.mailbox.folder_mut("Entw\u{fc}rfe").add(message(90, "a draft\r\n"));
+    let stage = trial.start();
+    let config = std::fs::read_to_string(stage.ferry.config_file()).unwrap();
+    stage.ferry.configure(&format!("{config}folders = [\"*\"]\n"));
+    for (fetched, had) in [(7, 0), (0, 7)] {
+        let run = stage.pull().expect(2);
+        let counts = run.summary_of("a");
+        assert_eq!((&counts["fetched"], &counts["had"]), (&fetched.into(), &had.into()), "{counts}");
+        let expected = "warning: a: two folders on the server read as Entw\u{fc}rfe: \u{201c}Entw&APw-rfe\u{201d} is pulled, \
+                        \u{201c}Entw\\xc3\\xbcrfe\u{201d} is left. Rename one of them on the server.\n";
+        assert_eq!(run.stderr, expected);
     }
 }
 
