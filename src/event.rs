@@ -74,6 +74,8 @@ pub enum Action<'a> {
     Had,
     /// It is left alone, for the reason.
     Skipped(&'a str),
+    /// It was removed from the server by somebody else before it could be fetched.
+    Gone,
     /// The server did not give it, for the reason.
     Refused(&'a str),
 }
@@ -89,12 +91,14 @@ pub struct Counts {
     pub fetched: u64,
     /// Of those had before, the ones recognised in the store or under a new name.
     pub adopted: u64,
-    /// Left alone by policy.
+    /// Left alone by policy, or gone before they could be fetched.
     pub skipped: u64,
     /// Not fetched, though wanted.
     pub failed: u64,
     /// Deleted on the server.
     pub deleted_remote: u64,
+    /// To be deleted on the server, and perhaps still there, because it refused.
+    pub undeleted_remote: u64,
     /// Octets of the messages fetched.
     pub bytes_in: u64,
 }
@@ -108,6 +112,7 @@ impl std::ops::AddAssign for Counts {
         self.skipped += more.skipped;
         self.failed += more.failed;
         self.deleted_remote += more.deleted_remote;
+        self.undeleted_remote += more.undeleted_remote;
         self.bytes_in += more.bytes_in;
     }
 }

@@ -145,8 +145,12 @@ fn the_configuration_is_found_checked_and_shown() {
     assert_eq!(ferry.run(&["config", "check", "-q"]).expect(0).stdout, "");
     let shown = ferry.run(&["config", "show"]).expect(0).stdout;
     let port = Dovecot::shared().pop3_port;
-    assert!(shown.starts_with(&format!("x\n  server: POP3 {}@127.0.0.1:{port} (", user.name)), "{shown}");
-    assert!(shown.contains("password from the configuration") && !shown.contains(&user.password), "{shown}");
+    let start = format!("[accounts.x]\nprotocol = \"pop3\"\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"starttls\"\n");
+    assert!(shown.starts_with(&start) && shown.ends_with("\n[accounts.x.pull]\nkeep = true\n"), "{shown}");
+    assert!(shown.contains("password = { value = \"***\" }\n") && !shown.contains(&user.password), "{shown}");
+    // It is a configuration itself.
+    ferry.configure(&shown);
+    assert_eq!(ferry.run(&["config", "show"]).expect(0).stdout, shown);
 
     // The option wins over the environment, and the environment over the platform's place.
     let elsewhere = ferry.path("elsewhere.toml");

@@ -3,7 +3,6 @@
 use super::args::{Cli, ConfigArgs, ConfigCommand, Global};
 use super::exit;
 use crate::config::{self, Account};
-use crate::credentials::PasswordSource;
 use crate::error::Result;
 use anyhow::Context;
 use clap::CommandFactory;
@@ -23,40 +22,14 @@ pub fn config(global: &Global, args: &ConfigArgs) -> Result<u8> {
                 format!("{}: {found} account{}, no mistakes\n", path.display(), if found == 1 { "" } else { "s" })
             }
         }
-        ConfigCommand::Show => config::load(&path)?.accounts.iter().map(shown).collect(),
+        ConfigCommand::Show => {
+            let accounts = config::load(&path)?.accounts;
+            accounts.iter().map(Account::to_string).collect::<Vec<_>>().join("\n")
+        }
     };
     // A reader that went away is no error of ours.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
     Ok(exit::DONE)
-}
-
-fn shown(a: &Account) -> String {
-    format!(
-        "{}\n  server: {} {}@{}:{} ({:?} TLS), log-in {}, password from {}\n  store:  {:?} {}\n  pull:   keep {:?}, max_size {}\n",
-        a.name,
-        a.protocol,
-        a.user,
-        a.server.host,
-        a.server.port,
-        a.server.tls,
-        a.auth,
-        password_source(&a.password),
-        a.store.kind,
-        a.store.path.display(),
-        a.pull.keep,
-        a.pull.max_size.map_or_else(|| "none".to_owned(), |n| n.to_string()),
-    )
-}
-
-fn password_source(source: &PasswordSource) -> &'static str {
-    match source {
-        PasswordSource::Command(_) => "a command",
-        PasswordSource::Env(_) => "the environment",
-        PasswordSource::File(_) => "a file",
-        PasswordSource::Netrc => "netrc",
-        PasswordSource::Prompt => "a prompt",
-        PasswordSource::Value(_) => "the configuration",
-    }
 }
 
 /// `mailferry completions SHELL`.

@@ -14,6 +14,7 @@ mod place;
 mod problem;
 mod provider;
 mod server;
+mod shown;
 mod table;
 #[cfg(test)]
 mod tests;

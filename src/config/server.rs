@@ -13,7 +13,8 @@ use std::time::Duration;
 /// How long a server may be silent, unless the user says otherwise.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 
-const TLS_MODES: &[(&str, TlsMode)] =
+/// The values of `tls`.
+pub(super) const TLS_MODES: &[(&str, TlsMode)] =
     &[("implicit", TlsMode::Implicit), ("starttls", TlsMode::StartTls), ("none", TlsMode::None)];
 
 /// The keys of an account that say where its server is and whom to trust there.

@@ -208,7 +208,7 @@ pub(super) fn wrong_type(wanted: &str, found: &DeValue<'_>, remedy: impl Into<St
 }
 
 /// A dotted key as TOML writes it: parts that need quotes get them.
-fn dotted(parent: &str, key: &str) -> String {
+pub(super) fn dotted(parent: &str, key: &str) -> String {
     let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     let key = if bare { key.to_owned() } else { format!("{key:?}") };
     if parent.is_empty() { key } else { format!("{parent}.{key}") }

@@ -30,6 +30,14 @@ pub(super) fn size(text: &str) -> Result<u64, Fault> {
     }
 }
 
+/// A duration as [`duration`] reads it, in the largest unit that fits; whole seconds.
+pub(super) fn written(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [(86_400, "d"), (3600, "h"), (60, "min")];
+    let (size, unit) = units.into_iter().find(|(size, _)| seconds.is_multiple_of(*size)).unwrap_or((1, "s"));
+    format!("{}{unit}", seconds / size)
+}
+
 fn seconds(text: &str) -> Option<u64> {
     let (number, unit) = number_and_unit(text)?;
     let seconds = match unit.as_str() {
@@ -94,6 +102,13 @@ mod tests {
         ];
         for (text, seconds) in table {
             assert_eq!(duration(text).ok(), seconds.map(Duration::from_secs), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn durations_are_written_in_the_largest_unit_that_fits() {
+        for text in ["1s", "90s", "1min", "90min", "1h", "36h", "1d", "30d", "14d"] {
+            assert_eq!(written(duration(text).unwrap()), text);
         }
     }
 

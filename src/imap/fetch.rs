@@ -24,13 +24,15 @@ const ROW: u64 = 200;
 /// does not understand.
 const PATIENCE: usize = 10;
 
-/// Why a message is not there although it was listed.
-const GONE: &str = "the server listed it but does not send it; it was deleted meanwhile, or the server cannot read it";
+/// What a server says that leaves a message out.
+const LEFT_OUT: &str = "the server has it but does not send it";
 
 /// Brings messages in on one session, with the folder open.
 pub struct Fetcher<'a, S: Link> {
     session: &'a mut Session<S>,
     refused_in_a_row: usize,
+    /// Messages of which nothing came, and why, as far as the server said.
+    absent: BTreeMap<u32, String>,
 }
 
 /// How asking for one message ended.
@@ -54,19 +56,58 @@ struct Opening {
 impl<'a, S: Link> Fetcher<'a, S> {
     /// A fetcher on a session.
     pub fn new(session: &'a mut Session<S>) -> Self {
-        Fetcher { session, refused_in_a_row: 0 }
+        Fetcher { session, refused_in_a_row: 0, absent: BTreeMap::new() }
     }
 
     /// Streams messages, each given with its announced size, in this order.
     pub async fn messages(&mut self, wanted: &[(u32, Option<u64>)], into: &mut impl Intake) -> Result<()> {
         let small = |m: &(u32, Option<u64>)| m.1.is_some_and(|size| size <= LARGE);
+        let mut done = Ok(());
         for run in wanted.chunk_by(|a, b| small(a) && small(b)) {
-            match run {
-                [only] if !small(only) => self.one(only.0, only.1, into).await?,
-                _ => self.small(run, into).await?,
+            done = match run {
+                [only] if !small(only) => self.one(only.0, only.1, into).await,
+                _ => self.small(run, into).await,
+            };
+            if done.is_err() {
+                break;
             }
         }
-        Ok(())
+        let absent = std::mem::take(&mut self.absent);
+        let there = match &done {
+            Ok(()) if !absent.is_empty() => self.still_there(&absent).await,
+            _ => Ok(absent.keys().copied().collect()),
+        };
+        for (uid, reason) in absent {
+            match &there {
+                Ok(there) if !there.contains(&uid) => into.gone(Handle(uid)).await?,
+                _ => into.refused(Handle(uid), reason).await?,
+            }
+        }
+        done.and(there.map(drop))
+    }
+
+    /// Which of these the folder still holds; those of which the server does not tell are among them.
+    async fn still_there(&mut self, absent: &BTreeMap<u32, String>) -> Result<BTreeSet<u32>> {
+        // A server may speak of messages that are gone until it had occasion to say so (RFC 9051 section 7.5.1).
+        self.session.attempt(Command::new("NOOP"), |_| ()).await?;
+        let commands = sets(absent.keys().map(|uid| (*uid, 0)), 0, usize::MAX).into_iter();
+        let mut pipeline = Pipeline::new(commands.map(|(set, _)| (format!("UID FETCH {set} (UID)"), 0, set)));
+        let (mut there, mut broken) = (BTreeSet::new(), false);
+        while let Some(step) = pipeline.step(self.session).await? {
+            match step {
+                Step::Untagged(frame) => match Untagged::of(&frame) {
+                    Untagged::Fetch(Row { uid: Some(uid), .. }) => drop(there.insert(uid)),
+                    Untagged::Fetch(_) | Untagged::Broken => broken = true,
+                    _ => {}
+                },
+                Step::Done(set, status) if status.condition != Condition::Ok => there.extend(set.iter()),
+                Step::Done(..) => {}
+            }
+        }
+        if broken {
+            there.extend(absent.keys());
+        }
+        Ok(there)
     }
 
     async fn small(&mut self, run: &[(u32, Option<u64>)], into: &mut impl Intake) -> Result<()> {
@@ -118,7 +159,7 @@ impl<'a, S: Link> Fetcher<'a, S> {
             if broken || doubtful.contains(&uid) {
                 self.one(uid, size, into).await?;
             } else {
-                into.refused(Handle(uid), GONE.to_owned()).await?;
+                self.absent.insert(uid, LEFT_OUT.to_owned());
             }
         }
         Ok(())
@@ -132,11 +173,17 @@ impl<'a, S: Link> Fetcher<'a, S> {
         };
         let opening = match answer {
             Answer::Given(opening) => opening,
-            Answer::Missing => return into.refused(Handle(uid), GONE.to_owned()).await,
+            Answer::Missing => {
+                self.absent.insert(uid, LEFT_OUT.to_owned());
+                return Ok(());
+            }
             Answer::Broken => {
                 return into.refused(Handle(uid), "the server does not send a usable copy of it".to_owned()).await;
             }
-            Answer::Refused(status) => return into.refused(Handle(uid), reason(&status)).await,
+            Answer::Refused(status) => {
+                self.absent.insert(uid, reason(&status));
+                return Ok(());
+            }
         };
         self.refused_in_a_row = 0;
         let mut parts = Parts::new(size);

@@ -4,7 +4,7 @@ use super::response::{ListEntry, Untagged};
 use super::session::{Command, Link, Session};
 use crate::error::Result;
 use crate::mail::{FolderName, FolderPattern, decode_utf7, encode_utf7};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A folder on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,12 +13,15 @@ pub struct Folder {
     pub name: FolderName,
     /// Its name as the server wrote it, or wants it written; sent back unchanged even where it cannot be decoded.
     pub wire: Vec<u8>,
+    /// Other folders on the server whose names read the same; they cannot be told from it here, and are left out.
+    pub twins: Vec<Vec<u8>>,
 }
 
 /// What LIST told: every folder, in the order of their names, the inbox first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listed {
-    selectable: BTreeMap<FolderName, Vec<u8>>,
+    /// By name, what stands for it on the wire: mostly one form.
+    selectable: BTreeMap<FolderName, BTreeSet<Vec<u8>>>,
     separator: Option<u8>,
 }
 
@@ -49,7 +52,14 @@ impl Listed {
     fn add(&mut self, entry: &ListEntry<'_>) {
         self.separator = self.separator.or(entry.separator);
         if entry.selectable {
-            self.selectable.entry(name_of(&entry.wire, entry.separator)).or_insert_with(|| entry.wire.to_vec());
+            let name = name_of(&entry.wire, entry.separator);
+            let is_inbox = name.is_inbox();
+            let forms = self.selectable.entry(name).or_default();
+            let same = |form: &[u8]| trimmed(form, entry.separator) == trimmed(&entry.wire, entry.separator);
+            // INBOX is one folder however it is spelt.
+            if forms.is_empty() || !(is_inbox || forms.iter().any(|form| same(form))) {
+                forms.insert(entry.wire.to_vec());
+            }
         }
     }
 
@@ -58,10 +68,14 @@ impl Listed {
     pub fn select(&self, patterns: &[FolderPattern]) -> Vec<Folder> {
         let mut chosen = self.selectable.clone();
         for name in patterns.iter().filter(|p| p.is_literal()).filter_map(|p| FolderName::parse(p.as_str())) {
-            chosen.entry(name).or_insert_with_key(|name| self.wire_of(name));
+            chosen.entry(name).or_insert_with_key(|name| BTreeSet::from([self.wire_of(name)]));
         }
         chosen.retain(|name, _| FolderPattern::selects(patterns, name));
-        let mut folders: Vec<_> = chosen.into_iter().map(|(name, wire)| Folder { name, wire }).collect();
+        let folder = |(name, forms): (FolderName, BTreeSet<Vec<u8>>)| {
+            let mut forms = forms.into_iter();
+            Some(Folder { name, wire: forms.next()?, twins: forms.collect() })
+        };
+        let mut folders: Vec<_> = chosen.into_iter().filter_map(folder).collect();
         folders.sort_by_key(|f| !f.name.is_inbox());
         folders
     }
@@ -95,15 +109,20 @@ impl Listed {
 /// The name behind a wire form. Levels are told apart before they are decoded, so that a level may hold a `/` of its own.
 /// What is neither modified UTF-7 nor UTF-8 stays as it looks.
 fn name_of(wire: &[u8], separator: Option<u8>) -> FolderName {
-    let trimmed = separator.and_then(|s| wire.strip_suffix(&[s])).unwrap_or(wire);
+    let name = trimmed(wire, separator);
     let levels = match separator {
-        Some(s) => trimmed.split(|b| *b == s).map(level).collect(),
-        None => vec![level(trimmed)],
+        Some(s) => name.split(|b| *b == s).map(level).collect(),
+        None => vec![level(name)],
     };
     // An empty level cannot be a level; then the whole is one.
     FolderName::from_levels(levels)
         .or_else(|| FolderName::from_levels(vec![level(wire)]))
         .unwrap_or_else(FolderName::inbox)
+}
+
+/// Without the separator that some servers put behind names.
+fn trimmed(wire: &[u8], separator: Option<u8>) -> &[u8] {
+    separator.and_then(|s| wire.strip_suffix(&[s])).unwrap_or(wire)
 }
 
 fn level(wire: &[u8]) -> String {
@@ -166,6 +185,19 @@ mod tests {
         let missing = shown(listed.select(&patterns(&["Lists/r\u{fc}st"])));
         assert_eq!(missing, pairs(&[("Lists/r\u{fc}st", "Lists.r&APw-st")]));
         assert!(listed.select(&patterns(&["Spam", "!S*"])).is_empty());
+    }
+
+    #[test]
+    fn folders_whose_names_read_the_same_are_twins() {
+        let names: &[&[u8]] =
+            &[b"inbox", b"INBOX", b"Stra\xfce", b"Stra\xdfe", b"\xc3\xbc", b"&APw-", b"a", b"a/", b"a", b"A"];
+        let twins = |f: Folder| (!f.twins.is_empty()).then_some((f.name.to_string(), f.wire, f.twins));
+        let found: Vec<_> = listed(Some(b'/'), names).select(&patterns(&["*"])).into_iter().filter_map(twins).collect();
+        let expected = [
+            ("Stra\u{fffd}e".to_owned(), b"Stra\xdfe".to_vec(), vec![b"Stra\xfce".to_vec()]),
+            ("\u{fc}".to_owned(), b"&APw-".to_vec(), vec![b"\xc3\xbc".to_vec()]),
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -64,6 +64,13 @@ pub struct FolderPattern {
     excludes: bool,
 }
 
+/// As it is written in the list.
+impl fmt::Display for FolderPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.excludes { "!" } else { "" }, self.pattern)
+    }
+}
+
 impl FolderPattern {
     /// Reads one entry; `None` where it is empty.
     pub fn parse(text: &str) -> Option<FolderPattern> {

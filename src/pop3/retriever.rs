@@ -265,6 +265,10 @@ impl Intake for Headers {
     async fn refused(&mut self, _: Handle, _: String) -> Result<()> {
         Ok(())
     }
+
+    async fn gone(&mut self, _: Handle) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl<S: Transport> Retriever for Pop3<S> {

@@ -67,6 +67,8 @@ pub struct Delivered {
     pub bytes: u64,
     /// What the server did not give, with its reasons.
     pub refused: Vec<(Listed, String)>,
+    /// What somebody else removed from the server meanwhile.
+    pub gone: Vec<Listed>,
     /// The message that was under way when the retrieval ended.
     pub cut_off: Option<Listed>,
 }
@@ -78,6 +80,7 @@ pub struct Delivery {
     piece: Vec<u8>,
     under_way: Option<Listed>,
     refused: Vec<(Listed, String)>,
+    gone: Vec<Listed>,
     staging: JoinHandle<Result<()>>,
     commits: JoinHandle<(Delivered, Result<()>)>,
 }
@@ -94,6 +97,7 @@ impl Delivery {
             piece: Vec::with_capacity(PIECE),
             under_way: None,
             refused: Vec::new(),
+            gone: Vec::new(),
             staging: spawn_blocking(move || stage(&*store, incoming, ByContent::new(suspects), &batches)),
             commits: spawn_blocking(move || {
                 let mut delivered = Delivered::default();
@@ -111,6 +115,7 @@ impl Delivery {
         let staged = self.staging.await.map_err(broken).and_then(|r| r);
         let (mut delivered, committed) = self.commits.await.unwrap_or_else(|e| (Delivered::default(), Err(broken(e))));
         delivered.refused = self.refused;
+        delivered.gone = self.gone;
         delivered.cut_off = self.under_way;
         (delivered, committed.and(staged))
     }
@@ -168,6 +173,11 @@ impl Intake for Delivery {
         if let Some(listed) = begun.or_else(|| self.wanted.remove(&handle)) {
             self.refused.push((listed, reason));
         }
+        Ok(())
+    }
+
+    async fn gone(&mut self, handle: Handle) -> Result<()> {
+        self.gone.extend(self.wanted.remove(&handle));
         Ok(())
     }
 }

@@ -58,7 +58,7 @@ pub struct Abilities {
     pub firm_keys: bool,
 }
 
-/// Receives messages one after the other: `begin`, `chunk`…, then `end` or `refused`.
+/// Receives messages one after the other: `begin`, `chunk`…, then `end` or `refused`; or `gone` alone.
 ///
 /// Bytes are as on the wire. An error means that the store cannot go on: stop retrieving and hand it up unchanged.
 pub trait Intake: Send {
@@ -68,8 +68,10 @@ pub trait Intake: Send {
     fn chunk(&mut self, bytes: &[u8]) -> impl Future<Output = Result<()>> + Send;
     /// The message that was begun is whole.
     fn end(&mut self) -> impl Future<Output = Result<()>> + Send;
-    /// The server does not give this message (`-ERR`, `NO`, no such UID), begun or not; the others go on.
+    /// The server does not give this message (`-ERR`, `NO`), begun or not; the others go on.
     fn refused(&mut self, handle: Handle, reason: String) -> impl Future<Output = Result<()>> + Send;
+    /// This message was listed, and the server tells that it is no longer there; the others go on.
+    fn gone(&mut self, handle: Handle) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// One connection to one source mailbox, POP3 or IMAP, logged in.
@@ -88,8 +90,8 @@ pub trait Retriever: Send {
     fn fingerprints(&mut self, wanted: &[Handle])
     -> impl Future<Output = Result<BTreeMap<Handle, Fingerprint>>> + Send;
 
-    /// Streams the wanted messages in the given order, pipelined. Each is ended or refused exactly once, unless an error
-    /// ends all. Changes nothing on the server (no `\Seen`).
+    /// Streams the wanted messages in the given order, pipelined. Each is ended, refused or gone exactly once, unless
+    /// an error ends all. Changes nothing on the server (no `\Seen`).
     fn retrieve(&mut self, wanted: &[Handle], into: &mut impl Intake) -> impl Future<Output = Result<()>> + Send;
 
     /// Asks for the messages to be deleted; true only after [`finish`](Self::finish) succeeded.

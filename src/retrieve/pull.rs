@@ -1,16 +1,16 @@
 //! Pulling one folder: settle, list, select, retrieve into the store, give up what the policy gives up.
 
 use super::delivery::{Delivered, Delivery, Desk};
-use super::pairing::{may_be, worth_asking};
-use super::select::{Basis, Had, Plan, compare};
+use super::pairing::may_be;
+use super::select::{Basis, Comparison, Had, Plan, compare};
 use super::{Handle, Listed, Policy, Retriever, SourceId};
 use crate::error::{Error, Result};
 use crate::event::{Action, Counts, Event, Observer, Outlook};
 use crate::interrupt::Interrupt;
-use crate::mail::Key;
+use crate::mail::{Fingerprint, Key};
 use crate::state::{Folder, FolderId, Ledger, Row};
 use crate::store::{Place, Store};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::spawn_blocking;
@@ -64,10 +64,12 @@ impl Job {
     pub async fn rehearse<R: Retriever, S: Store>(&self, mut retriever: R, store: Option<Arc<S>>) -> Outcome {
         let mut counts = Counts::default();
         let work = async {
-            let Some((listing, past)) = self.list_and_recall(&mut retriever, store.as_ref(), &mut counts).await? else {
+            let Some((listing, mut past)) = self.list_and_recall(&mut retriever, store.as_ref(), &mut counts).await?
+            else {
                 return Ok(());
             };
-            let plan = self.compare(&mut retriever, &listing, &past).await?;
+            let prints = self.recognise(&mut retriever, &listing, &mut past).await?;
+            let plan = self.compare(&retriever, &listing, &past).plan(&prints, &past.failed_before);
             self.announce(&retriever, &plan, &mut counts);
             self.report_plan(&retriever, &listing, &plan);
             counts.fetched = plan.fetch.len() as u64;
@@ -85,12 +87,12 @@ impl Job {
     ) -> Result<()> {
         let folder_name = retriever.source().folder.to_string();
         self.settle(&folder_name, &*store)?;
-        let Some((listing, past)) = self.list_and_recall(&mut retriever, Some(&store), counts).await? else {
+        let Some((listing, mut past)) = self.list_and_recall(&mut retriever, Some(&store), counts).await? else {
             return Ok(());
         };
-        let Some(plan) = self.interrupt.unless_raised(self.compare(&mut retriever, &listing, &past)).await? else {
-            return Ok(());
-        };
+        let recognised = self.recognise(&mut retriever, &listing, &mut past);
+        let Some(prints) = self.interrupt.unless_raised(recognised).await? else { return Ok(()) };
+        let plan = self.compare(&retriever, &listing, &past).plan(&prints, &past.failed_before);
         self.announce(&retriever, &plan, counts);
         self.record(&past, &plan)?;
 
@@ -108,6 +110,10 @@ impl Job {
         counts.bytes_in += delivered.bytes;
         for (listed, reason) in &delivered.refused {
             self.message(&folder_name, listed, Action::Refused(reason), false);
+        }
+        counts.skipped += delivered.gone.len() as u64;
+        for listed in &delivered.gone {
+            self.message(&folder_name, listed, Action::Gone, false);
         }
         stored?;
         self.quarantine(past.folder.id, &delivered, retrieved.as_ref())?;
@@ -138,6 +144,7 @@ impl Job {
                 leaving.iter().filter(|h| !finished.left.contains(&h.handle)).map(|h| h.row).collect();
             self.ledger().delete_accepted(&accepted, self.now)?;
             counts.deleted_remote += accepted.len() as u64;
+            counts.undeleted_remote += (rows.len() - accepted.len()) as u64;
             finished.notes.iter().for_each(|note| self.warn(note));
             return Ok(());
         }
@@ -208,31 +215,45 @@ impl Job {
             crate::fault::point();
         }
         let rows = self.ledger().rows(folder.id)?;
-        let failed_before = self.ledger().quarantined(folder.id)?.into_iter().map(|q| q.key).collect();
+        let failed_before = self.ledger().quarantined(folder.id)?.into_iter().map(|q| (q.key, q.tries)).collect();
         Ok(Past { folder, rows, failed_before })
     }
 
-    async fn compare<'a, R: Retriever>(
-        &'a self,
-        retriever: &mut R,
-        listing: &'a [Listed],
-        past: &'a Past,
-    ) -> Result<Plan<'a>> {
-        let abilities = retriever.abilities();
+    fn compare<'a, R: Retriever>(&'a self, retriever: &R, listing: &'a [Listed], past: &'a Past) -> Comparison<'a> {
         let basis = Basis {
             in_doubt: past.folder.in_doubt,
-            firm_keys: abilities.firm_keys,
+            firm_keys: retriever.abilities().firm_keys,
             policy: &self.policy,
             now: self.now,
         };
-        let comparison = compare(listing, &past.rows, basis);
-        let asked: Vec<Handle> =
-            worth_asking(comparison.unknown.iter().copied(), &comparison.candidates).iter().map(|l| l.handle).collect();
-        let prints = match abilities.headers_apart && !asked.is_empty() {
-            true => retriever.fingerprints(&asked).await?,
-            false => BTreeMap::new(),
-        };
-        Ok(comparison.plan(&prints, &past.failed_before))
+        compare(listing, &past.rows, basis)
+    }
+
+    /// Asks for the fingerprints that the decision needs, and of the witnesses. Where one of these belies its name, no
+    /// name of the folder holds any longer, and every message is recognised anew.
+    async fn recognise<R: Retriever>(
+        &self,
+        retriever: &mut R,
+        listing: &[Listed],
+        past: &mut Past,
+    ) -> Result<BTreeMap<Handle, Fingerprint>> {
+        if !retriever.abilities().headers_apart {
+            return Ok(BTreeMap::new());
+        }
+        let comparison = self.compare(retriever, listing, past);
+        let (mut asked, witnesses) = (comparison.worth_asking(), comparison.witnesses());
+        asked.extend(witnesses.iter().map(|(handle, _)| handle));
+        asked.sort_unstable();
+        let mut prints = fingerprints(retriever, &asked).await?;
+        if witnesses.iter().any(|(handle, print)| prints.get(handle).is_some_and(|found| found != print)) {
+            self.ledger().void_keys(past.folder.id)?;
+            crate::fault::point();
+            past.rows.iter_mut().for_each(|row| row.key = None);
+            let mut others = self.compare(retriever, listing, past).worth_asking();
+            others.retain(|handle| !prints.contains_key(handle));
+            prints.append(&mut fingerprints(retriever, &others).await?);
+        }
+        Ok(prints)
     }
 
     /// Reports the outlook and counts what is settled before the fetch.
@@ -294,7 +315,7 @@ impl Job {
     /// Lets out of quarantine what arrived or is gone.
     fn release(&self, past: &Past, delivered: &Delivered) -> Result<()> {
         let still: HashSet<&Key> = delivered.refused.iter().filter_map(|(l, _)| l.key.as_ref()).collect();
-        let out: Vec<Key> = past.failed_before.iter().filter(|k| !still.contains(k)).cloned().collect();
+        let out: Vec<Key> = past.failed_before.keys().filter(|k| !still.contains(k)).cloned().collect();
         if out.is_empty() { Ok(()) } else { self.ledger().release(past.folder.id, &out) }
     }
 
@@ -334,10 +355,15 @@ impl Job {
     }
 }
 
+async fn fingerprints<R: Retriever>(retriever: &mut R, asked: &[Handle]) -> Result<BTreeMap<Handle, Fingerprint>> {
+    if asked.is_empty() { Ok(BTreeMap::new()) } else { retriever.fingerprints(asked).await }
+}
+
 /// What is known of a folder before its listing comes.
 #[derive(Debug)]
 struct Past {
     folder: Folder,
     rows: Vec<Row>,
-    failed_before: HashSet<Key>,
+    /// Messages in quarantine, each with the number of its tries.
+    failed_before: HashMap<Key, u32>,
 }

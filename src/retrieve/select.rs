@@ -3,13 +3,17 @@
 //! [`compare`] knows messages by name. [`Comparison::plan`] recognises others by fingerprint, and decides.
 //!
 //! A name alone never has a message deleted that was not fetched in the same session: POP3 servers give names twice, so
-//! such a message is first compared with what is here, like one whose name is unknown.
+//! such a message is first compared with what is here, like one whose name is unknown. And a few of those whose names
+//! are trusted are [witnesses](Comparison::witnesses): one that is another message now has all names given up.
 
-use super::pairing::by_fingerprint;
+use super::pairing::{by_fingerprint, worth_asking};
 use super::{Handle, Key, Listed, Policy};
 use crate::mail::Fingerprint;
 use crate::state::{Paired, Row, RowId, Status};
 use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Messages known by name whose headers are looked at in each run.
+const WITNESSES: usize = 16;
 
 /// What the decisions rest on besides listing and ledger.
 #[derive(Debug, Clone, Copy)]
@@ -38,9 +42,9 @@ pub struct Comparison<'a> {
     /// Messages known by name, each with its row.
     known: Vec<(&'a Listed, &'a Row)>,
     /// Messages not known by name, in the order of the listing.
-    pub unknown: Vec<&'a Listed>,
+    unknown: Vec<&'a Listed>,
     /// What an unknown message may turn out to be.
-    pub candidates: Vec<&'a Row>,
+    candidates: Vec<&'a Row>,
     in_doubt: bool,
 }
 
@@ -79,6 +83,12 @@ pub fn compare<'a>(listing: &'a [Listed], rows: &'a [Row], basis: Basis<'a>) -> 
     Comparison { basis, rows, known, unknown, candidates, in_doubt }
 }
 
+/// Up to `most` indices below `count`, the first and the last among them, evenly spread.
+fn spread(count: usize, most: usize) -> impl Iterator<Item = usize> {
+    let chosen = count.min(most);
+    (0..chosen).map(move |i| if chosen < 2 { i } else { i * (count - 1) / (chosen - 1) })
+}
+
 fn sizes_agree(listed: &Listed, row: &Row) -> bool {
     match (listed.size, row.listed_size) {
         (Some(a), Some(b)) => a == b,
@@ -105,7 +115,7 @@ pub struct Had {
 pub struct Plan<'a> {
     /// How many of the listed messages are here already.
     pub had: usize,
-    /// To be fetched, oldest first; those that failed before come last.
+    /// To be fetched, oldest first; those that failed before come last, and the ones that failed least often first.
     pub fetch: Vec<&'a Listed>,
     /// Larger than the policy allows.
     pub too_large: Vec<&'a Listed>,
@@ -124,8 +134,28 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Comparison<'a> {
+    /// The messages whose fingerprints may tell what they are.
+    pub fn worth_asking(&self) -> Vec<Handle> {
+        worth_asking(self.unknown.iter().copied(), &self.candidates).iter().map(|l| l.handle).collect()
+    }
+
+    /// A few messages known by name, spread from the first to the last, each with the fingerprint that it must have if
+    /// its name was not given to another. None where names cannot be given twice.
+    pub fn witnesses(&self) -> Vec<(Handle, Fingerprint)> {
+        if self.basis.firm_keys {
+            return Vec::new();
+        }
+        let able: Vec<_> = self
+            .known
+            .iter()
+            .filter(|(_, r)| !r.fingerprint.is_weak())
+            .map(|(l, r)| (l.handle, r.fingerprint))
+            .collect();
+        spread(able.len(), WITNESSES).filter_map(|i| able.get(i).copied()).collect()
+    }
+
     /// Decides, with the fingerprints that were to be had.
-    pub fn plan(self, prints: &BTreeMap<Handle, Fingerprint>, failed_before: &HashSet<Key>) -> Plan<'a> {
+    pub fn plan(self, prints: &BTreeMap<Handle, Fingerprint>, failed_before: &HashMap<Key, u32>) -> Plan<'a> {
         let basis = self.basis;
         let asked: Vec<_> = self.unknown.iter().map(|l| (*l, prints.get(&l.handle).copied())).collect();
         // What the server said it deleted is another message now, unless all of the content agrees.
@@ -157,11 +187,15 @@ impl<'a> Comparison<'a> {
                     plan.rekey.push(Paired { row: row.id, key: listed.key.clone(), listed_size: listed.size });
                 }
                 None if listed.size > basis.policy.max_size.or(Some(u64::MAX)) => plan.too_large.push(listed),
-                None if listed.key.as_ref().is_some_and(|k| failed_before.contains(k)) => again.push(*listed),
-                None => plan.fetch.push(listed),
+                None => match listed.key.as_ref().and_then(|k| failed_before.get(k)) {
+                    Some(tries) => again.push((*tries, *listed)),
+                    None => plan.fetch.push(listed),
+                },
             }
         }
-        plan.fetch.append(&mut again);
+        // A message that ends every run in which it is asked for must not keep back one that failed less often.
+        again.sort_by_key(|(tries, _)| *tries);
+        plan.fetch.extend(again.into_iter().map(|(_, listed)| listed));
         plan.suspects = free.into_iter().flatten().collect();
         present.extend(plan.suspects.iter().map(|r| r.id));
         // A deletion that the server accepted is confirmed by the first listing that lacks the message.
@@ -218,7 +252,7 @@ mod tests {
         let policy = Policy { keep: policy, folders: Vec::new(), max_size: Some(1000) };
         let basis = Basis { in_doubt, firm_keys: firm, policy: &policy, now: 100 * DAY };
         let prints = prints.iter().map(|(h, n)| (Handle(*h), print(*n))).collect();
-        let failed = HashSet::from([Key(b"failed".to_vec())]);
+        let failed = [("failed", 1), ("failed twice", 2)].map(|(k, tries)| (Key(k.into()), tries)).into();
         let plan = compare(listing, rows, basis).plan(&prints, &failed);
         let handles = |v: &[&Listed]| v.iter().map(|l| l.handle.0.to_string()).collect::<Vec<_>>().join(",");
         let ids = |v: Vec<i64>| v.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
@@ -252,8 +286,9 @@ mod tests {
         is(&[], &[listed(1, Some("a"), 10)], keep, &[], "fetch 1");
         is(&[a(), b()], &[listed(1, Some("a"), 10), listed(2, Some("c"), 30)], keep, &[], "had 1; fetch 2; missing 2");
         is(&[a()], &[listed(1, Some("a"), 10), listed(2, Some("big"), 1001)], keep, &[], "had 1; large 2");
-        let again = [listed(1, Some("failed"), 5), listed(2, Some("n"), 5), listed(3, Some("a"), 10)];
-        is(&[a()], &again, keep, &[], "had 1; fetch 2,1");
+        let again = [(1, "failed twice", 5), (2, "failed", 5), (3, "n", 5), (4, "a", 10)];
+        let again = again.map(|(handle, key, size)| listed(handle, Some(key), size));
+        is(&[a()], &again, keep, &[], "had 1; fetch 3,2,1");
         let gone = Row { missing_since: Some(1), ..a() };
         is(&[gone], &[listed(1, Some("a"), 10)], keep, &[], "had 1; back 1");
         // A name given to another message: the size tells, or the fingerprint.
@@ -291,6 +326,28 @@ mod tests {
         assert_eq!(plan(&rows, &listing, month, &[], false, false), "had 1; fetch 1; suspect 1");
         assert_eq!(plan(&rows, &listing, month, &[], false, true), "had 2; delete 1");
         assert_eq!(plan(&rows, &listing, Keep::Never, &[(1, 1), (2, 2)], false, false), "had 2; delete 1,2; rekey 1,2");
+    }
+
+    #[test]
+    fn witnesses_are_spread_over_what_is_known_by_name() {
+        let indices = |count| spread(count, 4).collect::<Vec<_>>();
+        assert_eq!((indices(0), indices(1), indices(3)), (vec![], vec![0], vec![0, 1, 2]));
+        assert_eq!((indices(4), indices(5), indices(100)), (vec![0, 1, 2, 3], vec![0, 1, 2, 4], vec![0, 33, 66, 99]));
+
+        let weak = Row {
+            fingerprint: Fingerprint::of_header(b"Subject: x\n\n"),
+            ..row(3, Some("c"), 30, Status::Delivered, 90)
+        };
+        let pending = row(4, Some("d"), 40, Status::DeleteSent, 90);
+        let rows =
+            [row(1, Some("a"), 10, Status::Delivered, 90), row(2, Some("b"), 20, Status::Delivered, 90), weak, pending];
+        let names = [(1, "a", 10), (2, "b", 21), (3, "c", 30), (4, "d", 40), (5, "e", 50)];
+        let listing = names.map(|(handle, key, size)| listed(handle, Some(key), size));
+        let policy = Policy { keep: Keep::Always, folders: Vec::new(), max_size: None };
+        for (firm_keys, expected) in [(false, vec![(Handle(1), print(1))]), (true, vec![])] {
+            let basis = Basis { in_doubt: false, firm_keys, policy: &policy, now: 100 * DAY };
+            assert_eq!(compare(&listing, &rows, basis).witnesses(), expected);
+        }
     }
 
     #[test]

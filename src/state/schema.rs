@@ -3,7 +3,9 @@
 use crate::error::{Error, Kind, Result};
 use rusqlite::{Connection, OpenFlags};
 use std::ffi::OsStr;
+use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Each entry brings the database from the version of its place to the next.
@@ -11,6 +13,8 @@ const UPGRADES: [&str; 1] = [include_str!("schema/1.sql")];
 
 /// Opens the database and brings it to the newest version; every commit is durable when it returns.
 pub fn open(path: &Path) -> Result<Connection> {
+    // SQLite would let others read it, and gives the files beside it the same mode. What goes wrong here it meets as well.
+    let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let db = Connection::open(path).map_err(|e| failed(path, e))?;
     prepare(&db, path).map(|()| db)
 }
@@ -111,6 +115,17 @@ mod tests {
         let damaged = open(&broken).unwrap_err();
         assert_eq!(damaged.kind(), Kind::LocalIo);
         assert!(damaged.remedy().starts_with("Move the file away"), "{damaged}");
+    }
+
+    #[test]
+    fn nobody_else_can_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let db = open(&dir.path().join("a.sqlite")).unwrap();
+        db.execute("INSERT INTO folder (name, scope) VALUES ('INBOX', 's')", []).unwrap();
+        let mode = |e: std::io::Result<std::fs::DirEntry>| e.unwrap().metadata().unwrap().permissions().mode() & 0o777;
+        let modes: Vec<u32> = std::fs::read_dir(dir.path()).unwrap().map(mode).collect();
+        assert_eq!(modes, [0o600; 3], "the database, its -wal and its -shm");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{BOTH, Stage, Trial, each, post};
 use crate::support::mail::message;
-use crate::support::server::{At, Fault, Mailbox, Protocol, Sizes, Uidls};
+use crate::support::server::{At, Effect, Fault, Mailbox, Protocol, Sizes, Uidls};
 use crate::support::stored::assert_same_mail;
 
 /// A POP3 server with UIDLs of some shape.
@@ -131,6 +131,50 @@ fn a_uidl_is_given_to_a_message_of_the_same_size() {
 }
 
 #[test]
+fn kept_names_go_to_other_messages_of_the_same_size() {
+    let twin = |n: usize| message(n, "all of one size\r\n");
+    for faults in [vec![], vec![Fault::drop(At::Inside { uid: 41, byte: 99 })]] {
+        let stage = named(Uidls::Position, true)
+            .scripted(|s| {
+                s.mailbox.folder_mut("INBOX").messages.clear();
+                s.mailbox.folder_mut("INBOX").uidnext = 1;
+                for n in 10..50 {
+                    s.mailbox.folder_mut("INBOX").add(twin(n));
+                }
+            })
+            .start();
+        stage.pull().expect(0);
+        // A clean run looks at sixteen of them, and a server that will not let it is left alone.
+        for refusals in [vec![], vec![Fault::refuse("TOP", "not today")]] {
+            refusals.into_iter().for_each(|fault| stage.server.fault(fault));
+            stage.server.clear_log();
+            stage.pull().expect(0);
+            assert_eq!(stage.server.log().count("TOP"), 16);
+        }
+        stage.server.heal();
+        // Somebody else deletes the first two, and every name moves on.
+        stage.server.mailbox().folder_mut("INBOX").messages.drain(..2);
+        stage.server.mailbox().folder_mut("INBOX").add(twin(99));
+        let cut = !faults.is_empty();
+        faults.into_iter().for_each(|fault| stage.server.fault(fault));
+        let all: Vec<Vec<u8>> = (10..50).chain([99]).map(twin).collect();
+        let pull = |code| stage.ferry.run(&["pull", "--json"]).expect(code).summary_of("a");
+        if cut {
+            assert_eq!(pull(75)["had"], 38);
+        }
+        stage.server.clear_log();
+        let counts = pull(0);
+        assert_eq!((&counts["fetched"], &counts["had"]), (&1.into(), &38.into()), "{counts}");
+        let log = stage.server.log();
+        // After the cut the names of the 38 are known again.
+        assert_eq!((log.count("TOP"), log.retrieved), (if cut { 17 } else { 39 }, 1));
+        assert_same_mail(&stage.stored(), &all);
+        assert_eq!(pull(0)["fetched"], 0);
+        assert_same_mail(&stage.stored(), &all);
+    }
+}
+
+#[test]
 fn uidvalidity_changes() {
     for keep in [true, false] {
         survives(Trial::of(Protocol::Imap).keep(keep), |m| m.folder_mut("INBOX").renumber());
@@ -171,6 +215,25 @@ fn twins_are_two_messages() {
                 m.folder_mut("INBOX").renumber();
             });
         }
+    }
+}
+
+#[test]
+fn two_folders_read_the_same() {
+    let list = "* LIST () \"/\" INBOX\r\n* LIST () \"/\" \"Entw\u{fc}rfe\"\r\n* LIST () \"/\" \"Entw&APw-rfe\"\r\n{tag} OK done\r\n";
+    let fault = Fault::new(At::received("LIST"), Effect::say(list)).always();
+    let mut trial = Trial::of(Protocol::Imap).fault(fault);
+    trial.script.mailbox.folder_mut("Entw\u{fc}rfe").add(message(90, "a draft\r\n"));
+    let stage = trial.start();
+    let config = std::fs::read_to_string(stage.ferry.config_file()).unwrap();
+    stage.ferry.configure(&format!("{config}folders = [\"*\"]\n"));
+    for (fetched, had) in [(7, 0), (0, 7)] {
+        let run = stage.pull().expect(2);
+        let counts = run.summary_of("a");
+        assert_eq!((&counts["fetched"], &counts["had"]), (&fetched.into(), &had.into()), "{counts}");
+        let expected = "warning: a: two folders on the server read as Entw\u{fc}rfe: \u{201c}Entw&APw-rfe\u{201d} is pulled, \
+                        \u{201c}Entw\\xc3\\xbcrfe\u{201d} is left. Rename one of them on the server.\n";
+        assert_eq!(run.stderr, expected);
     }
 }
 

@@ -2,8 +2,11 @@
 
 use super::*;
 use crate::support::mail;
+use crate::support::server::{At, Effect, Fault, Script, Server};
 use crate::support::stored::{assert_same_mail, maildir, mbox};
 use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
 
 #[test]
 fn only_what_is_new_comes() {
@@ -24,6 +27,29 @@ fn only_what_is_new_comes() {
         assert_same_mail(&after.iter().map(|m| m.bytes.clone()).collect::<Vec<_>>(), &stored(protocol, &messages));
         assert!(before.iter().all(|m| after.contains(m)), "what was there is as it was");
     }
+}
+
+#[test]
+fn what_another_client_removes_before_it_is_fetched_is_skipped() {
+    let messages = mail::ordinary(4);
+    // The first UID FETCH lists; the second brings the messages, and the server takes its time to begin.
+    let waits = Fault::new(At::received("UID FETCH"), Effect::Pause(Duration::from_secs(1))).nth(2);
+    let server = Server::start(Script::holding(messages.clone()).fault(waits));
+    let ferry = Ferry::new();
+    ferry.account("x", &server.endpoint(Protocol::Imap, Security::Implicit), "\n[accounts.x.pull]\nkeep = false\n");
+    let run = ferry.spawn(&["pull", "--json"]);
+    while server.log().count("UID FETCH") < 2 {
+        sleep(Duration::from_millis(2));
+    }
+    server.mailbox().folder_mut("INBOX").messages.drain(1..3);
+    let outcome = run.wait().expect(0);
+    assert_eq!(counts(&outcome, "x"), "listed 4, fetched 2, skipped 2, deleted_remote 2");
+    let skipped: Vec<_> = outcome.events().into_iter().filter(|e| e["action"] == "skipped").collect();
+    assert_eq!(skipped.iter().map(|e| e["key"].as_str().unwrap()).collect::<Vec<_>>(), ["2", "3"]);
+    assert!(skipped.iter().all(|e| e["reason"] == "gone"), "{skipped:?}");
+    assert_eq!(outcome.stderr, "");
+    assert_eq!(pull(&ferry, &[]), "");
+    assert_same_mail(&inbox_bytes(&ferry, Protocol::Imap), &[&messages[0], &messages[3]].map(|m| mail::with_lf(m)));
 }
 
 #[test]

@@ -2,9 +2,12 @@
 
 use super::*;
 use crate::support::mail;
-use crate::support::server::{At, Call, Fault, Script, Server};
+use crate::support::run::Running;
+use crate::support::server::{At, Call, Fault, Script, Server, Slow};
 use serde_json::Value;
 use std::fs;
+use std::process::Command;
+use std::time::Duration;
 
 fn of_kind<'e>(events: &'e [Value], kind: &str) -> Vec<&'e Value> {
     events.iter().filter(|e| e["event"] == kind).collect()
@@ -214,6 +217,26 @@ fn what_the_server_would_not_give_is_told_until_it_does() {
 }
 
 #[test]
+fn the_message_that_failed_least_often_is_tried_first() {
+    let messages = mail::ordinary(4);
+    for protocol in PROTOCOLS {
+        // The second always breaks the link, the third once; both would be asked for in their order, and the third never.
+        let always = Fault::drop(At::Inside { uid: 2, byte: 100 }).always();
+        let once = Fault::drop(At::Inside { uid: 3, byte: 100 });
+        let server = Server::start(Script::holding(messages.clone()).fault(always).fault(once));
+        let ferry = Ferry::new();
+        ferry.account("x", &server.endpoint(protocol, Security::Implicit), "");
+        let run = || counts(&ferry.run(&["pull", "--json"]).expect(75), "x");
+        assert_eq!(run(), "listed 4, fetched 1, failed 3");
+        assert_eq!(run(), "listed 4, had 1, failed 3");
+        assert_eq!(run(), "listed 4, had 1, fetched 1, failed 2");
+        assert_eq!(run(), "listed 4, had 2, fetched 1, failed 1", "{protocol:?}");
+        let status = ferry.run(&["status"]).expect(0).stdout;
+        assert!(status.matches("left:").count() == 1 && status.contains("(3 tries)"), "{status}");
+    }
+}
+
+#[test]
 fn a_message_in_which_the_link_breaks_keeps_no_other_back() {
     let messages = mail::ordinary(4);
     for protocol in PROTOCOLS {
@@ -228,4 +251,47 @@ fn a_message_in_which_the_link_breaks_keeps_no_other_back() {
         server.heal();
         assert_eq!(pull(&ferry, &[]), "listed 4, had 3, fetched 1");
     }
+}
+
+/// Pulls on a terminal of its own, with a redirection, and gives what the terminal showed.
+fn pull_on_a_terminal(ferry: &Ferry, redirection: &str) -> String {
+    let pull = ferry.command(&["pull"]);
+    let program = pull.get_program().to_str().unwrap();
+    let line = format!("stty cols 120 rows 24; exec '{program}' pull {redirection}");
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).current_dir(ferry.path("")).env_clear().env("TERM", "xterm");
+    script.envs(pull.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Running::start(script).wait().expect(0).stdout
+}
+
+/// Messages, octets, rate and time left on a bar, where some but not all have arrived.
+fn half_way(bar: &str) -> Option<(u32, f64, f64, u32)> {
+    let words: Vec<&str> = bar.strip_prefix("x INBOX ")?.split(' ').collect();
+    let [_, count, "messages,", octets, total, "kB", rate, "kB/s", left] = words[..] else { return None };
+    let (done, all) = count.split_once('/')?;
+    assert_eq!((all, total.split_once('/')?.0), ("8", "kB"));
+    Some((done.parse().ok()?, octets.parse().ok()?, rate.parse().ok()?, left.strip_suffix('s')?.parse().ok()?))
+}
+
+#[test]
+fn a_terminal_shows_bars_on_stderr_and_one_line_on_stdout() {
+    let messages = mail::ordinary(9);
+    let mut script = Script::holding(messages[..8].to_vec());
+    script.slow = Some(Slow { chunk: 4096, delay: Duration::from_millis(90) });
+    let server = Server::start(script);
+    let ferry = Ferry::new();
+    ferry.account("x", &server.endpoint(Protocol::Imap, Security::Implicit), "");
+    let shown = pull_on_a_terminal(&ferry, ">out");
+    let mut bars = shown.split('\r').map(|bar| bar.trim_start_matches("\u{1b}[2K")).filter_map(half_way);
+    let moving = bars.find(|(done, octets, rate, left)| *done < 8 && *octets > 0.0 && *rate > 0.0 && *left > 0);
+    assert!(moving.is_some(), "no bar on its way in {shown:?}");
+    assert!(shown.ends_with("\r\u{1b}[2K"), "the bar goes in the end: {shown:?}");
+    // A script that reads stdout is no terminal, and is told nothing.
+    assert_eq!(fs::read_to_string(ferry.path("out")).unwrap(), "");
+
+    server.mailbox().folder_mut("INBOX").add(messages[8].clone());
+    let size = format!("{:.1} KiB", messages[8].len() as f64 / 1024.0);
+    let summary = format!("x: 1 message new ({size}), 8 here already\r\n");
+    assert_eq!(pull_on_a_terminal(&ferry, "2>err"), summary);
+    assert_eq!(fs::read_to_string(ferry.path("err")).unwrap(), "");
 }

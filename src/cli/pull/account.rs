@@ -6,7 +6,7 @@ use crate::cli::args::Global;
 use crate::config::{Account, Protocol};
 use crate::credentials::{Login, resolve};
 use crate::error::{Error, Kind, Result, Scope};
-use crate::event::Counts;
+use crate::event::{Counts, Event};
 use crate::interrupt::Interrupt;
 use crate::mail::FolderName;
 use crate::retrieve::{Job, Keep, Outcome, Retriever};
@@ -168,6 +168,15 @@ impl Task {
             if self.interrupt.is_raised() {
                 return Ok(());
             }
+            for twin in &folder.twins {
+                tally.left(&format!(
+                    "two folders on the server read as {}: \u{201c}{}\u{201d} is pulled, \u{201c}{}\u{201d} is left. Rename one of \
+                     them on the server.",
+                    folder.name,
+                    folder.wire.escape_ascii(),
+                    twin.escape_ascii()
+                ));
+            }
             let done = async {
                 let path = self.account.store.mailbox_path(&folder.name)?;
                 let Some(opened) = self.interrupt.unless_raised(session.open_folder(&folder, writable)).await? else {
@@ -247,10 +256,16 @@ impl<'a> Tally<'a> {
         match outcome.error {
             Some(e) if e.scope() == Scope::Account => return Err(e),
             Some(e) => self.failed(&e),
-            None if outcome.counts.failed > 0 => self.codes.push(exit::LEFT_SOME),
+            None if outcome.counts.failed + outcome.counts.undeleted_remote > 0 => self.codes.push(exit::LEFT_SOME),
             None => {}
         }
         Ok(())
+    }
+
+    /// Something stays undone, for a reason that ends nothing else.
+    fn left(&mut self, warning: &str) {
+        self.task.report.event(&self.task.account.name, Event::Warning(warning));
+        self.codes.push(exit::LEFT_SOME);
     }
 
     fn failed(&mut self, e: &Error) {

@@ -47,6 +47,7 @@ impl Observer for Json {
                     Action::WouldFetch => ("would_fetch", None),
                     Action::Had => ("had", None),
                     Action::Skipped(reason) => ("skipped", Some(("reason", reason))),
+                    Action::Gone => ("skipped", Some(("reason", "gone"))),
                     Action::Refused(reason) => ("failed", Some(("reason", reason))),
                 };
                 let mut fields = json!({"account": account, "folder": folder, "key": key.map(ToString::to_string),
@@ -92,9 +93,11 @@ impl Report for Json {
 
 /// The account's entry of the summary; listed = fetched + had + skipped + failed.
 pub fn entry(s: &Summary) -> Value {
-    let Counts { listed, had, fetched, adopted, skipped, failed, deleted_remote, bytes_in } = s.counts;
+    let Counts { listed, had, fetched, adopted, skipped, failed, deleted_remote, undeleted_remote, bytes_in } =
+        s.counts;
     json!({"account": s.account, "listed": listed, "had": had, "fetched": fetched, "uploaded": 0, "flags_local": 0,
-           "flags_remote": 0, "deleted_local": 0, "deleted_remote": deleted_remote, "moved_local": 0, "moved_remote": 0,
+           "flags_remote": 0, "deleted_local": 0, "deleted_remote": deleted_remote,
+           "undeleted_remote": undeleted_remote, "moved_local": 0, "moved_remote": 0,
            "adopted": adopted, "skipped": skipped, "failed": failed, "bytes_in": bytes_in, "bytes_out": 0,
            "seconds": (s.seconds * 1000.0).round() / 1000.0, "exit": s.exit})
 }

@@ -67,6 +67,7 @@ fn describe(action: Action<'_>) -> String {
         Action::WouldFetch => "would fetch".to_owned(),
         Action::Had => "here already".to_owned(),
         Action::Skipped(reason) => format!("skipped, {reason}"),
+        Action::Gone => "skipped, gone from the server meanwhile".to_owned(),
         Action::Refused(reason) => format!("not delivered, tried again next time: {reason}"),
     }
 }
@@ -121,7 +122,7 @@ impl Report for Lines {
 }
 
 fn summary_line(s: &Summary, rehearsal: bool) -> String {
-    let Counts { had, fetched, adopted, skipped, failed, deleted_remote, bytes_in, .. } = s.counts;
+    let Counts { had, fetched, adopted, skipped, failed, deleted_remote, undeleted_remote, bytes_in, .. } = s.counts;
     let mut parts = match (rehearsal, fetched) {
         (true, n) => vec![format!("{} would be fetched", messages(n))],
         (false, 0) => vec!["nothing new".to_owned()],
@@ -137,6 +138,7 @@ fn summary_line(s: &Summary, rehearsal: bool) -> String {
     also(skipped, "skipped");
     also(failed, "left");
     also(deleted_remote, "deleted on the server");
+    also(undeleted_remote, "not deleted there");
     format!("{}: {}\n", s.account, parts.join(", "))
 }
 

@@ -171,3 +171,29 @@ fn accounts_come_in_the_order_of_the_file_or_asked_for() {
     assert_eq!(e.remedy(), "Did you mean `work`? Known accounts: `work`, `home`, `club`.");
     assert_eq!(e.kind(), Kind::Usage);
 }
+
+#[test]
+fn what_is_shown_means_the_same() {
+    let pin = "ab".repeat(32);
+    let files = [
+        imap(""),
+        imap(
+            "password={env='A\"B'}\n[accounts.work.pull]\nkeep='90min'\nfolders=['*', '!Lists/*', 'Entw\u{fc}rfe']\nmax_size='1 KiB'",
+        ),
+        imap("password={netrc=true}\ntls='none'\nallow_cleartext=true\ntimeout='1s'").replace("work", "\"me@x.y\""),
+        imap("provider='outlook'").replace("kind='maildir'", "kind='maildir',layout='maildir++',line_endings='crlf'"),
+        pop3(&format!("password={{file='/p \\u00e9'}}\ntls='starttls'\nca_file='c.pem'\npin_sha256=['{pin}']"))
+            .replace("'/p \\u00e9'", "\"/p \\u00e9\""),
+        pop3("auth='apop'\n[accounts.work.pull]\nkeep=false").replace("maildir", "mbox"),
+    ];
+    for file in files {
+        let account = only(&file);
+        let shown = account.to_string();
+        assert_eq!(only(&shown), account, "{shown}");
+    }
+    for secret in ["value='hunter2'", "command='echo hunter2'"] {
+        let shown = only(&imap(&format!("password={{{secret}}}"))).to_string();
+        assert!(!shown.contains("hunter2") && shown.contains(" = \"***\" }\n"), "{shown}");
+        only(&shown);
+    }
+}

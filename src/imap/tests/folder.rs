@@ -221,25 +221,6 @@ async fn a_refusal_in_the_middle_of_a_message_leaves_the_others() {
 }
 
 #[tokio::test]
-async fn messages_that_are_gone_are_not_asked_for_again() {
-    let mut store = Store::of(&[(1, b"a"), (2, b"b"), (3, b"c")]);
-    let (pipe, task) = serve("* OK hi\r\n", usize::MAX, move |tag, command| {
-        let out = store.answer(tag, command);
-        store.messages.retain(|m| m.uid == 3 || !command.contains("RFC822.SIZE"));
-        out
-    });
-    let mut imap = logged_in(pipe).await.unwrap();
-    let folder = imap.folders(&[pattern(INBOX)]).await.unwrap().remove(0);
-    let mut folder = imap.open_folder(&folder, false).await.unwrap();
-    folder.list().await.unwrap();
-    let mut arrived = Arrived::default();
-    folder.retrieve(&[Handle(1), Handle(2), Handle(3)], &mut arrived).await.unwrap();
-    drop(imap);
-    assert_eq!((arrived.uids(), arrived.refused.len()), (vec![3], 2));
-    assert_eq!(task.await.unwrap().iter().filter(|c| c.contains("BODY.PEEK")).count(), 1);
-}
-
-#[tokio::test]
 async fn a_folder_that_is_not_counted_is_not_taken_for_empty() {
     let twist = replacing("EXAMINE", "* 1 EXISTS\r\n", "");
     let (_, _, _, result) = pulled(Store::of(&[(1, b"a")]), &[], twist).await;

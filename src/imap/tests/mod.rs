@@ -2,6 +2,7 @@
 
 mod cut;
 mod folder;
+mod gone;
 mod login;
 
 use super::Imap;
@@ -113,6 +114,7 @@ fn basics(tag: &str, command: &str) -> Option<String> {
     match command.split(' ').next()? {
         "CAPABILITY" => Some(format!("* CAPABILITY {CAPABILITIES}\r\n{tag} OK done\r\n")),
         "LOGIN" => Some(format!("{tag} OK [CAPABILITY {CAPABILITIES}] in\r\n")),
+        "NOOP" => Some(format!("{tag} OK done\r\n")),
         "LOGOUT" => Some(format!("* BYE bye\r\n{tag} OK done\r\n")),
         _ => None,
     }
@@ -144,6 +146,7 @@ struct Arrived {
     open: Option<(Handle, Envelope, Vec<u8>)>,
     whole: Vec<(u32, Envelope, Vec<u8>)>,
     refused: Vec<(u32, String)>,
+    gone: Vec<u32>,
     /// Fails with the first chunk.
     full: bool,
     largest_chunk: usize,
@@ -176,6 +179,10 @@ impl Intake for Arrived {
     async fn refused(&mut self, handle: Handle, reason: String) -> Result<()> {
         self.open = None;
         self.refused.push((handle.0, reason));
+        Ok(())
+    }
+    async fn gone(&mut self, handle: Handle) -> Result<()> {
+        self.gone.push(handle.0);
         Ok(())
     }
 }

@@ -50,6 +50,10 @@ impl Intake for Inbox {
         self.fates.push(Fate::Refused(handle.0, reason));
         Ok(())
     }
+
+    async fn gone(&mut self, handle: Handle) -> Result<()> {
+        panic!("POP3 cannot tell that message {} is gone", handle.0)
+    }
 }
 
 fn whole(number: u32, message: &str) -> Fate {

@@ -66,6 +66,11 @@ impl Ledger {
         })
     }
 
+    /// Takes their keys from all messages of the folder: the server has given some of these to others.
+    pub fn void_keys(&mut self, folder: FolderId) -> Result<()> {
+        self.write(|tx| tx.execute("UPDATE message SET key = NULL WHERE folder = ?1", [folder.0]).map(drop))
+    }
+
     /// Records whether the names of the folder are [in doubt](Folder::in_doubt).
     pub fn set_in_doubt(&mut self, folder: FolderId, in_doubt: bool) -> Result<()> {
         self.write(|tx| {
@@ -108,9 +113,15 @@ impl Ledger {
         self.write(|tx| arrivals.iter().map(|a| insert(tx, folder, a, now)).collect())
     }
 
-    /// Transaction B: these messages are visible and durable.
+    /// Transaction B: these messages are visible and durable, and no longer in quarantine.
     pub fn delivered(&mut self, rows: &[RowId]) -> Result<()> {
-        self.set_status(rows, "delivered")
+        self.write(|tx| {
+            set_status(tx, rows, "delivered")?;
+            let mut release = tx.prepare_cached(
+                "DELETE FROM quarantine WHERE (folder, key) = (SELECT folder, key FROM message WHERE id = ?1)",
+            )?;
+            rows.iter().try_for_each(|row| release.execute([row.0]).map(drop))
+        })
     }
 
     /// Messages of an interrupted run: their numbers, places and digests.
@@ -182,7 +193,7 @@ impl Ledger {
 
     /// The server is about to be asked to delete these.
     pub fn delete_sent(&mut self, rows: &[RowId]) -> Result<()> {
-        self.set_status(rows, "delete_sent")
+        self.write(|tx| set_status(tx, rows, "delete_sent"))
     }
 
     /// The server said that it deleted these; a listing without them is to confirm it.
@@ -285,13 +296,6 @@ impl Ledger {
             .map_err(|e| self.failed(e))
     }
 
-    fn set_status(&mut self, rows: &[RowId], status: &str) -> Result<()> {
-        self.write(|tx| {
-            let mut update = tx.prepare_cached("UPDATE message SET status = ?2 WHERE id = ?1")?;
-            rows.iter().try_for_each(|row| update.execute(params![row.0, status]).map(drop))
-        })
-    }
-
     fn write<T>(&mut self, change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
         let run = || {
             let tx = self.db.transaction()?;
@@ -305,6 +309,11 @@ impl Ledger {
     fn failed(&self, e: rusqlite::Error) -> crate::error::Error {
         schema::failed(&self.path, e)
     }
+}
+
+fn set_status(tx: &Transaction<'_>, rows: &[RowId], status: &str) -> rusqlite::Result<()> {
+    let mut update = tx.prepare_cached("UPDATE message SET status = ?2 WHERE id = ?1")?;
+    rows.iter().try_for_each(|row| update.execute(params![row.0, status]).map(drop))
 }
 
 /// Takes a key away from the row that has it: the server gave it to another message.

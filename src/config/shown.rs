@@ -1,0 +1,90 @@
+//! Accounts as a configuration file would say them, with every default written out.
+
+use super::account::LINE_ENDINGS;
+use super::server::TLS_MODES;
+use super::table::dotted;
+use super::{Account, Protocol, units};
+use crate::credentials::PasswordSource;
+use crate::retrieve::Keep;
+use crate::store::{Layout, StoreKind};
+use std::fmt::{self, Display};
+use std::path::Path;
+use toml::Value;
+
+/// What stands in the place of a secret.
+const HIDDEN: &str = "***";
+
+/// TOML that means the same account, but for the password and the command that fetches it, which may hold one.
+impl Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Account { server, store, pull, .. } = self;
+        let imap = self.protocol == Protocol::Imap;
+        let name = dotted("accounts", &self.name);
+        writeln!(f, "[{name}]")?;
+        writeln!(f, "protocol = {}", text(if imap { "imap" } else { "pop3" }))?;
+        writeln!(f, "host = {}", text(&server.host))?;
+        writeln!(f, "port = {}", server.port)?;
+        writeln!(f, "tls = {}", word(TLS_MODES, server.tls))?;
+        if server.allow_cleartext {
+            writeln!(f, "allow_cleartext = true")?;
+        }
+        if let Some(file) = &server.ca_file {
+            writeln!(f, "ca_file = {}", path(file))?;
+        }
+        if !server.pins.is_empty() {
+            writeln!(f, "pin_sha256 = {}", texts(&server.pins))?;
+        }
+        writeln!(f, "timeout = {}", text(units::written(server.timeout)))?;
+        writeln!(f, "user = {}", text(&self.user))?;
+        writeln!(f, "auth = {}", text(self.auth))?;
+        writeln!(f, "password = {{ {} }}", password(&self.password))?;
+
+        writeln!(f, "\n[{name}.store]")?;
+        writeln!(f, "kind = {}", text(if store.kind == StoreKind::Maildir { "maildir" } else { "mbox" }))?;
+        writeln!(f, "path = {}", path(&store.path))?;
+        match (store.kind, store.layout) {
+            (StoreKind::Maildir, Layout::Nested) => writeln!(f, "layout = \"nested\"")?,
+            (StoreKind::Maildir, Layout::MaildirPlusPlus) => writeln!(f, "layout = \"maildir++\"")?,
+            (StoreKind::Maildir, Layout::Single) | (StoreKind::Mbox, _) => {}
+        }
+        writeln!(f, "line_endings = {}", word(LINE_ENDINGS, store.line_endings))?;
+
+        writeln!(f, "\n[{name}.pull]")?;
+        match pull.keep {
+            Keep::Always => writeln!(f, "keep = true")?,
+            Keep::Never => writeln!(f, "keep = false")?,
+            Keep::For(time) => writeln!(f, "keep = {}", text(units::written(time)))?,
+        }
+        if imap {
+            writeln!(f, "folders = {}", texts(&pull.folders))?;
+        }
+        pull.max_size.map_or(Ok(()), |octets| writeln!(f, "max_size = {octets}"))
+    }
+}
+
+fn text(value: impl Display) -> Value {
+    Value::String(value.to_string())
+}
+
+fn texts<T: Display>(values: &[T]) -> Value {
+    Value::Array(values.iter().map(text).collect())
+}
+
+fn path(path: &Path) -> Value {
+    text(path.display())
+}
+
+fn word<T: PartialEq>(words: &[(&str, T)], meaning: T) -> Value {
+    text(words.iter().find(|(_, m)| *m == meaning).map_or("", |(word, _)| word))
+}
+
+fn password(source: &PasswordSource) -> String {
+    match source {
+        PasswordSource::Command(_) => format!("command = {}", text(HIDDEN)),
+        PasswordSource::Env(name) => format!("env = {}", text(name)),
+        PasswordSource::File(file) => format!("file = {}", path(file)),
+        PasswordSource::Netrc => "netrc = true".to_owned(),
+        PasswordSource::Prompt => "prompt = true".to_owned(),
+        PasswordSource::Value(_) => format!("value = {}", text(HIDDEN)),
+    }
+}
