@@ -8,7 +8,7 @@ use super::session::{Command, Link, Session};
 use super::set::{UidSet, sets};
 use super::status::{Condition, Status};
 use crate::error::{Error, Kind, Result};
-use crate::mail::{Envelope, Fingerprint, Flags};
+use crate::mail::{Envelope, Fingerprint, Marks};
 use crate::retrieve::{Handle, Intake};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -138,12 +138,12 @@ impl<'a, S: Link> Fetcher<'a, S> {
             match Untagged::of(&frame) {
                 Untagged::Fetch(Row {
                     uid: Some(uid),
-                    flags: Some(flags),
+                    marks: Some(marks),
                     received_at,
                     body: Some(Section { origin: None, data: Some(data) }),
                     ..
                 }) if missing.remove(&uid).is_some() => {
-                    let envelope = Envelope { flags, received_at, size: Some(data.len() as u64) };
+                    let envelope = Envelope { marks, received_at, size: Some(data.len() as u64) };
                     into.begin(Handle(uid), envelope).await?;
                     into.chunk(&data).await?;
                     into.end().await?;
@@ -229,7 +229,7 @@ impl<'a, S: Link> Fetcher<'a, S> {
     }
 
     /// Asks for the first part of a message, with all that is known of it; without INTERNALDATE where the server cannot
-    /// answer with it, and for the flags apart where they did not come along.
+    /// answer with it, and for the marks apart where they did not come along.
     async fn open(&mut self, uid: u32, size: Option<u64>) -> Result<Answer<Opening>> {
         for items in ["UID INTERNALDATE FLAGS", "UID FLAGS"] {
             let line = format!("UID FETCH {uid} ({items} BODY.PEEK[]<0.{PART}>)");
@@ -241,29 +241,29 @@ impl<'a, S: Link> Fetcher<'a, S> {
                     None => return None,
                 };
                 let whole = body.origin.is_none() && data.len() > PART as usize;
-                Some((row.flags, row.received_at, data, whole))
+                Some((row.marks, row.received_at, data, whole))
             };
-            let (flags, received_at, data, whole) = match self.ask(uid, line, take).await? {
+            let (marks, received_at, data, whole) = match self.ask(uid, line, take).await? {
                 Answer::Given(given) => given,
                 Answer::Broken => continue,
                 Answer::Missing => return Ok(Answer::Missing),
                 Answer::Refused(status) => return Ok(Answer::Refused(status)),
             };
-            let flags = match flags {
-                Some(flags) => flags,
-                None => match self.flags(uid).await? {
-                    Answer::Given(flags) => flags,
+            let marks = match marks {
+                Some(marks) => marks,
+                None => match self.marks(uid).await? {
+                    Answer::Given(marks) => marks,
                     Answer::Refused(status) => return Ok(Answer::Refused(status)),
                     Answer::Missing | Answer::Broken => return Ok(Answer::Broken),
                 },
             };
-            return Ok(Answer::Given(Opening { envelope: Envelope { flags, received_at, size }, data, whole }));
+            return Ok(Answer::Given(Opening { envelope: Envelope { marks, received_at, size }, data, whole }));
         }
         Ok(Answer::Broken)
     }
 
-    async fn flags(&mut self, uid: u32) -> Result<Answer<Flags>> {
-        self.ask(uid, format!("UID FETCH {uid} (UID FLAGS)"), |row| row.flags).await
+    async fn marks(&mut self, uid: u32) -> Result<Answer<Marks>> {
+        self.ask(uid, format!("UID FETCH {uid} (UID FLAGS)"), |row| row.marks).await
     }
 
     /// Asks for something of one message.

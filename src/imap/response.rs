@@ -4,7 +4,7 @@ use super::capability::Capabilities;
 use super::framer::Frame;
 use super::scan::Scan;
 use super::status::{Condition, Status, Text};
-use crate::mail::Flags;
+use crate::mail::{Flags, Keyword, Marks};
 use std::borrow::Cow;
 
 /// One untagged response.
@@ -37,8 +37,8 @@ pub struct Row<'a> {
     pub uid: Option<u32>,
     /// RFC822.SIZE.
     pub size: Option<u64>,
-    /// The system flags; keywords are passed over.
-    pub flags: Option<Flags>,
+    /// Flags and keywords.
+    pub marks: Option<Marks>,
     /// INTERNALDATE in seconds since 1970 UTC.
     pub received_at: Option<i64>,
     /// The body section.
@@ -128,9 +128,9 @@ impl<'a> Row<'a> {
                     Some(date) => row.received_at = date.and_then(|d| internal_date(&d)),
                     None => scan.skip_value()?,
                 },
-                b"FLAGS" => match flags(&mut scan.clone()) {
-                    Some((flags, after)) => {
-                        row.flags = Some(flags);
+                b"FLAGS" => match marks(&mut scan.clone()) {
+                    Some((marks, after)) => {
+                        row.marks = Some(marks);
                         *scan = after;
                     }
                     None => scan.skip_value()?,
@@ -157,15 +157,17 @@ fn section<'a>(scan: &mut Scan<'a>) -> Option<Section<'a>> {
 }
 
 /// A list of flags, and the place behind it.
-fn flags<'a>(scan: &mut Scan<'a>) -> Option<(Flags, Scan<'a>)> {
+fn marks<'a>(scan: &mut Scan<'a>) -> Option<(Marks, Scan<'a>)> {
     scan.tag(b"(")?;
-    let mut flags = Flags::NONE;
+    let mut marks = Marks::default();
     loop {
         scan.blanks();
         if scan.tag(b")").is_some() {
-            return Some((flags, scan.clone()));
+            return Some((marks, scan.clone()));
         }
-        flags = flags | std::str::from_utf8(scan.word()?).map_or(Flags::NONE, Flags::from_imap);
+        let name = std::str::from_utf8(scan.word()?).unwrap_or_default();
+        marks.flags = marks.flags | Flags::from_imap(name);
+        marks.keywords.extend(Keyword::new(name));
     }
 }
 
@@ -222,7 +224,7 @@ mod tests {
                 "{:?} {:?} {} {:?} {:?}",
                 r.uid,
                 r.size,
-                r.flags.map_or("-".into(), Flags::letters),
+                r.marks.map_or("-".into(), |m| m.flags.letters()),
                 r.received_at,
                 r.body.map(|b| (b.origin, b.data.map(|d| String::from_utf8_lossy(&d).into_owned()))),
             )),

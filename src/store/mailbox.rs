@@ -3,7 +3,9 @@
 use crate::error::Result;
 use crate::mail::{Change, Digest, Fingerprint, FolderName, Key, Keyword, Marks};
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::future::Future;
+use std::io::Read;
 
 /// One folder, on a server or on this machine. A [`Key`] names a message of it for as long as the folder stands: the UID in
 /// decimal, or the unique part of a Maildir file name.
@@ -85,4 +87,24 @@ pub struct Identity {
     pub fingerprint: Fingerprint,
     /// The digest of its content, where that was read.
     pub digest: Option<Digest>,
+}
+
+/// A message on its way from a store to a server.
+pub struct Outgoing {
+    /// Its key on this machine.
+    pub key: Key,
+    /// To be set on it; already what the server can hold.
+    pub marks: Marks,
+    /// INTERNALDATE in seconds since 1970 UTC.
+    pub received_at: Option<i64>,
+    /// Exactly how many octets [`body`](Self::body) gives.
+    pub size: u64,
+    /// The message with CRLF line ends.
+    pub body: Box<dyn Read + Send>,
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing").field("key", &self.key).field("size", &self.size).finish_non_exhaustive()
+    }
 }

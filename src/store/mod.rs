@@ -13,7 +13,7 @@ mod maildir;
 mod mbox;
 mod spec;
 
-pub use mailbox::{Holds, Identity, Mailbox, Seen, Snapshot};
+pub use mailbox::{Holds, Identity, Mailbox, Outgoing, Seen, Snapshot};
 pub use maildir::Maildir;
 pub use mbox::Mbox;
 pub use spec::{Layout, LineEndings, Spec, StoreKind};

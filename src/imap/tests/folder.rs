@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::error::{Kind, Scope};
-use crate::mail::{Fingerprint, Flags, FolderPattern};
+use crate::mail::{Fingerprint, FolderPattern, Marks};
 use crate::retrieve::{Finished, Key, Retriever};
 use std::sync::{Arc, Mutex};
 
@@ -68,7 +68,7 @@ async fn a_folder_is_pulled_without_a_change() {
     let (arrived, commands, _, result) = pulled(store, &[], straight()).await;
     assert_eq!(result.unwrap(), Finished::default());
     let got: Vec<_> =
-        arrived.whole.iter().map(|(uid, e, b)| (*uid, e.flags.letters(), e.received_at, &b[..])).collect();
+        arrived.whole.iter().map(|(uid, e, b)| (*uid, e.marks.flags.letters(), e.received_at, &b[..])).collect();
     assert_eq!(
         got,
         [
@@ -280,7 +280,7 @@ async fn what_is_missing_from_an_answer_is_asked_for_again_or_refused() {
     ] {
         let (arrived, _, _, result) = pulled(one(), &[], replacing(to, old, new)).await;
         result.unwrap();
-        let got = arrived.whole.iter().map(|w| (w.1.flags.letters(), w.1.received_at)).next();
+        let got = arrived.whole.iter().map(|w| (w.1.marks.flags.letters(), w.1.received_at)).next();
         assert_eq!(got, expected.map(|(f, d)| (f.to_owned(), d)), "{old} as {new}");
         assert!(arrived.whole.iter().all(|w| w.2 == b"body\r\n"));
         assert_eq!(arrived.refused.len(), usize::from(expected.is_none()), "{old} as {new}");
@@ -308,7 +308,7 @@ async fn unasked_news_between_messages_are_passed_over() {
     let (arrived, _, _, result) = pulled(store, &[], twist).await;
     result.unwrap();
     assert_eq!(arrived.uids(), [1, 2]);
-    assert!(arrived.whole.iter().all(|w| w.1.flags == Flags::NONE));
+    assert!(arrived.whole.iter().all(|w| w.1.marks == Marks::default()));
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ impl MaildirDraft {
         let file = file.map_err(|e| Error::local_io(format!("cannot create {}", path.display()), e))?;
         let size = envelope.size.and_then(|s| usize::try_from(s).ok()).unwrap_or(0);
         Ok(MaildirDraft {
-            staged: MaildirStaged { file, tmp: TmpFile(Some(path)), name, flags: envelope.flags },
+            staged: MaildirStaged { file, tmp: TmpFile(Some(path)), name, flags: envelope.marks.flags },
             line_endings,
             received_at: envelope.received_at,
             digester: Digester::default(),

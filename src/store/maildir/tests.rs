@@ -1,5 +1,5 @@
 use super::*;
-use crate::mail::Flags;
+use crate::mail::{Flags, Marks};
 use crate::store::Draft;
 use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
@@ -64,7 +64,7 @@ fn flags_time_and_crlf_are_kept() {
     maildir.line_endings = LineEndings::Crlf;
     let flags = Flags::SEEN | Flags::from_imap("\\Answered");
     for received_at in [1_000_000_000, -86_400] {
-        let envelope = Envelope { flags, received_at: Some(received_at), size: Some(u64::MAX) };
+        let envelope = Envelope { marks: Marks::of(flags), received_at: Some(received_at), size: Some(u64::MAX) };
         let prepared = maildir.prepare(vec![stage(&maildir, WIRE, &envelope).0]).unwrap();
         let place = prepared.places()[0].clone();
         maildir.publish(prepared).unwrap();
