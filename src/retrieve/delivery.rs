@@ -18,15 +18,19 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-/// Bytes are handed to the staging thread in pieces of about this size.
+/// A message is handed to the staging thread in pieces of at most this size,
 const PIECE: usize = 64 * 1024;
-/// Pieces under way to the staging thread.
-const PIECES: usize = 32;
-/// A batch is committed when it has this many messages; their files are open until then.
+/// and small messages are handed over together, up to about this size: each load wakes a thread.
+const LOAD: usize = 64 * 1024;
+/// A load that has waited this long goes when a message ends.
+const LOAD_AGE: Duration = Duration::from_millis(20);
+/// Loads under way to the staging thread.
+const LOADS: usize = 32;
+/// A batch is committed when it has this many messages,
 const BATCH_MESSAGES: usize = 256;
-/// … or this many octets,
+/// or this many octets,
 const BATCH_BYTES: u64 = 16 << 20;
-/// … or is this old when a message ends.
+/// or is this old when a message ends.
 const BATCH_AGE: Duration = Duration::from_secs(1);
 
 /// What the threads need to know and report to.
@@ -76,7 +80,10 @@ pub struct Delivered {
 /// The receiving end of a retrieval.
 pub struct Delivery {
     wanted: HashMap<Handle, Listed>,
-    parts: Sender<Part>,
+    loads: Sender<Vec<Part>>,
+    load: Vec<Part>,
+    loaded: usize,
+    sent: Instant,
     piece: Vec<u8>,
     under_way: Option<Listed>,
     refused: Vec<(Listed, String)>,
@@ -88,13 +95,16 @@ pub struct Delivery {
 impl Delivery {
     /// Starts the threads. Of `suspects`, those whose content arrives are not delivered a second time.
     pub fn start<S: Store>(desk: Desk<S>, wanted: &[&Listed], suspects: Vec<Row>) -> Delivery {
-        let (parts, incoming) = channel(PIECES);
+        let (loads, incoming) = channel(LOADS);
         let (batches, prepared) = sync_channel(1);
         let store = Arc::clone(&desk.store);
         Delivery {
             wanted: wanted.iter().map(|l| (l.handle, (*l).clone())).collect(),
-            parts,
-            piece: Vec::with_capacity(PIECE),
+            loads,
+            load: Vec::new(),
+            loaded: 0,
+            sent: Instant::now(),
+            piece: Vec::new(),
             under_way: None,
             refused: Vec::new(),
             gone: Vec::new(),
@@ -109,8 +119,10 @@ impl Delivery {
 
     /// Commits every message that is whole, drops one that is not, and tells what came of it all, with the error that
     /// the store or the state ended with.
-    pub async fn finish(self) -> (Delivered, Result<()>) {
-        drop(self.parts);
+    pub async fn finish(mut self) -> (Delivered, Result<()>) {
+        // Where the store failed, the threads tell why.
+        let _ = self.send().await;
+        drop(self.loads);
         let broken = |e| Error::new(Kind::LocalIo, "delivery broke down", "Report this; run again.").because(e);
         let staged = self.staging.await.map_err(broken).and_then(|r| r);
         let (mut delivered, committed) = self.commits.await.unwrap_or_else(|e| (Delivered::default(), Err(broken(e))));
@@ -120,14 +132,20 @@ impl Delivery {
         (delivered, committed.and(staged))
     }
 
-    async fn send(&mut self, part: Part) -> Result<()> {
+    async fn send(&mut self) -> Result<()> {
+        let load = std::mem::take(&mut self.load);
+        self.loaded = 0;
+        self.sent = Instant::now();
         // The receiver is gone only when the store failed; `finish` has the reason.
-        self.parts.send(part).await.map_err(|_| Error::new(Kind::LocalIo, "the store cannot go on", "Run again."))
+        self.loads.send(load).await.map_err(|_| Error::new(Kind::LocalIo, "the store cannot go on", "Run again."))
     }
 
-    async fn send_piece(&mut self) -> Result<()> {
-        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
-        self.send(Part::Bytes(piece)).await
+    /// Puts what came of the message into the load.
+    fn pack(&mut self) {
+        if !self.piece.is_empty() {
+            self.loaded += self.piece.len();
+            self.load.push(Part::Bytes(std::mem::take(&mut self.piece)));
+        }
     }
 }
 
@@ -140,8 +158,11 @@ impl Intake for Delivery {
                 "Run again; if it stays, report the server's name and version.",
             ));
         };
+        let expected = envelope.size.and_then(|size| usize::try_from(size).ok());
+        self.piece.reserve(expected.unwrap_or_default().min(PIECE));
         self.under_way = Some(listed.clone());
-        self.send(Part::Begin(listed, envelope)).await
+        self.load.push(Part::Begin(listed, envelope));
+        Ok(())
     }
 
     async fn chunk(&mut self, mut bytes: &[u8]) -> Result<()> {
@@ -151,7 +172,8 @@ impl Intake for Delivery {
             self.piece.extend_from_slice(now);
             bytes = later;
             if self.piece.len() >= PIECE {
-                self.send_piece().await?;
+                self.pack();
+                self.send().await?;
             }
         }
         Ok(())
@@ -159,12 +181,12 @@ impl Intake for Delivery {
 
     async fn end(&mut self) -> Result<()> {
         self.under_way = None;
-        if !self.piece.is_empty() {
-            let mut piece = Vec::with_capacity(self.piece.len());
-            piece.append(&mut self.piece);
-            self.send(Part::Bytes(piece)).await?;
+        self.pack();
+        self.load.push(Part::End);
+        match self.loaded >= LOAD || self.sent.elapsed() >= LOAD_AGE {
+            true => self.send().await,
+            false => Ok(()),
         }
-        self.send(Part::End).await
     }
 
     async fn refused(&mut self, handle: Handle, reason: String) -> Result<()> {
@@ -210,34 +232,36 @@ type StagedOf<S> = <<S as Store>::Draft as Draft>::Staged;
 
 fn stage<S: Store>(
     store: &S,
-    mut incoming: Receiver<Part>,
+    mut incoming: Receiver<Vec<Part>>,
     mut suspects: ByContent,
     batches: &SyncSender<Batch<StagedOf<S>>>,
 ) -> Result<()> {
     let mut batch = Batch::new();
     let mut open: Option<(Listed, S::Draft)> = None;
-    while let Some(part) = incoming.blocking_recv() {
-        match part {
-            Part::Begin(listed, envelope) => open = Some((listed, store.draft(&envelope)?)),
-            Part::Bytes(bytes) => {
-                if let Some((_, draft)) = &mut open {
-                    draft.write(&bytes)?;
-                }
-            }
-            Part::End => {
-                let Some((listed, draft)) = open.take() else { continue };
-                let (staged, content) = draft.finish()?;
-                match suspects.take(&content.digest) {
-                    Some(row) => batch.recognised.push((listed, content, row)),
-                    None => {
-                        batch.bytes += content.octets;
-                        batch.messages.push((listed, content));
-                        batch.staged.push(staged);
+    while let Some(load) = incoming.blocking_recv() {
+        for part in load {
+            match part {
+                Part::Begin(listed, envelope) => open = Some((listed, store.draft(&envelope)?)),
+                Part::Bytes(bytes) => {
+                    if let Some((_, draft)) = &mut open {
+                        draft.write(&bytes)?;
                     }
                 }
-                // A committer that is gone has failed, and tells why itself.
-                if batch.is_full() && batches.send(std::mem::replace(&mut batch, Batch::new())).is_err() {
-                    return Ok(());
+                Part::End => {
+                    let Some((listed, draft)) = open.take() else { continue };
+                    let (staged, content) = draft.finish()?;
+                    match suspects.take(&content.digest) {
+                        Some(row) => batch.recognised.push((listed, content, row)),
+                        None => {
+                            batch.bytes += content.octets;
+                            batch.messages.push((listed, content));
+                            batch.staged.push(staged);
+                        }
+                    }
+                    // A committer that is gone has failed, and tells why itself.
+                    if batch.is_full() && batches.send(std::mem::replace(&mut batch, Batch::new())).is_err() {
+                        return Ok(());
+                    }
                 }
             }
         }

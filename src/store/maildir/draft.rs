@@ -37,6 +37,7 @@ impl Drop for TmpFile {
 
 /// A message being written into `tmp`.
 pub struct MaildirDraft {
+    file: File,
     staged: MaildirStaged,
     line_endings: LineEndings,
     received_at: Option<i64>,
@@ -44,9 +45,8 @@ pub struct MaildirDraft {
     buffer: Vec<u8>,
 }
 
-/// A whole message in `tmp`, still open so that it can be made durable.
+/// A whole message in `tmp`. Not open: a batch of many accounts is more than a process may have open.
 pub struct MaildirStaged {
-    file: File,
     pub(super) tmp: TmpFile,
     pub(super) name: String,
     pub(super) flags: Flags,
@@ -59,7 +59,8 @@ impl MaildirDraft {
         let file = file.map_err(|e| Error::local_io(format!("cannot create {}", path.display()), e))?;
         let size = envelope.size.and_then(|s| usize::try_from(s).ok()).unwrap_or(0);
         Ok(MaildirDraft {
-            staged: MaildirStaged { file, tmp: TmpFile(Some(path)), name, flags: envelope.marks.flags },
+            file,
+            staged: MaildirStaged { tmp: TmpFile(Some(path)), name, flags: envelope.marks.flags },
             line_endings,
             received_at: envelope.received_at,
             digester: Digester::default(),
@@ -75,11 +76,11 @@ impl Draft for MaildirDraft {
         let lf = self.digester.update(bytes);
         let bytes = if self.line_endings == LineEndings::Lf { lf } else { bytes };
         if self.buffer.len() + bytes.len() > BUFFER {
-            self.staged.write(&self.buffer)?;
+            put(&self.file, &self.buffer, &self.staged)?;
             self.buffer.clear();
         }
         if bytes.len() >= BUFFER {
-            return self.staged.write(bytes);
+            return put(&self.file, bytes, &self.staged);
         }
         self.buffer.extend_from_slice(bytes);
         Ok(())
@@ -90,23 +91,24 @@ impl Draft for MaildirDraft {
         if self.line_endings == LineEndings::Lf {
             self.buffer.extend_from_slice(rest);
         }
-        self.staged.write(&self.buffer)?;
+        put(&self.file, &self.buffer, &self.staged)?;
         if let Some(time) = self.received_at.and_then(system_time) {
-            let set = self.staged.file.set_times(FileTimes::new().set_modified(time));
+            let set = self.file.set_times(FileTimes::new().set_modified(time));
             set.map_err(|e| self.staged.failed("set the time of", e))?;
         }
         Ok((self.staged, content))
     }
 }
 
-impl MaildirStaged {
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).map_err(|e| self.failed("write", e))
-    }
+fn put(mut file: &File, bytes: &[u8], staged: &MaildirStaged) -> Result<()> {
+    file.write_all(bytes).map_err(|e| staged.failed("write", e))
+}
 
+impl MaildirStaged {
     /// Makes bytes and time durable.
     pub(super) fn sync(&self) -> Result<()> {
-        self.file.sync_all().map_err(|e| self.failed("make durable", e))
+        let synced = File::open(self.tmp.path()).and_then(|file| file.sync_all());
+        synced.map_err(|e| self.failed("make durable", e))
     }
 
     fn failed(&self, act: &str, cause: std::io::Error) -> Error {

@@ -8,6 +8,7 @@
 //! reads; it is removed after 36 hours, as the Maildir rules allow.
 
 mod draft;
+mod durable;
 mod name;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mail::{Content, Digest, Digester, Envelope};
 use draft::TmpFile;
 pub use draft::{MaildirDraft, MaildirStaged};
+use durable::Durability;
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -24,11 +26,7 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Files made durable side by side: the file system then shares its journal commits between them.
-const SYNCS: usize = 8;
 
 /// Age in seconds after which a file in `tmp` may be removed (36 hours).
 const TMP_LIFE: i64 = 36 * 3600;
@@ -45,6 +43,7 @@ pub struct Maildir {
     path: PathBuf,
     host: String,
     line_endings: LineEndings,
+    durability: Durability,
 }
 
 /// A durable batch in `tmp`.
@@ -95,7 +94,7 @@ impl Maildir {
     }
 
     fn at(path: PathBuf, line_endings: LineEndings) -> Maildir {
-        Maildir { path, host: name::host(), line_endings }
+        Maildir { path, host: name::host(), line_endings, durability: Durability::default() }
     }
 
     /// Whether a Maildir stands at a path.
@@ -153,7 +152,7 @@ impl Store for Maildir {
     }
 
     fn prepare(&self, batch: Vec<MaildirStaged>) -> Result<MaildirPrepared> {
-        sync_all(&batch)?;
+        self.durability.ensure(&self.path.join("tmp"), &batch)?;
         let place = |staged: &MaildirStaged| {
             Place(match staged.flags.letters() {
                 none if none.is_empty() => format!("new/{}", staged.name),
@@ -281,31 +280,4 @@ fn content(path: &Path) -> Result<Option<Content>> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(Error::local_io(format!("cannot read {}", path.display()), e)),
     }
-}
-
-/// Makes the files of a batch durable, several at a time.
-fn sync_all(batch: &[MaildirStaged]) -> Result<()> {
-    let next = AtomicUsize::new(0);
-    let work = || -> Result<()> {
-        while let Some(staged) = batch.get(next.fetch_add(1, Ordering::Relaxed)) {
-            staged.sync()?;
-        }
-        Ok(())
-    };
-    if batch.len() <= 2 {
-        return work();
-    }
-    std::thread::scope(|scope| {
-        let mut workers = Vec::new();
-        for _ in 1..SYNCS.min(batch.len()) {
-            // A thread that cannot be had is one less.
-            workers.extend(std::thread::Builder::new().stack_size(64 * 1024).spawn_scoped(scope, work));
-        }
-        let mut result = work();
-        for worker in workers {
-            let done = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            result = result.and(done);
-        }
-        result
-    })
 }
