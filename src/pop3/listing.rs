@@ -1,7 +1,7 @@
 //! The replies to UIDL and LIST, joined into a listing (RFC 1939 sections 5 and 7).
 
 use crate::retrieve::{Handle, Key, Listed};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 
 /// The two replies, row by row.
 #[derive(Debug, Default)]
@@ -16,30 +16,43 @@ impl Rows {
     /// All messages of either reply by number, which is oldest first; `None` where a reply names a number twice.
     ///
     /// A unique-id that several messages bear names none of them: which is which may change from session to session.
-    pub fn join(self) -> Option<Vec<Listed>> {
-        let mut bearers: HashMap<&[u8], u32> = HashMap::new();
-        for id in self.uidl.iter().filter_map(|(_, id)| id.as_deref()) {
-            *bearers.entry(id).or_default() += 1;
-        }
-        let mut messages: BTreeMap<u32, Listed> = BTreeMap::new();
-        let unknown = |number| Listed { handle: Handle(number), key: None, size: None };
-        let sizes = self.list.len();
-        for (number, size) in self.list {
-            messages.insert(number, Listed { size, ..unknown(number) });
-        }
-        if messages.len() < sizes {
+    pub fn join(mut self) -> Option<Vec<Listed>> {
+        // Servers send both in order, and sorting what is sorted costs nothing.
+        self.uidl.sort_by_key(|(number, _)| *number);
+        self.list.sort_by_key(|(number, _)| *number);
+        if names_twice(&self.uidl) || names_twice(&self.list) {
             return None;
         }
-        let mut named = HashSet::with_capacity(self.uidl.len());
-        for (number, id) in &self.uidl {
-            if !named.insert(number) {
-                return None;
+        let shared = shared(self.uidl.iter().filter_map(|(_, id)| id.as_deref()).collect());
+        let key = |id: Option<Vec<u8>>| id.filter(|id| !shared.contains(id)).map(Key);
+
+        let mut messages = Vec::with_capacity(self.uidl.len().max(self.list.len()));
+        let mut sizes = self.list.into_iter().peekable();
+        for (number, id) in self.uidl {
+            while let Some((unnamed, size)) = sizes.next_if(|(n, _)| *n < number) {
+                messages.push(Listed { handle: Handle(unnamed), key: None, size });
             }
-            let key = id.as_deref().filter(|id| bearers.get(id) == Some(&1)).map(|id| Key(id.to_vec()));
-            messages.entry(*number).or_insert_with(|| unknown(*number)).key = key;
+            let size = sizes.next_if(|(n, _)| *n == number).and_then(|(_, size)| size);
+            messages.push(Listed { handle: Handle(number), key: key(id), size });
         }
-        Some(messages.into_values().collect())
+        messages.extend(sizes.map(|(number, size)| Listed { handle: Handle(number), key: None, size }));
+        Some(messages)
     }
+}
+
+/// Whether sorted rows hold a number more than once.
+fn names_twice<T>(rows: &[(u32, T)]) -> bool {
+    rows.windows(2).any(|pair| matches!(pair, [(a, _), (b, _)] if a == b))
+}
+
+/// The unique-ids that more than one message bears.
+fn shared(mut ids: Vec<&[u8]>) -> HashSet<Vec<u8>> {
+    ids.sort_unstable();
+    let twice = ids.windows(2).filter_map(|pair| match pair {
+        [a, b] if a == b => Some(a.to_vec()),
+        _ => None,
+    });
+    twice.collect()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::state::{Paired, Row, RowId, Status};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Messages known by name whose headers are looked at in each run.
-const WITNESSES: usize = 16;
+const WITNESSES: usize = 6;
 
 /// What the decisions rest on besides listing and ledger.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +41,8 @@ pub struct Comparison<'a> {
     rows: &'a [Row],
     /// Messages known by name, each with its row.
     known: Vec<(&'a Listed, &'a Row)>,
+    /// For each row, whether it is that of a message known by name.
+    taken: Vec<bool>,
     /// Messages not known by name, in the order of the listing.
     unknown: Vec<&'a Listed>,
     /// What an unknown message may turn out to be.
@@ -50,43 +52,76 @@ pub struct Comparison<'a> {
 
 /// Holds a listing against the ledger by name.
 pub fn compare<'a>(listing: &'a [Listed], rows: &'a [Row], basis: Basis<'a>) -> Comparison<'a> {
-    let by_key: HashMap<&Key, &Row> = rows.iter().filter_map(|r| Some((r.key.as_ref()?, r))).collect();
-    let named = |l: &Listed| l.key.as_ref().and_then(|k| by_key.get(k).copied());
     let certain = |l: &Listed, r: &Row| {
         basis.firm_keys || (r.status == Status::Delivered && sizes_agree(l, r) && !basis.is_due(r))
     };
+    let mut by_name = ByName::new(rows);
     let mut doubtful = HashSet::new();
-    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    let (mut known, mut unknown, mut taken) = (Vec::new(), Vec::new(), vec![false; rows.len()]);
+    let mut given_again = false;
     for listed in listing {
-        match named(listed) {
-            Some(row) if certain(listed, row) => known.push((listed, row)),
-            Some(row) => {
+        match by_name.find(listed).and_then(|i| Some((rows.get(i)?, taken.get_mut(i)?))) {
+            Some((row, taken)) if certain(listed, row) => {
+                known.push((listed, row));
+                *taken = true;
+            }
+            Some((row, _)) => {
+                given_again |= !sizes_agree(listed, row);
                 doubtful.insert(row.id);
                 unknown.push(listed);
             }
             None => unknown.push(listed),
         }
     }
-    let taken: HashSet<RowId> = known.iter().map(|(_, r)| r.id).collect();
     // Names that fail put every message in doubt that was there last time: all are new, or one was given to another message.
     let all_new = known.is_empty() && doubtful.is_empty() && !unknown.is_empty();
-    let given_again = |l: &Listed| !basis.firm_keys && named(l).is_some_and(|r| !sizes_agree(l, r));
-    let renamed = all_new || listing.iter().any(given_again);
+    let renamed = all_new || given_again;
     let names_fail = basis.in_doubt || renamed || listing.iter().any(|l| l.key.is_none());
-    let candidates: Vec<&Row> = rows
-        .iter()
-        .filter(|r| !taken.contains(&r.id))
+    let candidates: Vec<&Row> = (rows.iter().zip(&taken))
+        .filter(|(_, taken)| !**taken)
+        .map(|(row, _)| row)
         .filter(|r| doubtful.contains(&r.id) || (r.missing_since.is_none() && (names_fail || r.key.is_none())))
         .collect();
     // Rows without a name stay candidates by themselves.
     let in_doubt = basis.in_doubt || (renamed && candidates.iter().any(|r| r.key.is_some()));
-    Comparison { basis, rows, known, unknown, candidates, in_doubt }
+    Comparison { basis, rows, known, taken, unknown, candidates, in_doubt }
 }
 
-/// Up to `most` indices below `count`, the first and the last among them, evenly spread.
-fn spread(count: usize, most: usize) -> impl Iterator<Item = usize> {
-    let chosen = count.min(most);
-    (0..chosen).map(move |i| if chosen < 2 { i } else { i * (count - 1) / (chosen - 1) })
+/// Rows by name. A listing mostly comes in the order of the rows, so the next one is looked at first.
+struct ByName<'a> {
+    rows: &'a [Row],
+    next: usize,
+    index: Option<HashMap<&'a Key, usize>>,
+}
+
+impl<'a> ByName<'a> {
+    fn new(rows: &'a [Row]) -> ByName<'a> {
+        ByName { rows, next: 0, index: None }
+    }
+
+    fn find(&mut self, listed: &Listed) -> Option<usize> {
+        let key = listed.key.as_ref()?;
+        let found = match self.rows.get(self.next) {
+            Some(row) if row.key.as_ref() == Some(key) => self.next,
+            _ => {
+                let rows = self.rows;
+                let index = self.index.get_or_insert_with(|| {
+                    rows.iter().enumerate().filter_map(|(i, row)| Some((row.key.as_ref()?, i))).collect()
+                });
+                *index.get(key)?
+            }
+        };
+        self.next = found + 1;
+        Some(found)
+    }
+}
+
+/// Up to `most` indices below `count`: the first, the last, and some evenly spread between them, which move with `turn`.
+fn spread(count: usize, most: usize, turn: usize) -> impl Iterator<Item = usize> {
+    let (chosen, last) = (count.min(most), count.saturating_sub(1));
+    let gaps = chosen.saturating_sub(1).max(1);
+    let shift = turn % (last / gaps).max(1);
+    (0..chosen).map(move |i| if i == 0 || i == gaps { i * last / gaps } else { i * last / gaps + shift })
 }
 
 fn sizes_agree(listed: &Listed, row: &Row) -> bool {
@@ -139,19 +174,22 @@ impl<'a> Comparison<'a> {
         worth_asking(self.unknown.iter().copied(), &self.candidates).iter().map(|l| l.handle).collect()
     }
 
-    /// A few messages known by name, spread from the first to the last, each with the fingerprint that it must have if
+    /// A few messages known by name, from the first to the last, others in each run, each with the fingerprint that it must have if
     /// its name was not given to another. None where names cannot be given twice.
     pub fn witnesses(&self) -> Vec<(Handle, Fingerprint)> {
         if self.basis.firm_keys {
             return Vec::new();
         }
+        // A new turn with every second, whatever the rhythm of the runs.
+        let turn = (self.basis.now as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+        let turn = usize::try_from(turn).unwrap_or_default();
         let able: Vec<_> = self
             .known
             .iter()
             .filter(|(_, r)| !r.fingerprint.is_weak())
             .map(|(l, r)| (l.handle, r.fingerprint))
             .collect();
-        spread(able.len(), WITNESSES).filter_map(|i| able.get(i).copied()).collect()
+        spread(able.len(), WITNESSES, turn).filter_map(|i| able.get(i).copied()).collect()
     }
 
     /// Decides, with the fingerprints that were to be had.
@@ -165,7 +203,6 @@ impl<'a> Comparison<'a> {
         let mut plan = Plan { in_doubt: self.in_doubt, ..Plan::default() };
         let mut present = HashSet::new();
         for (listed, row) in &self.known {
-            present.insert(row.id);
             plan.had += 1;
             if basis.is_due(row) {
                 plan.delete.push(Had { handle: listed.handle, row: row.id });
@@ -199,8 +236,9 @@ impl<'a> Comparison<'a> {
         plan.suspects = free.into_iter().flatten().collect();
         present.extend(plan.suspects.iter().map(|r| r.id));
         // A deletion that the server accepted is confirmed by the first listing that lacks the message.
-        plan.missing = (self.rows.iter())
-            .filter(|r| !present.contains(&r.id))
+        plan.missing = (self.rows.iter().zip(&self.taken))
+            .filter(|(r, taken)| !**taken && !present.contains(&r.id))
+            .map(|(r, _)| r)
             .filter(|r| r.missing_since.is_none() || r.status == Status::DeleteSent)
             .map(|r| r.id)
             .collect();
@@ -330,7 +368,9 @@ mod tests {
 
     #[test]
     fn witnesses_are_spread_over_what_is_known_by_name() {
-        let indices = |count| spread(count, 4).collect::<Vec<_>>();
+        let indices = |count| spread(count, 4, 0).collect::<Vec<_>>();
+        let turned = |turn| spread(100, 4, turn).collect::<Vec<_>>();
+        assert_eq!((turned(1), turned(32), turned(33)), (vec![0, 34, 67, 99], vec![0, 65, 98, 99], turned(0)));
         assert_eq!((indices(0), indices(1), indices(3)), (vec![], vec![0], vec![0, 1, 2]));
         assert_eq!((indices(4), indices(5), indices(100)), (vec![0, 1, 2, 3], vec![0, 1, 2, 4], vec![0, 33, 66, 99]));
 
