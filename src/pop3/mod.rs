@@ -36,7 +36,14 @@ pub use retriever::Pop3;
 
 use crate::credentials::Login;
 use crate::error::Result;
+use crate::mail::FolderName;
 use crate::net::{self, AuthChoice, Server};
+use crate::retrieve::SourceId;
+
+/// What the ledger of this user's mailbox is filed under.
+pub fn source(server: &Server, user: &str) -> SourceId {
+    SourceId { folder: FolderName::inbox(), scope: format!("pop3 {user}@{}", server.host.to_lowercase()) }
+}
 
 /// Connects and logs in.
 pub async fn open(server: &Server, login: &Login, auth: AuthChoice) -> Result<Pop3<net::Stream>> {

@@ -9,7 +9,7 @@ use super::window::{Bound, Window};
 use super::wire::{Code, Reply, list_line, uidl_line};
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result, quoted};
-use crate::mail::{Envelope, Fingerprint, FolderName, HeaderScan};
+use crate::mail::{Envelope, Fingerprint, HeaderScan};
 use crate::net::{AuthChoice, Server, Transport};
 use crate::retrieve::{Abilities, Finished, Handle, Intake, Listing, Retriever, SourceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -79,10 +79,9 @@ impl<S: Transport> Pop3<S> {
             Some(c) if c.top => Top::Offered,
             Some(_) => Top::Missing,
         };
-        let scope = format!("pop3 {}@{}", login.user, server.host.to_lowercase());
         Ok(Pop3 {
             connection,
-            source: SourceId { folder: FolderName::inbox(), scope },
+            source: super::source(server, &login.user),
             offered,
             top,
             sizes: HashMap::new(),

@@ -11,6 +11,7 @@ use crate::mail::{Fingerprint, Key};
 use crate::state::{Folder, FolderId, Ledger, Row};
 use crate::store::{Place, Store};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::future::Future;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::spawn_blocking;
@@ -53,21 +54,33 @@ impl Outcome {
 
 impl Job {
     /// Brings every new message of the source into the store, exactly once, and deletes on the server what is due.
-    pub async fn pull<R: Retriever, S: Store>(&self, retriever: R, store: Arc<S>) -> Outcome {
+    /// `connecting` opens the source, or gives up (`None`) when told to stop.
+    pub async fn pull<R: Retriever, S: Store>(
+        &self,
+        source: &SourceId,
+        connecting: impl Future<Output = Result<Option<R>>>,
+        store: Arc<S>,
+    ) -> Outcome {
         let mut counts = Counts::default();
-        let done = self.pull_counting(retriever, store, &mut counts).await;
+        let done = self.pull_counting(source, connecting, store, &mut counts).await;
         Outcome::new(counts, done)
     }
 
     /// Reports what a pull would do, message by message. Changes nothing as long as the ledger is a copy; `store` is the
     /// store where it stands already.
-    pub async fn rehearse<R: Retriever, S: Store>(&self, mut retriever: R, store: Option<Arc<S>>) -> Outcome {
+    pub async fn rehearse<R: Retriever, S: Store>(
+        &self,
+        source: &SourceId,
+        connecting: impl Future<Output = Result<Option<R>>>,
+        store: Option<S>,
+    ) -> Outcome {
         let mut counts = Counts::default();
         let work = async {
-            let Some((listing, mut past)) = self.list_and_recall(&mut retriever, store.as_ref(), &mut counts).await?
+            let Some((mut retriever, listing, past)) = self.list_and_recall(source, connecting, &mut counts).await?
             else {
                 return Ok(());
             };
+            let mut past = past.map_or_else(|| self.past(source, store.as_ref()), Ok)?;
             let prints = self.recognise(&mut retriever, &listing, &mut past).await?;
             let plan = self.compare(&retriever, &listing, &past).plan(&prints, &past.failed_before);
             self.announce(&retriever, &plan, &mut counts);
@@ -81,15 +94,17 @@ impl Job {
 
     async fn pull_counting<R: Retriever, S: Store>(
         &self,
-        mut retriever: R,
+        source: &SourceId,
+        connecting: impl Future<Output = Result<Option<R>>>,
         store: Arc<S>,
         counts: &mut Counts,
     ) -> Result<()> {
-        let folder_name = retriever.source().folder.to_string();
+        let folder_name = source.folder.to_string();
         self.settle(&folder_name, &*store)?;
-        let Some((listing, mut past)) = self.list_and_recall(&mut retriever, Some(&store), counts).await? else {
+        let Some((mut retriever, listing, past)) = self.list_and_recall(source, connecting, counts).await? else {
             return Ok(());
         };
+        let mut past = past.map_or_else(|| self.past(source, Some(&*store)), Ok)?;
         let recognised = self.recognise(&mut retriever, &listing, &mut past);
         let Some(prints) = self.interrupt.unless_raised(recognised).await? else { return Ok(()) };
         let plan = self.compare(&retriever, &listing, &past).plan(&prints, &past.failed_before);
@@ -175,18 +190,26 @@ impl Job {
         self.ledger().never_arrived(&which(false))
     }
 
-    /// Reads what is known of the folder while the server lists it; `None` when told to stop.
-    async fn list_and_recall<R: Retriever, S: Store>(
+    /// Connects and lists, and meanwhile reads what is known of the folder; `None` when told to stop.
+    async fn list_and_recall<R: Retriever>(
         &self,
-        retriever: &mut R,
-        store: Option<&Arc<S>>,
+        source: &SourceId,
+        connecting: impl Future<Output = Result<Option<R>>>,
         counts: &mut Counts,
-    ) -> Result<Option<(Vec<Listed>, Past)>> {
-        let (job, source, store) = (self.clone(), retriever.source().clone(), store.cloned());
-        let recalling = spawn_blocking(move || job.past(&source, store.as_deref()));
-        let listing = self.interrupt.unless_raised(self.list(retriever, counts)).await;
+    ) -> Result<Option<(R, Vec<Listed>, Option<Past>)>> {
+        let (job, known) = (self.clone(), source.clone());
+        let recalling = spawn_blocking(move || job.recall(&known));
+        let listing = async {
+            let Some(mut retriever) = connecting.await? else { return Ok(None) };
+            let listing = self.interrupt.unless_raised(self.list(&mut retriever, counts)).await?;
+            Ok(listing.map(|listing| (retriever, listing)))
+        };
+        let listing = listing.await;
         let past = recalling.await.unwrap_or_else(|died| resume_unwind(died.into_panic()));
-        listing?.map(|listing| past.map(|past| (listing, past))).transpose()
+        Ok(match listing? {
+            Some((retriever, listing)) => Some((retriever, listing, past?)),
+            None => None,
+        })
     }
 
     async fn list<R: Retriever>(&self, retriever: &mut R, counts: &mut Counts) -> Result<Vec<Listed>> {
@@ -194,6 +217,12 @@ impl Job {
         listing.notes.iter().for_each(|note| self.tell(Event::Note(note)));
         counts.listed += listing.messages.len() as u64;
         Ok(listing.messages)
+    }
+
+    /// What is known of the folder, if it was pulled before from this very source.
+    fn recall(&self, source: &SourceId) -> Result<Option<Past>> {
+        let known = self.ledger().folder(&source.folder.to_string())?;
+        known.filter(|folder| folder.scope == source.scope).map(|folder| self.read(folder)).transpose()
     }
 
     /// What is known of the folder from earlier runs; where nothing is, every message in the store is written down
@@ -214,6 +243,10 @@ impl Job {
             self.ledger().change_scope(folder.id, &source.scope)?;
             crate::fault::point();
         }
+        self.read(folder)
+    }
+
+    fn read(&self, folder: Folder) -> Result<Past> {
         let rows = self.ledger().rows(folder.id)?;
         let failed_before = self.ledger().quarantined(folder.id)?.into_iter().map(|q| (q.key, q.tries)).collect();
         Ok(Past { folder, rows, failed_before })

@@ -9,10 +9,11 @@ use crate::error::{Error, Kind, Result, Scope};
 use crate::event::{Counts, Event};
 use crate::interrupt::Interrupt;
 use crate::mail::FolderName;
-use crate::retrieve::{Job, Keep, Outcome, Retriever};
+use crate::retrieve::{Job, Keep, Outcome, Retriever, SourceId};
 use crate::state::{Home, Ledger, Lock, Run};
 use crate::store::{Maildir, Mbox, Store, StoreKind};
 use crate::{imap, pop3};
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -144,16 +145,16 @@ impl Task {
     async fn pull_pop3(&self, job: &Job, tally: &mut Tally<'_>) -> Result<()> {
         let path = self.account.store.mailbox_path(&FolderName::inbox())?;
         let Some(login) = self.interrupt.unless_raised(self.login()).await? else { return Ok(()) };
-        // Trouble with the store is found before the server is bothered.
-        if !self.dry_run {
-            self.try_store(path.clone())?;
-        }
-        let session = pop3::open(&self.account.server, &login, self.account.auth);
-        let Some(session) = self.interrupt.unless_raised(session).await? else { return Ok(()) };
-        if let Some(delay) = session.login_delay() {
-            job.ledger().set_fact(NOT_BEFORE, &not_before(job.now, delay).to_string())?;
-        }
-        tally.add(self.deliver(job, session, path).await?)
+        let source = pop3::source(&self.account.server, &login.user);
+        let connecting = async {
+            let session = pop3::open(&self.account.server, &login, self.account.auth);
+            let Some(session) = self.interrupt.unless_raised(session).await? else { return Ok(None) };
+            if let Some(delay) = session.login_delay() {
+                job.ledger().set_fact(NOT_BEFORE, &not_before(job.now, delay).to_string())?;
+            }
+            Ok(Some(session))
+        };
+        tally.add(self.deliver(job, &source, connecting, path).await?)
     }
 
     async fn pull_imap(&self, job: &Job, tally: &mut Tally<'_>) -> Result<()> {
@@ -182,7 +183,8 @@ impl Task {
                 let Some(opened) = self.interrupt.unless_raised(session.open_folder(&folder, writable)).await? else {
                     return Ok(Outcome::default());
                 };
-                self.deliver(job, opened, path).await
+                let source = opened.source().clone();
+                self.deliver(job, &source, async { Ok(Some(opened)) }, path).await
             };
             match done.await {
                 Ok(outcome) => tally.add(outcome)?,
@@ -199,33 +201,33 @@ impl Task {
         Ok(Login { user: user.clone(), secret: resolve(password, user, &server.host).await? })
     }
 
-    /// Makes sure that the store can be opened.
-    fn try_store(&self, path: PathBuf) -> Result<()> {
-        let ends = self.account.store.line_endings;
-        match self.account.store.kind {
-            StoreKind::Maildir => Maildir::open(path, ends).map(drop),
-            StoreKind::Mbox => Mbox::open(path, ends).map(drop),
-        }
-    }
-
-    async fn deliver<R: Retriever>(&self, job: &Job, source: R, path: PathBuf) -> Result<Outcome> {
+    /// Opens the store, then the source: trouble with the store is found before the server is bothered.
+    async fn deliver<R: Retriever>(
+        &self,
+        job: &Job,
+        source: &SourceId,
+        connecting: impl Future<Output = Result<Option<R>>>,
+        path: PathBuf,
+    ) -> Result<Outcome> {
         let ends = self.account.store.line_endings;
         match (self.account.store.kind, self.dry_run) {
-            (StoreKind::Maildir, true) => Ok(rehearse(job, source, Maildir::standing(path, ends)).await),
-            (StoreKind::Mbox, true) => Ok(rehearse(job, source, Mbox::standing(path, ends)?).await),
-            (StoreKind::Maildir, false) => self.carry(job, source, Maildir::open(path, ends)?).await,
-            (StoreKind::Mbox, false) => self.carry(job, source, Mbox::open(path, ends)?).await,
+            (StoreKind::Maildir, true) => Ok(job.rehearse(source, connecting, Maildir::standing(path, ends)).await),
+            (StoreKind::Mbox, true) => Ok(job.rehearse(source, connecting, Mbox::standing(path, ends)?).await),
+            (StoreKind::Maildir, false) => self.carry(job, source, connecting, Maildir::open(path, ends)?).await,
+            (StoreKind::Mbox, false) => self.carry(job, source, connecting, Mbox::open(path, ends)?).await,
         }
     }
 
-    async fn carry<R: Retriever, S: Store>(&self, job: &Job, source: R, store: S) -> Result<Outcome> {
+    async fn carry<R: Retriever, S: Store>(
+        &self,
+        job: &Job,
+        source: &SourceId,
+        connecting: impl Future<Output = Result<Option<R>>>,
+        store: S,
+    ) -> Result<Outcome> {
         self.remember_store(job)?;
-        Ok(job.pull(source, Arc::new(store)).await)
+        Ok(job.pull(source, connecting, Arc::new(store)).await)
     }
-}
-
-async fn rehearse<R: Retriever, S: Store>(job: &Job, source: R, store: Option<S>) -> Outcome {
-    job.rehearse(source, store.map(Arc::new)).await
 }
 
 /// When the next log-in is welcome at a server that asks for a pause.

@@ -3,6 +3,7 @@
 mod listing;
 
 use super::*;
+use crate::mail::FolderName;
 use crate::pop3::script::{Pipe, login, play, say, server};
 use crate::retrieve::Key;
 use tokio::task::JoinHandle;
