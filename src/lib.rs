@@ -18,6 +18,7 @@
 //! | [`store`] | Maildir and mbox, written in durable batches |
 //! | [`state`] | one SQLite database an account: the ledger and the lock |
 //! | [`retrieve`] | what to fetch, what to delete, and the pipeline that does it |
+//! | [`sync`] | two ways: what is to be done on either side, decided by pure functions |
 //! | [`event`] | the facts an engine reports while it works |
 //! | [`error`] | the one error type: what failed, how far it reaches, what to do next |
 //! | [`interrupt`], [`fault`] | stopping early when asked, and dying early when a test asks |
@@ -46,3 +47,4 @@ pub mod retrieve;
 pub mod roots;
 pub mod state;
 pub mod store;
+pub mod sync;

@@ -3,12 +3,12 @@
 //! While a batch is made durable, the next is staged and the one after that is on the line. Memory is bounded by the
 //! channels: a few MiB, whatever the size of the messages.
 
-use super::pairing::ByContent;
+use super::pairing::{ByContent, by_content};
 use super::select::Had;
 use super::{Handle, Intake, Job, Listed};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Action, Event};
-use crate::mail::{Content, Envelope};
+use crate::mail::{Content, Envelope, Marks};
 use crate::state::{Arrival, FolderId, Paired, Row, RowId};
 use crate::store::{Draft, Place, Prepared, Store};
 use std::collections::HashMap;
@@ -108,7 +108,7 @@ impl Delivery {
             under_way: None,
             refused: Vec::new(),
             gone: Vec::new(),
-            staging: spawn_blocking(move || stage(&*store, incoming, ByContent::new(suspects), &batches)),
+            staging: spawn_blocking(move || stage(&*store, incoming, by_content(suspects), &batches)),
             commits: spawn_blocking(move || {
                 let mut delivered = Delivered::default();
                 let result = commit_all(&desk, &prepared, &mut delivered);
@@ -205,7 +205,7 @@ impl Intake for Delivery {
 }
 
 struct Batch<T> {
-    messages: Vec<(Listed, Content)>,
+    messages: Vec<(Listed, Marks, Content)>,
     staged: Vec<T>,
     recognised: Vec<(Listed, Content, Row)>,
     bytes: u64,
@@ -237,24 +237,27 @@ fn stage<S: Store>(
     batches: &SyncSender<Batch<StagedOf<S>>>,
 ) -> Result<()> {
     let mut batch = Batch::new();
-    let mut open: Option<(Listed, S::Draft)> = None;
+    let mut open: Option<(Listed, Marks, S::Draft)> = None;
     while let Some(load) = incoming.blocking_recv() {
         for part in load {
             match part {
-                Part::Begin(listed, envelope) => open = Some((listed, store.draft(&envelope)?)),
+                Part::Begin(listed, envelope) => {
+                    let draft = store.draft(&envelope)?;
+                    open = Some((listed, envelope.marks, draft));
+                }
                 Part::Bytes(bytes) => {
-                    if let Some((_, draft)) = &mut open {
+                    if let Some((.., draft)) = &mut open {
                         draft.write(&bytes)?;
                     }
                 }
                 Part::End => {
-                    let Some((listed, draft)) = open.take() else { continue };
+                    let Some((listed, marks, draft)) = open.take() else { continue };
                     let (staged, content) = draft.finish()?;
                     match suspects.take(&content.digest) {
                         Some(row) => batch.recognised.push((listed, content, row)),
                         None => {
                             batch.bytes += content.octets;
-                            batch.messages.push((listed, content));
+                            batch.messages.push((listed, marks, content));
                             batch.staged.push(staged);
                         }
                     }
@@ -289,7 +292,7 @@ fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &mut D
             .messages
             .iter()
             .zip(&places)
-            .map(|((listed, content), place)| arrival(listed, content, place))
+            .map(|((listed, marks, content), place)| arrival(listed, marks, content, place))
             .collect();
         crate::fault::point();
         let rows = desk.job.ledger().arriving(desk.folder_id, &arrivals, desk.job.now)?;
@@ -300,7 +303,7 @@ fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &mut D
         crate::fault::point();
         let leaves = desk.job.policy.keep.is_due(desk.job.now, desk.job.now);
         delivered.fetched += rows.len() as u64;
-        for (((listed, content), place), row) in batch.messages.iter().zip(&places).zip(rows) {
+        for (((listed, _, content), place), row) in batch.messages.iter().zip(&places).zip(rows) {
             delivered.bytes += content.octets;
             delivered.leaving.extend(leaves.then_some(Had { handle: listed.handle, row }));
             desk.report(listed, content.octets, Action::Fetched(&place.0), leaves);
@@ -329,7 +332,7 @@ fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &mut D
     Ok(())
 }
 
-fn arrival(listed: &Listed, content: &Content, place: &Place) -> Arrival {
+fn arrival(listed: &Listed, marks: &Marks, content: &Content, place: &Place) -> Arrival {
     Arrival {
         key: listed.key.clone(),
         listed_size: listed.size,
@@ -337,5 +340,6 @@ fn arrival(listed: &Listed, content: &Content, place: &Place) -> Arrival {
         digest: content.digest,
         fingerprint: content.fingerprint,
         place: place.0.clone(),
+        marks: marks.clone(),
     }
 }

@@ -7,6 +7,34 @@ use super::Listed;
 use crate::mail::{Digest, Fingerprint};
 use crate::state::Row;
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
+/// What may be taken once each, found by what tells it apart; the first given is the first taken.
+#[derive(Debug)]
+pub struct Pool<K, T>(HashMap<K, Vec<T>>);
+
+impl<K: Eq + Hash, T> Pool<K, T> {
+    /// Collects them.
+    pub fn new(entries: impl DoubleEndedIterator<Item = (K, T)>) -> Pool<K, T> {
+        let mut map: HashMap<K, Vec<T>> = HashMap::new();
+        for (key, entry) in entries.rev() {
+            map.entry(key).or_default().push(entry);
+        }
+        Pool(map)
+    }
+
+    /// Takes one.
+    pub fn take(&mut self, key: &K) -> Option<T> {
+        self.0.get_mut(key)?.pop()
+    }
+
+    /// Takes the first that fits.
+    pub fn take_fitting(&mut self, key: &K, fits: impl FnMut(&T) -> bool) -> Option<T> {
+        let entries = self.0.get_mut(key)?;
+        let at = entries.iter().rposition(fits)?;
+        Some(entries.remove(at))
+    }
+}
 
 /// Whether a message of this listing may be the one of the row, as far as name and size tell.
 pub fn may_be(listed: &Listed, row: &Row) -> bool {
@@ -34,10 +62,7 @@ pub fn by_fingerprint(
     candidates: &[&Row],
     trusted: impl Fn(&Row, bool) -> bool,
 ) -> Vec<Option<usize>> {
-    let mut by_print: HashMap<Fingerprint, Vec<usize>> = HashMap::new();
-    for (i, c) in candidates.iter().enumerate().rev() {
-        by_print.entry(c.fingerprint).or_default().push(i);
-    }
+    let mut by_print = Pool::new(candidates.iter().enumerate().map(|(i, c)| (c.fingerprint, i)));
     let mut pairs = vec![None; unknown.len()];
     for same_name in [true, false] {
         for ((listed, print), pair) in unknown.iter().zip(&mut pairs) {
@@ -45,37 +70,22 @@ pub fn by_fingerprint(
             if print.is_weak() {
                 continue;
             }
-            let Some(free) = by_print.get_mut(print) else { continue };
             let fits = |i: &usize| {
                 let named = |c: &Row| !same_name || self::same_name(listed, c);
                 candidates.get(*i).is_some_and(|c| has_size(c, size) && named(c) && trusted(c, same_name))
             };
-            if let Some(at) = free.iter().rposition(fits) {
-                *pair = Some(free.remove(at));
-            }
+            *pair = by_print.take_fitting(print, fits);
         }
     }
     pairs
 }
 
 /// Rows found by the digest of content that has arrived.
-#[derive(Debug, Default)]
-pub struct ByContent(HashMap<Digest, Vec<Row>>);
+pub type ByContent = Pool<Digest, Row>;
 
-impl ByContent {
-    /// Collects them; the first given is the first taken.
-    pub fn new(rows: Vec<Row>) -> ByContent {
-        let mut map: HashMap<Digest, Vec<Row>> = HashMap::new();
-        for row in rows.into_iter().rev() {
-            map.entry(row.digest).or_default().push(row);
-        }
-        ByContent(map)
-    }
-
-    /// Takes a row of that content.
-    pub fn take(&mut self, digest: &Digest) -> Option<Row> {
-        self.0.get_mut(digest)?.pop()
-    }
+/// Collects them.
+pub fn by_content(rows: Vec<Row>) -> ByContent {
+    Pool::new(rows.into_iter().map(|row| (row.digest, row)))
 }
 
 #[cfg(test)]

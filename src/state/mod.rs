@@ -4,11 +4,13 @@
 
 mod ledger;
 mod lock;
+mod pair;
 mod record;
 mod schema;
 
 pub use ledger::Ledger;
 pub use lock::Lock;
+pub use pair::{Adoption, Facts, Intent, IntentId, Pair};
 pub use record::{Arrival, Folder, FolderId, FolderStatus, Paired, Quarantined, Row, RowId, Run, Status};
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! What the ledger keeps and tells: folders, messages, runs.
 
-use crate::mail::{Digest, Fingerprint, Key};
+use crate::mail::{Digest, Fingerprint, Key, Marks};
 
 /// A folder's number in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +70,8 @@ pub struct Arrival {
     pub fingerprint: Fingerprint,
     /// Where it will stand.
     pub place: String,
+    /// The marks it is delivered with.
+    pub marks: Marks,
 }
 
 /// A row recognised under a name that the ledger did not know it by.

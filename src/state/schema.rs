@@ -9,7 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Each entry brings the database from the version of its place to the next.
-const UPGRADES: [&str; 1] = [include_str!("schema/1.sql")];
+const UPGRADES: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// Opens the database and brings it to the newest version; every commit is durable when it returns.
 pub fn open(path: &Path) -> Result<Connection> {
@@ -147,5 +147,44 @@ mod tests {
         run.execute("INSERT INTO folder (name, scope) VALUES ('INBOX', 's')", []).unwrap();
         let copy = open_copy(&path).unwrap();
         assert_eq!(copy.query_row("SELECT count(*) FROM folder", [], |r| r.get::<_, i64>(0)).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_database_of_schema_1_is_brought_up_with_all_its_messages() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.sqlite");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(&format!("{}; PRAGMA user_version = 1;", include_str!("schema/1.sql"))).unwrap();
+        old.execute("INSERT INTO folder (name, scope, in_doubt) VALUES ('INBOX', 's', 1)", []).unwrap();
+        for (key, place) in [
+            ("1", Some("new/1.a")),
+            ("2", Some("cur/2.b:2,FS")),
+            ("3", Some("12+34 From x")),
+            ("4", None),
+            ("5", Some("cur/2.b:2,S")),
+        ] {
+            old.execute(
+                "INSERT INTO message (folder, key, wire_size, digest, fingerprint, status, place, first_seen)
+                 VALUES (1, CAST(?1 AS BLOB), 9, x'00', x'00', 'delivered', ?2, 7)",
+                [Some(key), place],
+            )
+            .unwrap();
+        }
+        drop(old);
+        let db = open(&path).unwrap();
+        let mut query = db
+            .prepare("SELECT CAST(key AS TEXT), CAST(local_key AS TEXT), marks, gone IS NULL FROM message ORDER BY id")
+            .unwrap();
+        let rows: Vec<(String, Option<String>, String, bool)> = query
+            .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        let row = |key: &str, local: Option<&str>| (key.into(), local.map(str::to_owned), String::new(), true);
+        let expected = [row("1", Some("1.a")), row("2", Some("2.b")), row("3", None), row("4", None), row("5", None)];
+        assert_eq!(rows, expected);
+        let folder = "SELECT in_doubt, synced, uidnext IS NULL FROM folder";
+        let kept = db.query_row(folder, [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).unwrap();
+        assert_eq!(kept, (true, false, true));
     }
 }

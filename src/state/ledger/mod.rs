@@ -3,10 +3,13 @@
 use super::record::{Arrival, Folder, FolderId, FolderStatus, Paired, Quarantined, Row, RowId, Run, Status};
 use super::{Home, schema};
 use crate::error::Result;
-use crate::mail::{Content, Digest, Fingerprint, Key};
+use crate::mail::{Content, Digest, Fingerprint, Key, Side};
+use crate::state::pair;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::path::PathBuf;
 
+mod intents;
+mod pairs;
 #[cfg(test)]
 mod tests;
 
@@ -60,8 +63,12 @@ impl Ledger {
     /// Records that the folder is in a new scope: no key of it holds any longer.
     pub fn change_scope(&mut self, folder: FolderId, scope: &str) -> Result<()> {
         self.write(|tx| {
-            tx.execute("UPDATE folder SET scope = ?2 WHERE id = ?1", params![folder.0, scope])?;
+            tx.execute(
+                "UPDATE folder SET scope = ?2, messages = NULL, uidnext = NULL, highestmodseq = NULL WHERE id = ?1",
+                params![folder.0, scope],
+            )?;
             tx.execute("UPDATE message SET key = NULL WHERE folder = ?1", [folder.0])?;
+            tx.execute("UPDATE intent SET uidnext = 1 WHERE folder = ?1", [folder.0])?;
             tx.execute("DELETE FROM quarantine WHERE folder = ?1", [folder.0]).map(drop)
         })
     }
@@ -85,25 +92,7 @@ impl Ledger {
                 "SELECT id, key, listed_size, wire_size, digest, fingerprint, status, first_seen, missing_since
                  FROM message WHERE folder = ?1 AND status != 'arriving' ORDER BY id",
             )?;
-            query
-                .query_map([folder.0], |r| {
-                    Ok(Row {
-                        id: RowId(r.get(0)?),
-                        key: r.get::<_, Option<Vec<u8>>>(1)?.map(Key),
-                        listed_size: r.get(2)?,
-                        wire_size: r.get(3)?,
-                        digest: Digest(r.get(4)?),
-                        fingerprint: Fingerprint(r.get(5)?),
-                        status: match r.get_ref(6)?.as_str()? {
-                            "delete_sent" => Status::DeleteSent,
-                            "deleted" => Status::Deleted,
-                            _ => Status::Delivered,
-                        },
-                        first_seen: r.get(7)?,
-                        missing_since: r.get(8)?,
-                    })
-                })?
-                .collect()
+            query.query_map([folder.0], row_of)?.collect()
         };
         read().map_err(|e| self.failed(e))
     }
@@ -186,7 +175,7 @@ impl Ledger {
             let mut here = tx.prepare_cached("UPDATE message SET missing_since = NULL WHERE id = ?1")?;
             missing.iter().try_for_each(|row| gone.execute([row.0, now]).map(drop))?;
             back.iter().try_for_each(|row| here.execute([row.0]).map(drop))?;
-            tx.execute("DELETE FROM message WHERE missing_since < ?1", [now - forget_after])?;
+            tx.execute("DELETE FROM message WHERE missing_since < ?1 AND gone IS NULL", [now - forget_after])?;
             Ok(())
         })
     }
@@ -311,6 +300,25 @@ impl Ledger {
     }
 }
 
+/// A row read in the order of the columns of [`Ledger::rows`].
+fn row_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    Ok(Row {
+        id: RowId(r.get(0)?),
+        key: r.get::<_, Option<Vec<u8>>>(1)?.map(Key),
+        listed_size: r.get(2)?,
+        wire_size: r.get(3)?,
+        digest: Digest(r.get(4)?),
+        fingerprint: Fingerprint(r.get(5)?),
+        status: match r.get_ref(6)?.as_str()? {
+            "delete_sent" => Status::DeleteSent,
+            "deleted" => Status::Deleted,
+            _ => Status::Delivered,
+        },
+        first_seen: r.get(7)?,
+        missing_since: r.get(8)?,
+    })
+}
+
 fn set_status(tx: &Transaction<'_>, rows: &[RowId], status: &str) -> rusqlite::Result<()> {
     let mut update = tx.prepare_cached("UPDATE message SET status = ?2 WHERE id = ?1")?;
     rows.iter().try_for_each(|row| update.execute(params![row.0, status]).map(drop))
@@ -326,9 +334,14 @@ fn free_key(tx: &Transaction<'_>, folder: FolderId, key: Option<&Key>) -> rusqli
 
 fn insert(tx: &Transaction<'_>, folder: FolderId, a: &Arrival, now: i64) -> rusqlite::Result<RowId> {
     free_key(tx, folder, a.key.as_ref())?;
+    let local = pair::local_key(&a.place).map(|k| Key(k.to_vec()));
+    if let Some(key) = &local {
+        pairs::free(tx, folder, Side::Local, key)?;
+    }
     tx.prepare_cached(
-        "INSERT INTO message (folder, key, listed_size, wire_size, digest, fingerprint, status, place, first_seen)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'arriving', ?7, ?8)",
+        "INSERT INTO message (folder, key, listed_size, wire_size, digest, fingerprint, status, place, first_seen,
+                              local_key, marks)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'arriving', ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
         folder.0,
@@ -338,7 +351,9 @@ fn insert(tx: &Transaction<'_>, folder: FolderId, a: &Arrival, now: i64) -> rusq
         a.digest.0,
         a.fingerprint.0,
         a.place,
-        now
+        now,
+        local.as_ref().map(|k| &k.0),
+        pair::write_marks(&a.marks)
     ])?;
     Ok(RowId(tx.last_insert_rowid()))
 }

@@ -1,4 +1,7 @@
 use super::*;
+use crate::mail::Marks;
+
+mod pairs;
 
 fn arrival(key: Option<&str>, n: u8) -> Arrival {
     Arrival {
@@ -8,6 +11,7 @@ fn arrival(key: Option<&str>, n: u8) -> Arrival {
         digest: Digest([n; 32]),
         fingerprint: Fingerprint([n; 16]),
         place: format!("new/{n}"),
+        marks: Marks::default(),
     }
 }
 

@@ -1,0 +1,224 @@
+//! The ledger of two-way sync: which message here is which message there, and what was agreed about it.
+
+use super::{Ledger, free_key, row_of};
+use crate::error::Result;
+use crate::mail::{Key, Marks, Side, Sides};
+use crate::state::pair::{Adoption, Facts, Pair, read_marks, write_marks};
+use crate::state::record::{FolderId, Row, RowId};
+use rusqlite::{OptionalExtension, Transaction, params};
+
+impl Ledger {
+    /// Every message of the folder that is not on its way, as both sides know it, in order of arrival. One that a pull
+    /// deleted on the server, or asked it to delete, is gone there and kept here.
+    pub fn pairs(&self, folder: FolderId) -> Result<Vec<Pair>> {
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut query = self.db.prepare_cached(
+                "SELECT id, key, local_key, marks, CASE status WHEN 'delivered' THEN gone ELSE 'remote' END,
+                        pending_remote, pending_local
+                 FROM message WHERE folder = ?1 AND status != 'arriving' ORDER BY id",
+            )?;
+            query.query_map([folder.0], pair_of)?.collect()
+        };
+        read().map_err(|e| self.failed(e))
+    }
+
+    /// These rows, as far as they are there, in no certain order.
+    pub fn rows_of(&self, rows: &[RowId]) -> Result<Vec<Row>> {
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut query = self.db.prepare_cached(
+                "SELECT id, key, listed_size, wire_size, digest, fingerprint, status, first_seen, missing_since
+                 FROM message WHERE id = ?1",
+            )?;
+            rows.iter().filter_map(|row| query.query_row([row.0], row_of).optional().transpose()).collect()
+        };
+        read().map_err(|e| self.failed(e))
+    }
+
+    /// Records messages of both sides as pairs.
+    pub fn adopt(&mut self, folder: FolderId, adoptions: &[Adoption], now: i64) -> Result<()> {
+        self.write(|tx| adoptions.iter().try_for_each(|a| adopt(tx, folder, a, now)))
+    }
+
+    /// Records that a side calls these messages by other keys: it was found that they are the same.
+    pub fn rename(&mut self, folder: FolderId, side: Side, renamed: &[(RowId, Key)]) -> Result<()> {
+        self.write(|tx| {
+            renamed.iter().try_for_each(|(row, key)| {
+                free(tx, folder, side, key)?;
+                let sql = match side {
+                    Side::Remote => "UPDATE message SET key = ?2, missing_since = NULL WHERE id = ?1",
+                    Side::Local => "UPDATE message SET local_key = ?2 WHERE id = ?1",
+                };
+                tx.prepare_cached(sql)?.execute(params![row.0, key.0]).map(drop)
+            })
+        })
+    }
+
+    /// A side is about to change these marks; until they are agreed, what it shows of them is no change of its own.
+    pub fn pend(&mut self, side: Side, pending: &[(RowId, Marks)]) -> Result<()> {
+        let column = match side {
+            Side::Remote => "pending_remote",
+            Side::Local => "pending_local",
+        };
+        self.write(|tx| {
+            let mut read = tx.prepare_cached(&format!("SELECT {column} FROM message WHERE id = ?1"))?;
+            let mut update = tx.prepare_cached(&format!("UPDATE message SET {column} = ?2 WHERE id = ?1"))?;
+            pending.iter().try_for_each(|(row, marks)| {
+                let before = read.query_row([row.0], |r| r.get::<_, Option<String>>(0)).optional()?.flatten();
+                let marks = before.as_deref().map_or_else(|| marks.clone(), |b| read_marks(b).with(marks));
+                update.execute(params![row.0, write_marks(&marks)]).map(drop)
+            })
+        })
+    }
+
+    /// Both sides have these marks now; nothing is pending any longer.
+    pub fn agree(&mut self, agreed: &[(RowId, Marks)]) -> Result<()> {
+        self.write(|tx| {
+            let mut update = tx.prepare_cached(
+                "UPDATE message SET marks = ?2, pending_remote = NULL, pending_local = NULL WHERE id = ?1",
+            )?;
+            agreed.iter().try_for_each(|(row, marks)| update.execute(params![row.0, write_marks(marks)]).map(drop))
+        })
+    }
+
+    /// These were deleted on a side and are kept on the other; with `None`, they are on both sides after all.
+    pub fn tombstone(&mut self, rows: &[RowId], gone: Option<Side>) -> Result<()> {
+        self.write(|tx| {
+            let mut update = tx.prepare_cached("UPDATE message SET gone = ?2, status = 'delivered' WHERE id = ?1")?;
+            let gone = gone.map(|side| side.to_string());
+            rows.iter().try_for_each(|row| update.execute(params![row.0, gone]).map(drop))
+        })
+    }
+
+    /// Forgets messages that are on neither side any longer.
+    pub fn forget(&mut self, rows: &[RowId]) -> Result<()> {
+        self.write(|tx| {
+            let mut delete = tx.prepare_cached("DELETE FROM message WHERE id = ?1 AND status != 'arriving'")?;
+            rows.iter().try_for_each(|row| delete.execute([row.0]).map(drop))
+        })
+    }
+
+    /// Records that a message stands in another folder, under these keys.
+    pub fn relocate(&mut self, row: RowId, to: FolderId, keys: &Sides<Option<Key>>) -> Result<()> {
+        self.write(|tx| relocate(tx, row, to, keys))
+    }
+
+    /// How the last sync left the folder.
+    pub fn facts(&self, folder: FolderId) -> Result<Facts> {
+        self.db
+            .query_row(
+                "SELECT synced, messages, uidnext, highestmodseq, cur_time, new_time FROM folder WHERE id = ?1",
+                [folder.0],
+                |r| {
+                    Ok(Facts {
+                        synced: r.get(0)?,
+                        messages: r.get(1)?,
+                        uidnext: r.get(2)?,
+                        highestmodseq: r.get(3)?,
+                        times: r.get::<_, Option<i64>>(4)?.zip(r.get(5)?),
+                    })
+                },
+            )
+            .map_err(|e| self.failed(e))
+    }
+
+    /// Records how a sync leaves the folder.
+    pub fn set_facts(&mut self, folder: FolderId, facts: &Facts) -> Result<()> {
+        let (cur, new) = facts.times.unzip();
+        self.write(|tx| {
+            tx.execute(
+                "UPDATE folder SET synced = ?2, messages = ?3, uidnext = ?4, highestmodseq = ?5, cur_time = ?6,
+                        new_time = ?7 WHERE id = ?1",
+                params![folder.0, facts.synced, facts.messages, facts.uidnext, facts.highestmodseq, cur, new],
+            )
+            .map(drop)
+        })
+    }
+}
+
+fn pair_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<Pair> {
+    let marks = |at| r.get_ref(at).map(|v| v.as_str_or_null().ok().flatten().map(read_marks));
+    let pending = Sides { remote: marks(5)?, local: marks(6)? };
+    let any = pending.remote.is_some() || pending.local.is_some();
+    Ok(Pair {
+        row: RowId(r.get(0)?),
+        keys: Sides {
+            remote: r.get::<_, Option<Vec<u8>>>(1)?.map(Key),
+            local: r.get::<_, Option<Vec<u8>>>(2)?.map(Key),
+        },
+        agreed: marks(3)?.unwrap_or_default(),
+        gone: match r.get_ref(4)?.as_str_or_null()? {
+            Some("remote") => Some(Side::Remote),
+            Some(_) => Some(Side::Local),
+            None => None,
+        },
+        pending: any.then(|| Box::new(pending.map(Option::unwrap_or_default))),
+    })
+}
+
+/// Takes a key of a side away from the row that has it.
+pub(super) fn free(tx: &Transaction<'_>, folder: FolderId, side: Side, key: &Key) -> rusqlite::Result<()> {
+    match side {
+        Side::Remote => free_key(tx, folder, Some(key)),
+        Side::Local => tx
+            .prepare_cached("UPDATE message SET local_key = NULL WHERE folder = ?1 AND local_key = ?2")?
+            .execute(params![folder.0, key.0])
+            .map(drop),
+    }
+}
+
+pub(super) fn adopt(tx: &Transaction<'_>, folder: FolderId, a: &Adoption, now: i64) -> rusqlite::Result<()> {
+    for side in Side::BOTH {
+        free(tx, folder, side, a.keys.on(side))?;
+    }
+    let (kept, merged) = match (a.rows.local, a.rows.remote) {
+        (Some(kept), merged) => (Some(kept), merged),
+        (None, kept) => (kept, None),
+    };
+    if let Some(merged) = merged.filter(|m| Some(*m) != kept) {
+        tx.prepare_cached("DELETE FROM message WHERE id = ?1")?.execute([merged.0])?;
+    }
+    let c = &a.content;
+    let marks = write_marks(&a.agreed);
+    match kept {
+        Some(row) => tx
+            .prepare_cached(
+                "UPDATE message SET key = ?2, local_key = ?3, marks = ?4, listed_size = COALESCE(?5, listed_size), status = 'delivered',
+                        gone = NULL, pending_remote = NULL, pending_local = NULL, missing_since = NULL WHERE id = ?1",
+            )?
+            .execute(params![row.0, a.keys.remote.0, a.keys.local.0, marks, a.listed_size]),
+        None => tx
+            .prepare_cached(
+                "INSERT INTO message (folder, key, local_key, marks, listed_size, wire_size, digest, fingerprint, status,
+                                      first_seen)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'delivered', ?9)",
+            )?
+            .execute(params![
+                folder.0,
+                a.keys.remote.0,
+                a.keys.local.0,
+                marks,
+                a.listed_size,
+                c.wire_size,
+                c.digest.0,
+                c.fingerprint.0,
+                now
+            ]),
+    }
+    .map(drop)
+}
+
+pub(super) fn relocate(
+    tx: &Transaction<'_>,
+    row: RowId,
+    to: FolderId,
+    keys: &Sides<Option<Key>>,
+) -> rusqlite::Result<()> {
+    for side in Side::BOTH {
+        if let Some(key) = keys.on(side) {
+            free(tx, to, side, key)?;
+        }
+    }
+    tx.prepare_cached("UPDATE message SET folder = ?2, key = ?3, local_key = ?4, missing_since = NULL WHERE id = ?1")?
+        .execute(params![row.0, to.0, keys.remote.as_ref().map(|k| &k.0), keys.local.as_ref().map(|k| &k.0)])
+        .map(drop)
+}

@@ -1,0 +1,111 @@
+//! What the ledger keeps for two-way sync: pairs, intents, and how folders were left.
+
+use super::record::RowId;
+use crate::mail::{Content, Flags, Key, Keyword, Marks, Side, Sides};
+
+/// A message as both sides know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    /// Its row.
+    pub row: RowId,
+    /// What each side calls it; `None` where it is not known whether that side has it.
+    pub keys: Sides<Option<Key>>,
+    /// The marks that both sides had last. `\Deleted` among them is known, and is not to travel as a deletion.
+    pub agreed: Marks,
+    /// It was deleted there, and the other side keeps its copy.
+    pub gone: Option<Side>,
+    /// Marks that may have been changed on a side by a run that ended before they were agreed. Boxed, for few have any.
+    pub pending: Option<Box<Sides<Marks>>>,
+}
+
+/// Two messages, one on each side, that are the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// Rows that know it on one side alone; they become one.
+    pub rows: Sides<Option<RowId>>,
+    /// What each side calls it.
+    pub keys: Sides<Key>,
+    /// The marks to be taken for agreed.
+    pub agreed: Marks,
+    /// Octets as the server lists it.
+    pub listed_size: Option<u64>,
+    /// What its bytes tell.
+    pub content: Content,
+}
+
+/// An intent's number in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IntentId(pub(super) i64);
+
+/// A message about to be appended to a folder of the server, or moved there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// Its row, where it has one: in another folder when it is moved.
+    pub row: Option<RowId>,
+    /// Its key on this machine, in the folder where it is to stand.
+    pub local: Key,
+    /// What its bytes tell.
+    pub content: Content,
+    /// The marks that are agreed once it stands there.
+    pub marks: Marks,
+    /// UIDNEXT of the folder before: it gets this UID or a higher one.
+    pub uidnext: u32,
+}
+
+/// How a folder was found when the last sync left it: what is the same now needs no look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// A sync of it has come to its end before; until then no deletion travels.
+    pub synced: bool,
+    /// Messages on the server.
+    pub messages: Option<u32>,
+    /// UIDNEXT.
+    pub uidnext: Option<u32>,
+    /// HIGHESTMODSEQ (RFC 7162).
+    pub highestmodseq: Option<u64>,
+    /// Times of `cur` and `new` in nanoseconds since 1970 UTC.
+    pub times: Option<(i64, i64)>,
+}
+
+/// As they are kept in the database: Maildir letters, then keywords, each after a space.
+pub(super) fn write_marks(marks: &Marks) -> String {
+    let mut text = marks.flags.letters();
+    for keyword in &marks.keywords {
+        text.push(' ');
+        text.push_str(keyword.as_str());
+    }
+    text
+}
+
+/// Marks kept in the database.
+pub(super) fn read_marks(text: &str) -> Marks {
+    let mut words = text.split(' ');
+    let flags = Flags::from_letters(words.next().unwrap_or_default());
+    Marks { flags, keywords: words.filter_map(Keyword::new).collect() }
+}
+
+/// The local key of a message that stands at a Maildir place, `cur/…` or `new/…`; `None` for a place in an mbox.
+pub(super) fn local_key(place: &str) -> Option<&[u8]> {
+    let name = place.strip_prefix("cur/").or_else(|| place.strip_prefix("new/"))?;
+    name.split(':').next().map(str::as_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_kept_as_letters_and_keywords() {
+        for text in ["", "FS", " $Junk work", "DFPRST a b"] {
+            assert_eq!(write_marks(&read_marks(text)), text);
+        }
+        assert_eq!(read_marks("SF b a A"), read_marks("FS a b"));
+    }
+
+    #[test]
+    fn a_local_key_is_the_file_name_without_its_info() {
+        assert_eq!(local_key("cur/1.a:2,FS"), Some(&b"1.a"[..]));
+        assert_eq!(local_key("new/1.a"), Some(&b"1.a"[..]));
+        assert_eq!(local_key("12+345 From x"), None);
+    }
+}

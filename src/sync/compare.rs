@@ -1,0 +1,250 @@
+//! Both sides of a folder held against what the ledger knows: a pure function, whose result holds the differences alone.
+
+use super::traits::Traits;
+use crate::mail::{Flags, Key, Marks, Side, Sides};
+use crate::state::{Pair, Row, RowId};
+use crate::store::{Identity, Snapshot};
+use std::collections::{HashMap, HashSet};
+
+/// Whether a side shows the message of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presence {
+    /// It does, with these marks.
+    Here(Marks),
+    /// It did, and shows it no longer.
+    Vanished,
+    /// It lacks it, but its listing was cut short.
+    Unlisted,
+    /// The ledger does not know its key there.
+    Nameless,
+}
+
+impl Presence {
+    /// The marks it shows.
+    pub fn marks(&self) -> Option<&Marks> {
+        match self {
+            Presence::Here(marks) => Some(marks),
+            _ => None,
+        }
+    }
+
+    fn is_lost(&self) -> bool {
+        matches!(self, Presence::Vanished | Presence::Nameless)
+    }
+}
+
+/// A row about which there is something to decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// What the ledger knows.
+    pub pair: Pair,
+    /// What the sides show.
+    pub presence: Sides<Presence>,
+    /// What tells it from others, once [recalled](Comparison::recall).
+    pub traits: Option<Traits>,
+}
+
+impl Open {
+    /// Whether its message may be on this side under another key: it was there, and the other side has it still, or it is
+    /// known that it is there alone.
+    pub fn seeks_on(&self, side: Side) -> bool {
+        let other = side.other();
+        let standing = self.pair.gone.is_none() && self.presence.on(other).marks().is_some();
+        match self.presence.on(side) {
+            Presence::Vanished => standing || self.pair.gone == Some(other),
+            Presence::Nameless => self.pair.gone == Some(other),
+            _ => false,
+        }
+    }
+}
+
+/// A message of one side that is not known to be on the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpaired {
+    /// Its key.
+    pub key: Key,
+    /// Its marks.
+    pub marks: Marks,
+    /// Octets with CRLF line ends, as far as known.
+    pub size: Option<u64>,
+    /// When it was received, in seconds since 1970 UTC, where the caller found that out.
+    pub received_at: Option<i64>,
+    /// The row that knows it on this side alone (its key on the other side has become void).
+    pub row: Option<(RowId, Marks)>,
+    /// What tells it from others, once [identified](Comparison::identify) or [recalled](Comparison::recall).
+    pub traits: Option<Traits>,
+}
+
+impl Unpaired {
+    /// Whether it is marked as deleted.
+    pub fn is_deleted(&self) -> bool {
+        self.marks.flags.contains(Flags::DELETED)
+    }
+}
+
+/// How the sides of a folder differ from what was agreed, and so from each other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Rows that know both sides' messages, whether or not they are still there.
+    pub pairs: u64,
+    /// Messages that each side shows.
+    pub shown: Sides<u64>,
+    /// Whose listing lacks messages.
+    pub cut_short: Sides<bool>,
+    /// Rows about which there is something to decide, in the order of the ledger.
+    pub open: Vec<Open>,
+    /// Messages on one side alone, in the order of their keys.
+    pub unpaired: Sides<Vec<Unpaired>>,
+}
+
+/// Holds two snapshots against the ledger.
+pub fn compare(pairs: &[Pair], seen: Sides<&Snapshot>) -> Comparison {
+    let mut result = Comparison {
+        shown: Sides::of(|side| seen.on(side).messages.len() as u64),
+        cut_short: seen.map(|s| s.cut_short),
+        ..Comparison::default()
+    };
+    let known = Sides::of(|side| pairs.iter().filter_map(|p| p.keys.on(side).as_ref()).collect::<HashSet<&Key>>());
+    for pair in pairs {
+        let presence = Sides::of(|side| presence(pair, side, seen.on(side)));
+        result.pairs += u64::from(pair.gone.is_none() && pair.keys.remote.is_some() && pair.keys.local.is_some());
+        match halved(pair, &presence) {
+            Some((side, key, marks)) => result.unpaired.on_mut(side).push(Unpaired {
+                size: seen.on(side).messages.get(key).and_then(|m| m.size),
+                row: Some((pair.row, pair.agreed.clone())),
+                ..Unpaired::new(key, marks)
+            }),
+            None if is_settled(pair, &presence) => {}
+            None => result.open.push(Open { pair: pair.clone(), presence, traits: None }),
+        }
+    }
+    for side in Side::BOTH {
+        let unpaired = result.unpaired.on_mut(side);
+        for (key, message) in &seen.on(side).messages {
+            if !known.on(side).contains(key) {
+                unpaired.push(Unpaired { size: message.size, ..Unpaired::new(key, &message.marks) });
+            }
+        }
+        unpaired.sort_by(|a, b| rank(&a.key).cmp(&rank(&b.key)));
+    }
+    result
+}
+
+/// UIDs by number, file names by what they begin with: the time.
+fn rank(key: &Key) -> (usize, &[u8]) {
+    let number = key.0.iter().all(u8::is_ascii_digit);
+    (if number { key.0.len() } else { 0 }, &key.0)
+}
+
+fn presence(pair: &Pair, side: Side, seen: &Snapshot) -> Presence {
+    match pair.keys.on(side) {
+        None => Presence::Nameless,
+        Some(key) => match seen.messages.get(key) {
+            Some(message) => Presence::Here(message.marks.clone()),
+            None if seen.cut_short => Presence::Unlisted,
+            None => Presence::Vanished,
+        },
+    }
+}
+
+/// The side on which alone a row knows its message, which is not known to be gone on the other.
+fn halved<'a>(pair: &'a Pair, presence: &'a Sides<Presence>) -> Option<(Side, &'a Key, &'a Marks)> {
+    let side = Side::BOTH.into_iter().find(|s| *presence.on(s.other()) == Presence::Nameless)?;
+    let (key, marks) = (pair.keys.on(side).as_ref()?, presence.on(side).marks()?);
+    (pair.gone != Some(side.other())).then_some((side, key, marks))
+}
+
+fn is_settled(pair: &Pair, presence: &Sides<Presence>) -> bool {
+    match (presence.remote.marks(), presence.local.marks()) {
+        (Some(remote), Some(local)) => {
+            pair.gone.is_none() && pair.pending.is_none() && *remote == pair.agreed && *local == pair.agreed
+        }
+        (Some(kept), None) => is_kept(pair, Side::Local, kept),
+        (None, Some(kept)) => is_kept(pair, Side::Remote, kept),
+        (None, None) => false,
+    }
+}
+
+fn is_kept(pair: &Pair, gone: Side, kept: &Marks) -> bool {
+    pair.gone == Some(gone) && !kept.flags.contains(Flags::DELETED)
+}
+
+impl Unpaired {
+    fn new(key: &Key, marks: &Marks) -> Unpaired {
+        Unpaired { key: key.clone(), marks: marks.clone(), size: None, received_at: None, row: None, traits: None }
+    }
+}
+
+impl Comparison {
+    /// Rows whose traits decide about unpaired messages: those that have lost one, and those known on one side alone.
+    pub fn worth_recalling(&self) -> Vec<RowId> {
+        let seek = self.open.iter().filter(|o| Side::BOTH.iter().any(|s| o.seeks_on(*s))).map(|o| o.pair.row);
+        let halves = Side::BOTH.into_iter().flat_map(|s| self.unpaired.on(s)).filter_map(|u| Some(u.row.as_ref()?.0));
+        seek.chain(halves).collect()
+    }
+
+    /// Takes in what the ledger tells of rows.
+    pub fn recall(&mut self, rows: &[Row]) {
+        let traits: HashMap<RowId, Traits> = rows.iter().map(|r| (r.id, Traits::from(r))).collect();
+        for open in &mut self.open {
+            open.traits = traits.get(&open.pair.row).copied().or(open.traits);
+        }
+        for unpaired in [&mut self.unpaired.remote, &mut self.unpaired.local].into_iter().flatten() {
+            unpaired.traits = unpaired.row.as_ref().and_then(|(row, _)| traits.get(row)).copied().or(unpaired.traits);
+        }
+    }
+
+    /// The messages of a side that have to be identified: those that may be of a size that somebody seeks.
+    pub fn worth_identifying(&self, side: Side, sought: &Sought) -> Vec<Key> {
+        let wanted = |u: &&Unpaired| u.traits.is_none() && sought.fits(u.size);
+        self.unpaired.on(side).iter().filter(wanted).map(|u| u.key.clone()).collect()
+    }
+
+    /// Takes in what was found out about messages of a side.
+    pub fn identify(&mut self, side: Side, found: &HashMap<Key, Identity>) {
+        for unpaired in self.unpaired.on_mut(side) {
+            if let Some(identity) = found.get(&unpaired.key) {
+                unpaired.traits = unpaired.traits.or_else(|| Some(Traits::of(identity, unpaired.size)));
+            }
+        }
+    }
+
+    /// How many rows have lost their message on a side, as far as that is no tombstone.
+    pub fn vanished(&self, side: Side) -> u64 {
+        let lost = |o: &&Open| o.pair.gone.is_none() && *o.presence.on(side) == Presence::Vanished;
+        self.open.iter().filter(lost).count() as u64
+    }
+}
+
+/// The sizes of messages that a side may have under keys that are not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sought {
+    sizes: HashSet<u64>,
+    any: bool,
+}
+
+impl Sought {
+    /// Adds what the folder's comparison seeks on a side: recalled rows that lost their message, and what the other side
+    /// has alone. Moves are recognised when the seekers of all folders are added.
+    pub fn add(&mut self, comparison: &Comparison, side: Side) {
+        for open in comparison.open.iter().filter(|o| o.seeks_on(side)) {
+            self.sizes.extend(open.traits.iter().flat_map(Traits::sizes));
+        }
+        for unpaired in comparison.unpaired.on(side.other()) {
+            let known = unpaired.traits.as_ref().map_or([unpaired.size, None], |t| [t.size, t.listed_size]);
+            self.sizes.extend(known.into_iter().flatten());
+            self.any |= known == [None, None];
+        }
+    }
+
+    fn fits(&self, size: Option<u64>) -> bool {
+        self.any || size.map_or(!self.sizes.is_empty(), |s| self.sizes.contains(&s))
+    }
+}
+
+impl Open {
+    /// Whether neither side has the message.
+    pub(super) fn is_nowhere(&self) -> bool {
+        Side::BOTH.iter().all(|s| self.presence.on(*s).is_lost())
+    }
+}

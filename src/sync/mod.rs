@@ -1,0 +1,27 @@
+//! Two ways: what has to be done on either side, so that both have the same messages in the same folders with the same
+//! marks. Nothing here acts.
+//!
+//! [`compare`] holds two snapshots against the ledger. [`pair`] recognises what it does not know by name; that is written
+//! to the ledger and compared again. [`plan`] decides for all folders of an account, moves between them included, and
+//! [`judge`] stops it where too much would be deleted.
+
+mod action;
+mod compare;
+mod guard;
+mod merge;
+mod moves;
+mod pairing;
+mod plan;
+mod policy;
+mod traits;
+
+#[cfg(test)]
+mod tests;
+
+pub use action::{Action, Reason, Skipped, Step, Why};
+pub use compare::{Comparison, Open, Presence, Sought, Unpaired, compare};
+pub use guard::{Cause, Limit, Stop, Tally, judge};
+pub use pairing::{Pairing, pair};
+pub use plan::{Folder, Plan, plan};
+pub use policy::{Policy, Travel};
+pub use traits::Traits;

@@ -1,0 +1,61 @@
+//! Messages that were moved to another folder: gone from one, new in another, and the same.
+
+use super::compare::{Open, Presence, Unpaired};
+use super::plan::Folder;
+use super::traits::matched;
+use crate::mail::{Flags, Side};
+
+/// A message moved on one side. Indices are those of the folders, and of what their comparisons hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Move {
+    /// Where it was moved; the other side is to follow.
+    pub on: Side,
+    /// The folder it was in, and its place among the open rows.
+    pub from: (usize, usize),
+    /// The folder it is in now, and its place among the unpaired of that side.
+    pub to: (usize, usize),
+}
+
+/// Finds messages that were moved, as far as the policies let the other side follow: the deletion in one folder and the
+/// copy in the other both have to travel.
+pub fn moves(folders: &[Folder<'_>]) -> Vec<Move> {
+    let mut moves = Vec::new();
+    for on in Side::BOTH {
+        let across = on.other();
+        let lost: Vec<_> = each(folders, |f| &f.comparison.open)
+            .filter(|(folder, _, o)| folder.synced && folder.policy.delete.reaches(across) && is_lost(o, on))
+            .collect();
+        let found: Vec<_> = each(folders, |f| f.comparison.unpaired.on(on))
+            .filter(|(folder, _, u)| folder.policy.create.reaches(across) && is_new(u))
+            .collect();
+        let lost_traits: Vec<_> = lost.iter().map(|(.., o)| o.traits).collect();
+        let found_traits: Vec<_> = found.iter().map(|(.., u)| u.traits).collect();
+        for (from, to) in matched(&lost_traits, &found_traits).pairs {
+            let (Some((_, from, _)), Some((_, to, _))) = (lost.get(from), found.get(to)) else { continue };
+            if from.0 != to.0 {
+                moves.push(Move { on, from: *from, to: *to });
+            }
+        }
+    }
+    moves
+}
+
+fn each<'a, T: 'a>(
+    folders: &'a [Folder<'a>],
+    of: impl Fn(&'a Folder<'a>) -> &'a Vec<T>,
+) -> impl Iterator<Item = (&'a Folder<'a>, (usize, usize), &'a T)> {
+    folders
+        .iter()
+        .enumerate()
+        .flat_map(move |(at, folder)| of(folder).iter().enumerate().map(move |(i, entry)| (folder, (at, i), entry)))
+}
+
+/// Whether the row's message has left the folder on one side, and stands on the other as a living one.
+fn is_lost(open: &Open, on: Side) -> bool {
+    let living = |p: &Presence| p.marks().is_some_and(|m| !m.flags.contains(Flags::DELETED));
+    open.pair.gone.is_none() && *open.presence.on(on) == Presence::Vanished && living(open.presence.on(on.other()))
+}
+
+fn is_new(unpaired: &Unpaired) -> bool {
+    unpaired.row.is_none() && !unpaired.is_deleted()
+}

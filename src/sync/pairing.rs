@@ -1,0 +1,95 @@
+//! Recognising messages of one folder that the ledger does not know by their keys: on the first sync of two filled sides,
+//! after a lost state or a changed UIDVALIDITY, or because a mail program named a file anew.
+
+use super::compare::{Comparison, Open, Unpaired};
+use super::traits::{Traits, matched};
+use crate::mail::{Content, Flags, Key, Marks, Side, Sides};
+use crate::state::{Adoption, RowId};
+use std::collections::HashSet;
+
+/// What was recognised, to be written to the ledger before anything is planned.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pairing {
+    /// Rows whose message stands on a side under another key.
+    pub renamed: Sides<Vec<(RowId, Key)>>,
+    /// Messages of both sides that are the same.
+    pub adoptions: Vec<Adoption>,
+    /// How many messages might be one of several whose contents differ: they are copied, and recognised by content.
+    pub ambiguous: u64,
+}
+
+impl Pairing {
+    /// Whether nothing was recognised.
+    pub fn is_empty(&self) -> bool {
+        self.adoptions.is_empty() && self.renamed.remote.is_empty() && self.renamed.local.is_empty()
+    }
+}
+
+/// Recognises what stands in the folder under keys that the ledger does not know.
+pub fn pair(comparison: &Comparison) -> Pairing {
+    let mut pairing = Pairing::default();
+    let mut free = Sides::of(|side| comparison.unpaired.on(side).iter().collect::<Vec<&Unpaired>>());
+    for side in Side::BOTH {
+        let seekers: Vec<&Open> = comparison.open.iter().filter(|o| o.seeks_on(side)).collect();
+        let (unknown, mut rest): (Vec<_>, Vec<_>) = free.on(side).iter().copied().partition(|u| u.row.is_none());
+        let traits: Vec<Option<Traits>> = seekers.iter().map(|o| o.traits).collect();
+        let matches = matched(&traits, &traits_of(&unknown));
+        let renamed = pairing.renamed.on_mut(side);
+        let mut taken = vec![false; unknown.len()];
+        for (seeker, found) in matches.pairs {
+            if let (Some(open), Some(message), Some(taken)) =
+                (seekers.get(seeker), unknown.get(found), taken.get_mut(found))
+            {
+                renamed.push((open.pair.row, message.key.clone()));
+                *taken = true;
+            }
+        }
+        rest.extend(unknown.iter().zip(taken).filter(|(_, taken)| !taken).map(|(u, _)| *u));
+        *free.on_mut(side) = rest;
+    }
+    // What is marked as deleted is paired with what is left.
+    let living = |unpaired: &[&'_ Unpaired]| unpaired.iter().all(|u| !u.is_deleted());
+    let mut passes = vec![false, true];
+    if living(&free.remote) && living(&free.local) {
+        passes.truncate(1);
+    }
+    for with_deleted in passes {
+        let able = Sides::of(|side| {
+            let wanted = |u: &&&Unpaired| with_deleted || !u.is_deleted();
+            free.on(side).iter().filter(wanted).copied().collect::<Vec<_>>()
+        });
+        let matches = matched(&traits_of(&able.remote), &traits_of(&able.local));
+        pairing.ambiguous = matches.ambiguous;
+        for (remote, local) in matches.pairs {
+            let (Some(remote), Some(local)) = (able.remote.get(remote), able.local.get(local)) else { continue };
+            let Some(adoption) = adoption(Sides { remote, local }) else { continue };
+            pairing.adoptions.push(adoption);
+        }
+        let adopted = Sides::of(|side| pairing.adoptions.iter().map(|a| a.keys.on(side)).collect::<HashSet<_>>());
+        for side in Side::BOTH {
+            free.on_mut(side).retain(|u| !adopted.on(side).contains(&u.key));
+        }
+    }
+    pairing
+}
+
+fn traits_of(unpaired: &[&Unpaired]) -> Vec<Option<Traits>> {
+    unpaired.iter().map(|u| u.traits).collect()
+}
+
+/// The pair of two messages; `None` where the content of neither was read.
+fn adoption(same: Sides<&Unpaired>) -> Option<Adoption> {
+    let traits = [same.local.traits, same.remote.traits].into_iter().flatten().find(|t| t.digest.is_some())?;
+    let wire_size = traits.size.or(same.remote.size)?;
+    let known = [&same.local.row, &same.remote.row].into_iter().flatten().next();
+    let agreed = known.map_or_else(|| same.remote.marks.common(&same.local.marks), |(_, agreed)| agreed.clone());
+    // A mark that says deleted was set before the two were known to be one, and is not to travel.
+    let deleted = Marks::of((same.remote.marks.flags | same.local.marks.flags) & Flags::DELETED);
+    Some(Adoption {
+        rows: same.map(|u| u.row.as_ref().map(|(row, _)| *row)),
+        keys: same.map(|u| u.key.clone()),
+        agreed: agreed.with(&deleted),
+        listed_size: same.remote.size,
+        content: Content { octets: wire_size, wire_size, digest: traits.digest?, fingerprint: traits.fingerprint },
+    })
+}

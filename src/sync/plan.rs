@@ -1,0 +1,261 @@
+//! What is to be done in each folder: a pure function of the comparisons and the policies.
+
+use super::action::{Action, Reason, Skipped, Step, Why};
+use super::compare::{Comparison, Open, Unpaired};
+use super::guard::Tally;
+use super::merge::{Merged, Room, merge, understood, without_deleted};
+use super::moves::{Move, moves};
+use super::policy::Policy;
+use crate::mail::{Flags, FolderName, Marks, Side, Sides};
+use crate::store::Holds;
+use std::collections::{HashMap, HashSet};
+
+/// A folder of both sides, compared.
+#[derive(Debug, Clone, Copy)]
+pub struct Folder<'a> {
+    /// Its name.
+    pub name: &'a FolderName,
+    /// How its sides differ; everything that can be recognised in the folder itself has been.
+    pub comparison: &'a Comparison,
+    /// Which marks each side can hold.
+    pub holds: Sides<&'a Holds>,
+    /// What its owner wants.
+    pub policy: &'a Policy,
+    /// A sync of it has come to its end before. Until then no deletion travels: the ledger may know messages from pulls.
+    pub synced: bool,
+}
+
+/// What is to be done in a folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// In the order in which it is to be done: copies to this machine, copies to the server, marks, what is agreed,
+    /// tombstones, moves, removals, and what is forgotten.
+    pub steps: Vec<Step>,
+    /// Messages left on one side alone.
+    pub skipped: Vec<Skipped>,
+    /// What the guard judges by.
+    pub tally: Tally,
+}
+
+impl Plan {
+    /// Leaves out what removes messages, and what is forgotten with them.
+    pub fn without_removals(&mut self) {
+        let doomed: HashSet<_> = (self.steps.iter())
+            .filter_map(|s| if let Action::Remove { row, .. } = &s.action { Some(*row) } else { None })
+            .collect();
+        self.steps.retain(|s| match &s.action {
+            Action::Remove { .. } => false,
+            Action::Forget { row } => !doomed.contains(row),
+            _ => true,
+        });
+    }
+}
+
+/// Plans all folders of an account, for messages move between them. `now` is in seconds since 1970 UTC.
+pub fn plan(folders: &[Folder<'_>], now: i64) -> Vec<Plan> {
+    let moves = moves(folders);
+    let mut rooms: Vec<Room<'_>> = folders.iter().map(|f| Room::new(f.holds)).collect();
+    let left: HashMap<(usize, usize), &Move> = moves.iter().map(|m| (m.from, m)).collect();
+    let arrived: HashSet<(Side, (usize, usize))> = moves.iter().map(|m| (m.on, m.to)).collect();
+    let mut plans = Vec::new();
+    for (at, folder) in folders.iter().enumerate() {
+        let mut draft = Draft::default();
+        for (i, open) in folder.comparison.open.iter().enumerate() {
+            match left.get(&(at, i)) {
+                Some(moved) => draft.relocate(folders, open, moved, &mut rooms),
+                None => {
+                    if let Some(room) = rooms.get_mut(at) {
+                        draft.decide(folder, open, room);
+                    }
+                }
+            }
+        }
+        for on in Side::BOTH {
+            for (i, unpaired) in folder.comparison.unpaired.on(on).iter().enumerate() {
+                if let Some(room) = rooms.get_mut(at).filter(|_| !arrived.contains(&(on, (at, i)))) {
+                    draft.copy(folder, on, unpaired, now, room);
+                }
+            }
+        }
+        let moved = Sides::of(|side| left.iter().filter(|(from, m)| from.0 == at && m.on == side).count() as u64);
+        plans.push(draft.finish(folder, moved));
+    }
+    plans
+}
+
+/// The steps of a folder, by kind.
+#[derive(Default)]
+struct Draft {
+    copies: Sides<Vec<Step>>,
+    marks: Sides<Vec<Step>>,
+    agreed: Vec<Step>,
+    written: Vec<Step>,
+    moves: Sides<Vec<Step>>,
+    removals: Sides<Vec<Step>>,
+    forgotten: Vec<Step>,
+    skipped: Vec<Skipped>,
+    doomed: u64,
+}
+
+impl Draft {
+    fn finish(self, folder: &Folder<'_>, moved: Sides<u64>) -> Plan {
+        let c = folder.comparison;
+        let tally = Tally {
+            folder: folder.name.to_string(),
+            pairs: c.pairs,
+            shown: c.shown,
+            vanished: Sides::of(|side| c.vanished(side).saturating_sub(*moved.on(side))),
+            removals: Sides::of(|side| self.removals.on(side).len() as u64),
+            messages: self.doomed,
+        };
+        let both = |s: Sides<Vec<Step>>| s.local.into_iter().chain(s.remote);
+        let steps = both(self.copies)
+            .chain(both(self.marks))
+            .chain(self.agreed)
+            .chain(self.written)
+            .chain(both(self.moves))
+            .chain(both(self.removals))
+            .chain(self.forgotten);
+        Plan { steps: steps.collect(), skipped: self.skipped, tally }
+    }
+
+    fn decide(&mut self, folder: &Folder<'_>, open: &Open, room: &mut Room<'_>) {
+        let (row, pair) = (open.pair.row, &open.pair);
+        if open.is_nowhere() {
+            return self.forgotten.push(Step { action: Action::Forget { row }, reason: Reason::Nowhere });
+        }
+        if let Some((on, marked)) = deleted_by_mark(folder, open) {
+            return self.remove(folder, open, Reason::Deleted { on, marked });
+        }
+        match (open.presence.remote.marks(), open.presence.local.marks()) {
+            (Some(remote), Some(local)) => {
+                let shown = Sides { remote, local };
+                if let Some(gone) = pair.gone {
+                    if shown.on(gone).flags.contains(Flags::DELETED) {
+                        return;
+                    }
+                    self.written.push(Step { action: Action::Revive { row }, reason: Reason::Back });
+                }
+                self.mark(folder, open, shown, room);
+            }
+            (Some(kept), None) => self.lost(folder, open, Side::Local, kept),
+            (None, Some(kept)) => self.lost(folder, open, Side::Remote, kept),
+            (None, None) => {}
+        }
+    }
+
+    /// A message that one side has, and the other has no longer, or may have unlisted.
+    fn lost(&mut self, folder: &Folder<'_>, open: &Open, gone: Side, kept: &Marks) {
+        if *open.presence.on(gone) == super::Presence::Unlisted || open.pair.gone == Some(gone) {
+            return;
+        }
+        if open.pair.gone.is_none() && folder.synced && folder.policy.delete.reaches(gone.other()) {
+            let shown = Sides { remote: kept, local: kept };
+            let marked = without_deleted(&understood(&open.pair, shown)) != without_deleted(kept);
+            return self.remove(folder, open, Reason::Removed { on: gone, marked });
+        }
+        let action = Action::Tombstone { row: open.pair.row, gone };
+        self.written.push(Step { action, reason: Reason::Kept(gone) });
+    }
+
+    fn mark(&mut self, folder: &Folder<'_>, open: &Open, shown: Sides<&Marks>, room: &mut Room<'_>) {
+        let (row, pair) = (open.pair.row, &open.pair);
+        let Merged { change, agreed } = merge(pair, shown, folder.policy, room);
+        let agreed = with_deleted(folder, pair.agreed.flags, shown, agreed);
+        for on in Side::BOTH {
+            let (change, Some(key)) = (change.on(on), pair.keys.on(on)) else { continue };
+            if !change.is_empty() {
+                let action = Action::Mark { on, row, key: key.clone(), change: change.clone() };
+                self.marks.on_mut(on).push(Step { action, reason: Reason::Marked(on.other()) });
+            }
+        }
+        if agreed != pair.agreed || pair.pending.is_some() {
+            self.agreed.push(Step { action: Action::Agree { row, marks: agreed }, reason: Reason::Same });
+        }
+    }
+
+    fn remove(&mut self, folder: &Folder<'_>, open: &Open, reason: Reason) {
+        let row = open.pair.row;
+        let trash = folder.policy.trash.as_ref().filter(|t| *t != folder.name);
+        for on in Side::BOTH {
+            if let (Some(_), Some(key)) = (open.presence.on(on).marks(), open.pair.keys.on(on)) {
+                let action = Action::Remove { on, row, key: key.clone(), trash: trash.cloned() };
+                self.removals.on_mut(on).push(Step { action, reason });
+            }
+        }
+        self.doomed += 1;
+        self.forgotten.push(Step { action: Action::Forget { row }, reason });
+    }
+
+    fn relocate(&mut self, folders: &[Folder<'_>], open: &Open, moved: &Move, rooms: &mut [Room<'_>]) {
+        let on = moved.on.other();
+        let (Some(from), Some(to)) = (folders.get(moved.from.0), folders.get(moved.to.0)) else { return };
+        let Some(arrived) = to.comparison.unpaired.on(moved.on).get(moved.to.1) else { return };
+        let (Some(here), Some(key)) = (open.presence.on(on).marks(), open.pair.keys.on(on)) else { return };
+        let mut shown = Sides { remote: here, local: here };
+        *shown.on_mut(moved.on) = &arrived.marks;
+        let Some(room) = rooms.get_mut(moved.to.0) else { return };
+        let Merged { change, agreed } = merge(&open.pair, shown, to.policy, room);
+        let action = Action::Relocate {
+            on,
+            row: open.pair.row,
+            key: key.clone(),
+            to: to.name.clone(),
+            arrived: arrived.key.clone(),
+            change: change.on(on).clone(),
+            across: change.on(moved.on).clone(),
+            agreed: with_deleted(from, open.pair.agreed.flags, shown, agreed),
+        };
+        self.moves.on_mut(on).push(Step { action, reason: Reason::Moved(moved.on) });
+    }
+
+    fn copy(&mut self, folder: &Folder<'_>, on: Side, message: &Unpaired, now: i64, room: &mut Room<'_>) {
+        let to = on.other();
+        let policy = folder.policy;
+        let too_old = |at: i64| policy.max_age.is_some_and(|age| now.saturating_sub(at) > age.as_secs() as i64);
+        let why = if message.is_deleted() {
+            Why::Deleted
+        } else if !policy.create.reaches(to) {
+            Why::OneWay
+        } else if policy.max_size.zip(message.size).is_some_and(|(most, size)| size > most) {
+            Why::TooLarge
+        } else if message.received_at.is_some_and(too_old) {
+            Why::TooOld
+        } else if *folder.comparison.cut_short.on(to) && (!folder.synced || message.row.is_some()) {
+            Why::CutShort
+        } else {
+            let marks = room.take(to, &message.marks);
+            let row = message.row.as_ref().map(|(row, _)| *row);
+            let action = Action::Copy { to, key: message.key.clone(), marks, row };
+            return self.copies.on_mut(to).push(Step { action, reason: Reason::New(on) });
+        };
+        self.skipped.push(Skipped { on, key: message.key.clone(), why });
+    }
+}
+
+/// The side on which a message was marked as deleted, where that is to travel, and whether the other side has marks that
+/// are lost with it.
+fn deleted_by_mark(folder: &Folder<'_>, open: &Open) -> Option<(Side, bool)> {
+    let pair = &open.pair;
+    if !folder.synced || pair.agreed.flags.contains(Flags::DELETED) {
+        return None;
+    }
+    let on = Side::BOTH.into_iter().find(|on| {
+        let marked = open.presence.on(*on).marks().is_some_and(|m| m.flags.contains(Flags::DELETED));
+        let known = *open.presence.on(on.other()) != super::Presence::Unlisted;
+        marked && known && pair.gone != Some(*on) && folder.policy.delete.reaches(on.other())
+    })?;
+    let marked = open.presence.on(on.other()).marks().is_some_and(|other| {
+        let shown = Sides { remote: other, local: other };
+        without_deleted(&understood(pair, shown)) != without_deleted(other)
+    });
+    Some((on, marked))
+}
+
+/// What is agreed, with or without `\Deleted`: a mark of before the first sync is known from then on, and one that both
+/// sides have taken away is forgotten.
+fn with_deleted(folder: &Folder<'_>, before: Flags, shown: Sides<&Marks>, agreed: Marks) -> Marks {
+    let any = (shown.remote.flags | shown.local.flags) & Flags::DELETED;
+    let known = if folder.synced { before & any } else { any };
+    without_deleted(&agreed).with(&Marks::of(known))
+}
