@@ -18,7 +18,7 @@ const EDGES: [(&str, &[&str]); 15] = [
     ("store", &["error", "fault", "mail"]),
     ("retrieve", &["error", "event", "fault", "interrupt", "mail", "state", "store"]),
     ("pop3", &["credentials", "error", "mail", "net", "retrieve"]),
-    ("imap", &["credentials", "error", "mail", "net", "retrieve"]),
+    ("imap", &["credentials", "error", "mail", "net", "retrieve", "store"]),
     ("config", &["credentials", "error", "mail", "net", "retrieve", "store"]),
     (
         "cli",
