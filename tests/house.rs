@@ -19,7 +19,7 @@ const EDGES: [(&str, &[&str]); 16] = [
     ("retrieve", &["error", "event", "fault", "interrupt", "mail", "state", "store"]),
     ("sync", &["error", "event", "fault", "interrupt", "mail", "retrieve", "state", "store"]),
     ("pop3", &["credentials", "error", "mail", "net", "retrieve"]),
-    ("imap", &["credentials", "error", "mail", "net", "retrieve"]),
+    ("imap", &["credentials", "error", "mail", "net", "retrieve", "store"]),
     ("config", &["credentials", "error", "mail", "net", "retrieve", "store"]),
     (
         "cli",

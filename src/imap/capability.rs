@@ -37,6 +37,54 @@ impl Capabilities {
         self.has("UIDPLUS") || self.has("IMAP4REV2")
     }
 
+    /// MOVE (RFC 6851): UID MOVE.
+    pub fn can_move(&self) -> bool {
+        self.has("MOVE") || self.has("IMAP4REV2")
+    }
+
+    /// CONDSTORE (RFC 7162), or QRESYNC, which implies it.
+    pub fn can_condstore(&self) -> bool {
+        self.has("CONDSTORE") || self.has("QRESYNC")
+    }
+
+    /// NAMESPACE (RFC 2342).
+    pub fn can_namespace(&self) -> bool {
+        self.has("NAMESPACE") || self.has("IMAP4REV2")
+    }
+
+    /// The return options of LIST that the server knows (RFC 5258, RFC 5819, RFC 6154); empty where it knows plain LIST only.
+    pub fn list_options(&self, status: bool) -> String {
+        let rev2 = self.has("IMAP4REV2");
+        if !(rev2 || self.has("LIST-EXTENDED")) {
+            return String::new();
+        }
+        let mut options = vec!["SUBSCRIBED".to_owned()];
+        if self.has("SPECIAL-USE") {
+            options.push("SPECIAL-USE".to_owned());
+        }
+        if status && (rev2 || self.has("LIST-STATUS")) {
+            let modseq = if self.can_condstore() { " HIGHESTMODSEQ" } else { "" };
+            options.push(format!("STATUS (MESSAGES UIDNEXT UIDVALIDITY{modseq})"));
+        }
+        options.join(" ")
+    }
+
+    /// Up to how many octets a literal may have that is sent without being asked for (RFC 7888).
+    pub fn unasked_literal(&self) -> u64 {
+        if self.has("LITERAL+") {
+            u64::MAX
+        } else if self.has("LITERAL-") || self.has("IMAP4REV2") {
+            4096
+        } else {
+            0
+        }
+    }
+
+    /// APPENDLIMIT (RFC 7889): how many octets a message may have that is added, where one number holds for all folders.
+    pub fn append_limit(&self) -> Option<u64> {
+        self.0.iter().find_map(|c| c.strip_prefix("APPENDLIMIT=")?.parse().ok())
+    }
+
     /// ID (RFC 2971).
     pub fn can_id(&self) -> bool {
         self.has("ID")
@@ -58,7 +106,40 @@ mod tests {
         assert!(caps.can_initial_response() && caps.can_uid_expunge() && caps.can_id() && caps.can_start_tls());
         assert!(!caps.forbids_login());
         assert_eq!(caps.mechanisms(), ["PLAIN", "SCRAM-SHA-256"]);
+        assert!(!caps.can_move() && !caps.can_condstore() && !caps.can_namespace());
         let rev2 = Capabilities::of(b"IMAP4rev2 LOGINDISABLED");
         assert!(rev2.can_uid_expunge() && rev2.can_initial_response() && rev2.forbids_login() && !rev2.can_id());
+    }
+
+    #[test]
+    fn lists_ask_for_what_is_offered() {
+        for (words, with_status, without) in [
+            ("IMAP4rev1", "", ""),
+            // Return options are worth nothing without LIST-EXTENDED.
+            ("LIST-STATUS SPECIAL-USE", "", ""),
+            ("LIST-EXTENDED", "SUBSCRIBED", "SUBSCRIBED"),
+            (
+                "LIST-EXTENDED LIST-STATUS SPECIAL-USE QRESYNC",
+                "SUBSCRIBED SPECIAL-USE STATUS (MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ)",
+                "SUBSCRIBED SPECIAL-USE",
+            ),
+            ("IMAP4rev2", "SUBSCRIBED STATUS (MESSAGES UIDNEXT UIDVALIDITY)", "SUBSCRIBED"),
+        ] {
+            let caps = Capabilities::of(words.as_bytes());
+            assert_eq!((&*caps.list_options(true), &*caps.list_options(false)), (with_status, without), "{words}");
+        }
+    }
+
+    #[test]
+    fn literals_and_their_limits() {
+        for (words, unasked, limit) in [
+            ("IMAP4rev1", 0, None),
+            ("LITERAL-", 4096, None),
+            ("LITERAL+ LITERAL- APPENDLIMIT", u64::MAX, None),
+            ("IMAP4rev2 APPENDLIMIT=35651584", 4096, Some(35_651_584)),
+        ] {
+            let caps = Capabilities::of(words.as_bytes());
+            assert_eq!((caps.unasked_literal(), caps.append_limit()), (unasked, limit), "{words}");
+        }
     }
 }

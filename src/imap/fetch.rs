@@ -3,6 +3,7 @@
 use super::framer::Frame;
 use super::parts::{Endless, PART, Parts};
 use super::pipeline::{Pipeline, Step};
+use super::presence::still_there;
 use super::response::{Row, Section, Untagged};
 use super::session::{Command, Link, Session};
 use super::set::{UidSet, sets};
@@ -74,7 +75,7 @@ impl<'a, S: Link> Fetcher<'a, S> {
         }
         let absent = std::mem::take(&mut self.absent);
         let there = match &done {
-            Ok(()) if !absent.is_empty() => self.still_there(&absent).await,
+            Ok(()) if !absent.is_empty() => still_there(self.session, &absent.keys().copied().collect()).await,
             _ => Ok(absent.keys().copied().collect()),
         };
         for (uid, reason) in absent {
@@ -84,30 +85,6 @@ impl<'a, S: Link> Fetcher<'a, S> {
             }
         }
         done.and(there.map(drop))
-    }
-
-    /// Which of these the folder still holds; those of which the server does not tell are among them.
-    async fn still_there(&mut self, absent: &BTreeMap<u32, String>) -> Result<BTreeSet<u32>> {
-        // A server may speak of messages that are gone until it had occasion to say so (RFC 9051 section 7.5.1).
-        self.session.attempt(Command::new("NOOP"), |_| ()).await?;
-        let commands = sets(absent.keys().map(|uid| (*uid, 0)), 0, usize::MAX).into_iter();
-        let mut pipeline = Pipeline::new(commands.map(|(set, _)| (format!("UID FETCH {set} (UID)"), 0, set)));
-        let (mut there, mut broken) = (BTreeSet::new(), false);
-        while let Some(step) = pipeline.step(self.session).await? {
-            match step {
-                Step::Untagged(frame) => match Untagged::of(&frame) {
-                    Untagged::Fetch(Row { uid: Some(uid), .. }) => drop(there.insert(uid)),
-                    Untagged::Fetch(_) | Untagged::Broken => broken = true,
-                    _ => {}
-                },
-                Step::Done(set, status) if status.condition != Condition::Ok => there.extend(set.iter()),
-                Step::Done(..) => {}
-            }
-        }
-        if broken {
-            there.extend(absent.keys());
-        }
-        Ok(there)
     }
 
     async fn small(&mut self, run: &[(u32, Option<u64>)], into: &mut impl Intake) -> Result<()> {
@@ -304,9 +281,9 @@ impl<'a, S: Link> Fetcher<'a, S> {
         Err(self.session.refused(status, "send messages").folder())
     }
 
-    /// Fingerprints of messages; one that the server refuses is left out.
-    pub async fn fingerprints(&mut self, wanted: &BTreeSet<u32>) -> Result<BTreeMap<Handle, Fingerprint>> {
-        const ITEMS: &str = "(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE FROM SUBJECT)])";
+    /// Announced sizes and fingerprints of messages; one that the server refuses is left out.
+    pub async fn identities(&mut self, wanted: &BTreeSet<u32>) -> Result<BTreeMap<u32, (Option<u64>, Fingerprint)>> {
+        const ITEMS: &str = "(UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE FROM SUBJECT)])";
         let mut found = BTreeMap::new();
         let mut ask_in = async |wanted: Vec<u32>, count: usize| -> Result<Vec<u32>> {
             let weighed = wanted.iter().map(|uid| (*uid, 3 * ROW));
@@ -316,14 +293,15 @@ impl<'a, S: Link> Fetcher<'a, S> {
             while let Some(step) = pipeline.step(self.session).await? {
                 match step {
                     Step::Untagged(frame) => {
-                        if let Untagged::Fetch(Row { uid: Some(uid), body: Some(body), .. }) = Untagged::of(&frame)
+                        if let Untagged::Fetch(Row { uid: Some(uid), size, body: Some(body), .. }) =
+                            Untagged::of(&frame)
                             && let Some(header) = body.data
                         {
-                            found.insert(Handle(uid), Fingerprint::of_header(&header));
+                            found.insert(uid, (size, Fingerprint::of_header(&header)));
                         }
                     }
                     Step::Done(set, status) if status.condition != Condition::Ok => {
-                        refused.extend(set.iter().filter(|uid| !found.contains_key(&Handle(*uid))));
+                        refused.extend(set.iter().filter(|uid| !found.contains_key(uid)));
                     }
                     Step::Done(..) => {}
                 }
@@ -332,7 +310,7 @@ impl<'a, S: Link> Fetcher<'a, S> {
         };
         let refused = ask_in(wanted.iter().copied().collect(), SET_MESSAGES).await?;
         ask_in(refused, 1).await?;
-        found.retain(|handle, _| wanted.contains(&handle.0));
+        found.retain(|uid, _| wanted.contains(uid));
         Ok(found)
     }
 }

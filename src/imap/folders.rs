@@ -1,10 +1,9 @@
-//! The folders of an account, and how their names look on the wire.
+//! The folders of an account, put together from what the server tells of them.
 
-use super::response::{ListEntry, Untagged};
-use super::session::{Command, Link, Session};
-use crate::error::Result;
-use crate::mail::{FolderName, FolderPattern, decode_utf7, encode_utf7};
-use std::collections::{BTreeMap, BTreeSet};
+use super::names::{Names, trimmed};
+use super::response::ListEntry;
+use crate::mail::{FolderName, FolderPattern};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A folder on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,137 +14,256 @@ pub struct Folder {
     pub wire: Vec<u8>,
     /// Other folders on the server whose names read the same; they cannot be told from it here, and are left out.
     pub twins: Vec<Vec<u8>>,
+    /// What it is for, where the server tells.
+    pub role: Option<Role>,
+    /// Whether the user subscribed to it; `None` where that was not asked.
+    pub subscribed: Option<bool>,
+    /// What was in it, where the server told along with the list.
+    pub status: Option<FolderStatus>,
 }
 
-/// What LIST told: every folder, in the order of their names, the inbox first.
+impl Folder {
+    /// A folder of which only its names are known.
+    pub(super) fn new(name: FolderName, wire: Vec<u8>) -> Folder {
+        Folder { name, wire, twins: Vec::new(), role: None, subscribed: None, status: None }
+    }
+}
+
+/// What a folder is for (RFC 6154).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// `\All`: every message of the account.
+    All,
+    /// `\Archive`.
+    Archive,
+    /// `\Drafts`.
+    Drafts,
+    /// `\Flagged`: every flagged message of the account.
+    Flagged,
+    /// `\Junk`.
+    Junk,
+    /// `\Sent`.
+    Sent,
+    /// `\Trash`.
+    Trash,
+}
+
+impl Role {
+    /// The role that a LIST attribute tells, in any case.
+    pub fn of(attribute: &[u8]) -> Option<Role> {
+        const ALL: [(&str, Role); 7] = [
+            ("\\All", Role::All),
+            ("\\Archive", Role::Archive),
+            ("\\Drafts", Role::Drafts),
+            ("\\Flagged", Role::Flagged),
+            ("\\Junk", Role::Junk),
+            ("\\Sent", Role::Sent),
+            ("\\Trash", Role::Trash),
+        ];
+        ALL.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(attribute)).map(|(_, role)| *role)
+    }
+}
+
+/// What STATUS tells of a folder (RFC 9051 section 6.3.11); each as far as the server told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FolderStatus {
+    /// How many messages it holds.
+    pub messages: Option<u32>,
+    /// No message has had this UID or a higher one.
+    pub uidnext: Option<u32>,
+    /// What its UIDs hold good for; never 0.
+    pub uidvalidity: Option<u32>,
+    /// Grows with every change (RFC 7162); never 0.
+    pub highestmodseq: Option<u64>,
+}
+
+/// Every folder of an account, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Listed {
-    /// By name, what stands for it on the wire: mostly one form.
-    selectable: BTreeMap<FolderName, BTreeSet<Vec<u8>>>,
-    separator: Option<u8>,
+pub struct Tree {
+    pub(super) names: Names,
+    folders: BTreeMap<FolderName, Folder>,
+    cut_short: bool,
 }
 
-/// Asks for all folders.
-pub async fn list<S: Link>(session: &mut Session<S>) -> Result<Listed> {
-    let mut listed = Listed::default();
-    let on = |u: Untagged<'_>| {
-        if let Untagged::List(entry) = u {
-            listed.add(&entry);
-        }
-    };
-    session.exec(Command::new("LIST \"\" \"*\""), "list its folders", on).await?;
-    Ok(listed)
-}
-
-/// The folders that patterns name, as far as that can be told without asking the server: no wildcards, and no levels,
-/// whose separator only the server knows.
-pub fn without_list(patterns: &[FolderPattern]) -> Option<Vec<Folder>> {
-    let known = patterns.iter().all(|p| {
-        let text = p.as_str();
-        // What is neither literal nor holds wildcards is an exclusion, and can only take away.
-        if p.is_literal() { !text.contains('/') } else { !text.contains(['*', '%']) }
-    });
-    known.then(|| Listed::default().select(patterns))
-}
-
-impl Listed {
-    fn add(&mut self, entry: &ListEntry<'_>) {
-        self.separator = self.separator.or(entry.separator);
-        if entry.selectable {
-            let name = name_of(&entry.wire, entry.separator);
-            let is_inbox = name.is_inbox();
-            let forms = self.selectable.entry(name).or_default();
-            let same = |form: &[u8]| trimmed(form, entry.separator) == trimmed(&entry.wire, entry.separator);
-            // INBOX is one folder however it is spelt.
-            if forms.is_empty() || !(is_inbox || forms.iter().any(|form| same(form))) {
-                forms.insert(entry.wire.to_vec());
-            }
-        }
+impl Tree {
+    /// The folders, the inbox first.
+    pub fn folders(&self) -> impl Iterator<Item = &Folder> {
+        let (inbox, others): (Vec<_>, Vec<_>) = self.folders.values().partition(|f| f.name.is_inbox());
+        inbox.into_iter().chain(others)
     }
 
-    /// The folders that the patterns take. One that is named outright is among them even if the server did not list it:
-    /// opening it will tell.
+    /// A folder by its name.
+    pub fn get(&self, name: &FolderName) -> Option<&Folder> {
+        self.folders.get(name)
+    }
+
+    /// Parts of the answer made no sense: what it lacks may still be there.
+    pub fn is_cut_short(&self) -> bool {
+        self.cut_short
+    }
+
+    /// The folders that the patterns take, the inbox first. One that is named outright is among them even if the server
+    /// did not list it: opening it will tell.
     pub fn select(&self, patterns: &[FolderPattern]) -> Vec<Folder> {
-        let mut chosen = self.selectable.clone();
+        let mut chosen = self.folders.clone();
         for name in patterns.iter().filter(|p| p.is_literal()).filter_map(|p| FolderName::parse(p.as_str())) {
-            chosen.entry(name).or_insert_with_key(|name| BTreeSet::from([self.wire_of(name)]));
+            chosen.entry(name).or_insert_with_key(|name| Folder::new(name.clone(), self.names.guess(name)));
         }
-        chosen.retain(|name, _| FolderPattern::selects(patterns, name));
-        let folder = |(name, forms): (FolderName, BTreeSet<Vec<u8>>)| {
-            let mut forms = forms.into_iter();
-            Some(Folder { name, wire: forms.next()?, twins: forms.collect() })
-        };
-        let mut folders: Vec<_> = chosen.into_iter().filter_map(folder).collect();
+        let mut folders: Vec<_> = chosen.into_values().filter(|f| FolderPattern::selects(patterns, &f.name)).collect();
         folders.sort_by_key(|f| !f.name.is_inbox());
         folders
     }
 
-    fn wire_of(&self, name: &FolderName) -> Vec<u8> {
-        let levels: Vec<_> = name.levels().iter().map(|l| encode_utf7(l)).collect();
-        levels.join(&char::from(self.separator.unwrap_or(b'/')).to_string()).into_bytes()
-    }
-
-    /// Whether the server listed a folder of this name as one to be opened.
-    pub fn has(&self, name: &FolderName) -> bool {
-        self.selectable.contains_key(name)
-    }
-
-    /// Up to three listed names that look like this one.
+    /// Up to three names that look like this one.
     pub fn close_to(&self, name: &FolderName) -> Vec<String> {
+        let last_level = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
         let wanted = name.to_string().to_lowercase();
         let mut close: Vec<(f64, String)> = Vec::new();
-        for name in self.selectable.keys().map(FolderName::to_string) {
+        for name in self.folders.keys().map(FolderName::to_string) {
             let lower = name.to_lowercase();
-            let last_level = lower.rsplit('/').next().unwrap_or_default();
-            let likeness = strsim::jaro_winkler(&wanted, &lower).max(strsim::jaro_winkler(&wanted, last_level));
-            close.push((likeness, name));
+            let pairs = [(&*wanted, &*lower), (&wanted, &*last_level(&lower)), (&last_level(&wanted), &lower)]
+                .map(|(a, b)| strsim::jaro_winkler(a, b));
+            close.push((pairs.into_iter().fold(0.0, f64::max), name));
         }
         close.retain(|(likeness, _)| *likeness > 0.8);
         close.sort_by(|a, b| b.0.total_cmp(&a.0));
         close.into_iter().take(3).map(|(_, name)| name).collect()
     }
+
+    /// Adds a folder that was created.
+    pub(super) fn insert(&mut self, name: &FolderName, wire: Vec<u8>) -> Folder {
+        let folder = Folder::new(name.clone(), wire);
+        self.folders.insert(name.clone(), folder.clone());
+        folder
+    }
+
+    /// Takes a folder out that was removed.
+    pub(super) fn remove(&mut self, name: &FolderName) {
+        self.folders.remove(name);
+    }
 }
 
-/// The name behind a wire form. Levels are told apart before they are decoded, so that a level may hold a `/` of its own.
-/// What is neither modified UTF-7 nor UTF-8 stays as it looks.
-fn name_of(wire: &[u8], separator: Option<u8>) -> FolderName {
-    let name = trimmed(wire, separator);
-    let levels = match separator {
-        Some(s) => name.split(|b| *b == s).map(level).collect(),
-        None => vec![level(name)],
-    };
-    // An empty level cannot be a level; then the whole is one.
-    FolderName::from_levels(levels)
-        .or_else(|| FolderName::from_levels(vec![level(wire)]))
-        .unwrap_or_else(FolderName::inbox)
+/// What has come so far of the answers that tell of folders; they come in any order.
+#[derive(Debug, Default)]
+pub struct Gathering {
+    /// Prefix and separator of the first of the user's own namespaces.
+    pub namespace: Option<(Vec<u8>, Option<u8>)>,
+    /// Something came that made no sense.
+    pub broken: bool,
+    entries: Vec<Entry>,
+    subscribed: HashSet<Vec<u8>>,
+    statuses: HashMap<Vec<u8>, FolderStatus>,
 }
 
-/// Without the separator that some servers put behind names.
-fn trimmed(wire: &[u8], separator: Option<u8>) -> &[u8] {
-    separator.and_then(|s| wire.strip_suffix(&[s])).unwrap_or(wire)
+#[derive(Debug)]
+struct Entry {
+    wire: Vec<u8>,
+    separator: Option<u8>,
+    selectable: bool,
+    subscribed: bool,
+    role: Option<Role>,
 }
 
-fn level(wire: &[u8]) -> String {
-    let text = String::from_utf8_lossy(wire).replace('\0', "\u{fffd}");
-    if text.is_ascii() { decode_utf7(&text).unwrap_or(text) } else { text }
+impl Gathering {
+    /// LIST told of a folder.
+    pub fn listed(&mut self, entry: &ListEntry<'_>) {
+        self.entries.push(Entry {
+            wire: entry.wire.to_vec(),
+            separator: entry.separator,
+            selectable: entry.selectable,
+            subscribed: entry.subscribed,
+            role: entry.role,
+        });
+    }
+
+    /// LSUB told of a folder.
+    pub fn subscribed(&mut self, entry: &ListEntry<'_>) {
+        self.subscribed.insert(same(&entry.wire, entry.separator));
+    }
+
+    /// STATUS told of a folder.
+    pub fn status(&mut self, wire: &[u8], status: FolderStatus) {
+        self.statuses.insert(same(wire, None), status);
+    }
+
+    /// The folders. `told` says whether the server was asked which ones are subscribed to.
+    pub fn tree(mut self, told: bool) -> Tree {
+        let (prefix, of_prefix) = self.namespace.take().unwrap_or_default();
+        let separator = of_prefix.or_else(|| self.entries.iter().find_map(|e| e.separator));
+        let mut tree = Tree { names: Names { separator, prefix }, folders: BTreeMap::new(), cut_short: self.broken };
+        // By name, what stands for it on the wire: mostly one form.
+        let mut forms: BTreeMap<FolderName, BTreeSet<Vec<u8>>> = BTreeMap::new();
+        for entry in self.entries.iter().filter(|e| e.selectable) {
+            let names = Names { separator: entry.separator, ..tree.names.clone() };
+            let name = names.name_of(&entry.wire);
+            let is_inbox = name.is_inbox();
+            let known = forms.entry(name).or_default();
+            let same_form = |f: &Vec<u8>| trimmed(f, entry.separator) == trimmed(&entry.wire, entry.separator);
+            // INBOX is one folder however it is spelt.
+            if known.is_empty() || !(is_inbox || known.iter().any(same_form)) {
+                known.insert(entry.wire.clone());
+            }
+        }
+        let of_wire: HashMap<&[u8], &Entry> = self.entries.iter().map(|e| (&*e.wire, e)).collect();
+        for (name, forms) in forms {
+            let mut forms = forms.into_iter();
+            let Some(wire) = forms.next() else { continue };
+            let entry = of_wire.get(&*wire);
+            let key = same(&wire, entry.and_then(|e| e.separator));
+            let subscribed = entry.is_some_and(|e| e.subscribed) || self.subscribed.contains(&key);
+            let status = self.statuses.get(&key).or_else(|| self.statuses.get(&same(&wire, None))).copied();
+            let folder = Folder {
+                name: name.clone(),
+                wire,
+                twins: forms.collect(),
+                role: entry.and_then(|e| e.role),
+                subscribed: told.then_some(subscribed),
+                status,
+            };
+            tree.folders.insert(name, folder);
+        }
+        tree
+    }
+}
+
+/// One spelling of a wire form for all answers that name the folder.
+fn same(wire: &[u8], separator: Option<u8>) -> Vec<u8> {
+    let wire = trimmed(wire, separator);
+    if wire.eq_ignore_ascii_case(b"INBOX") { b"INBOX".to_vec() } else { wire.to_vec() }
+}
+
+/// The folders that patterns name, as far as that can be told without asking the server: no wildcards, no levels, whose
+/// separator only the server knows, and where names may have a hidden prefix, only the inbox.
+pub fn without_list(patterns: &[FolderPattern], may_have_prefix: bool) -> Option<Vec<Folder>> {
+    let known = patterns.iter().all(|p| {
+        let text = p.as_str();
+        match p.is_literal() {
+            true if may_have_prefix => text.eq_ignore_ascii_case("INBOX"),
+            true => !text.contains('/'),
+            // What is neither literal nor holds wildcards is an exclusion, and can only take away.
+            false => !text.contains(['*', '%']),
+        }
+    });
+    known.then(|| Tree::default().select(patterns))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
     use std::borrow::Cow;
 
     fn patterns(list: &[&str]) -> Vec<FolderPattern> {
         list.iter().map(|p| FolderPattern::parse(p).unwrap()).collect()
     }
 
-    fn listed(separator: Option<u8>, names: &[&[u8]]) -> Listed {
-        let mut listed = Listed::default();
-        for name in names {
-            listed.add(&ListEntry { selectable: true, separator, wire: Cow::Borrowed(name) });
-        }
-        listed
+    fn entry(separator: Option<u8>, wire: &[u8]) -> ListEntry<'_> {
+        ListEntry { selectable: true, subscribed: false, role: None, separator, wire: Cow::Borrowed(wire) }
+    }
+
+    fn listed(separator: Option<u8>, names: &[&[u8]]) -> Tree {
+        let mut gathering = Gathering::default();
+        names.iter().for_each(|name| gathering.listed(&entry(separator, name)));
+        gathering.tree(false)
     }
 
     fn shown(folders: Vec<Folder>) -> Vec<(String, String)> {
@@ -154,24 +272,6 @@ mod tests {
 
     fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
         list.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
-    }
-
-    #[test]
-    fn names_are_decoded_level_by_level() {
-        for (wire, separator, levels) in [
-            (&b"Entw&APw-rfe"[..], Some(b'/'), &["Entw\u{fc}rfe"][..]),
-            (b"INBOX.a&AC8-b.c", Some(b'.'), &["INBOX", "a/b", "c"]),
-            (b"inbox", Some(b'/'), &["INBOX"]),
-            (b"Stra\xc3\x9fe", Some(b'/'), &["Stra\u{df}e"]),
-            (b"Stra\xdfe", Some(b'/'), &["Stra\u{fffd}e"]),
-            (b"A&B", Some(b'/'), &["A&B"]),
-            (b"a/b", None, &["a/b"]),
-            (b"a/b/", Some(b'/'), &["a", "b"]),
-            (b"a//b", Some(b'/'), &["a//b"]),
-            (b"a\0b", Some(b'/'), &["a\u{fffd}b"]),
-        ] {
-            assert_eq!(name_of(wire, separator).levels(), levels, "{}", String::from_utf8_lossy(wire));
-        }
     }
 
     #[test]
@@ -188,6 +288,21 @@ mod tests {
     }
 
     #[test]
+    fn a_prefix_is_hidden_and_put_before_what_is_not_listed() {
+        let mut gathering = Gathering { namespace: Some((b"INBOX.".to_vec(), Some(b'.'))), ..Gathering::default() };
+        for name in [&b"INBOX"[..], b"INBOX.Sent", b"INBOX.Work.a", b"shared.x"] {
+            gathering.listed(&entry(Some(b'.'), name));
+        }
+        let tree = gathering.tree(false);
+        let expected =
+            [("INBOX", "INBOX"), ("Sent", "INBOX.Sent"), ("Work/a", "INBOX.Work.a"), ("shared/x", "shared.x")];
+        assert_eq!(shown(tree.select(&patterns(&["*"]))), pairs(&expected));
+        assert_eq!(shown(tree.select(&patterns(&["New/b"]))), pairs(&[("New/b", "INBOX.New.b")]));
+        // Who wrote the prefix into the configuration is helped.
+        assert_eq!(tree.close_to(&FolderName::parse("INBOX/Sent").unwrap())[0], "Sent");
+    }
+
+    #[test]
     fn folders_whose_names_read_the_same_are_twins() {
         let names: &[&[u8]] =
             &[b"inbox", b"INBOX", b"Stra\xfce", b"Stra\xdfe", b"\xc3\xbc", b"&APw-", b"a", b"a/", b"a", b"A"];
@@ -201,19 +316,38 @@ mod tests {
     }
 
     #[test]
-    fn plain_names_need_no_list() {
-        let folders = without_list(&patterns(&["inbox", "Entw\u{fc}rfe", "!Spam"])).map(shown);
+    fn plain_names_need_no_list_unless_names_have_a_prefix() {
+        let folders = without_list(&patterns(&["inbox", "Entw\u{fc}rfe", "!Spam"]), false).map(shown);
         assert_eq!(folders, Some(pairs(&[("INBOX", "INBOX"), ("Entw\u{fc}rfe", "Entw&APw-rfe")])));
-        assert_eq!(without_list(&patterns(&["INBOX", "Lists/rust"])), None);
-        assert_eq!(without_list(&patterns(&["*"])), None);
+        assert_eq!(without_list(&patterns(&["INBOX", "Lists/rust"]), false), None);
+        assert_eq!(without_list(&patterns(&["*"]), false), None);
+        assert_eq!(without_list(&patterns(&["Sent"]), true), None);
+        assert_eq!(without_list(&patterns(&["inbox", "!Sent"]), true).map(shown), Some(pairs(&[("INBOX", "INBOX")])));
     }
 
     #[test]
     fn folders_that_cannot_be_opened_are_passed_over_but_tell_the_separator() {
-        let mut listed = Listed::default();
-        listed.add(&ListEntry { selectable: false, separator: Some(b'.'), wire: Cow::Borrowed(b"Lists") });
-        assert!(listed.select(&patterns(&["*"])).is_empty());
-        assert_eq!(shown(listed.select(&patterns(&["a/b"]))), pairs(&[("a/b", "a.b")]));
+        let mut gathering = Gathering::default();
+        gathering.listed(&ListEntry { selectable: false, ..entry(Some(b'.'), b"Lists") });
+        let tree = gathering.tree(false);
+        assert!(tree.select(&patterns(&["*"])).is_empty());
+        assert_eq!(shown(tree.select(&patterns(&["a/b"]))), pairs(&[("a/b", "a.b")]));
+    }
+
+    #[test]
+    fn what_is_told_apart_finds_its_folder() {
+        let mut gathering = Gathering::default();
+        gathering.status(b"inbox", FolderStatus { messages: Some(3), ..FolderStatus::default() });
+        gathering.listed(&entry(Some(b'/'), b"INBOX"));
+        gathering.listed(&ListEntry { role: Some(Role::Sent), ..entry(Some(b'/'), b"Sent/") });
+        gathering.listed(&ListEntry { subscribed: true, ..entry(Some(b'/'), b"a") });
+        gathering.subscribed(&entry(Some(b'/'), b"Sent"));
+        gathering.status(b"Sent/", FolderStatus { messages: Some(4), ..FolderStatus::default() });
+        let tree = gathering.tree(true);
+        let told: Vec<_> = tree.folders().map(|f| (f.status.and_then(|s| s.messages), f.subscribed, f.role)).collect();
+        let expected =
+            [(Some(3), Some(false), None), (Some(4), Some(true), Some(Role::Sent)), (None, Some(true), None)];
+        assert_eq!(told, expected);
     }
 
     #[test]
@@ -223,19 +357,5 @@ mod tests {
         assert_eq!(listed.close_to(&FolderName::parse("sent").unwrap()), ["Sent Messages"]);
         assert_eq!(listed.close_to(&FolderName::parse("Archiv").unwrap()), ["Archive"]);
         assert!(listed.close_to(&FolderName::parse("zzz").unwrap()).is_empty());
-    }
-
-    proptest! {
-        #[test]
-        fn any_wire_form_gives_a_name(wire in prop::collection::vec(any::<u8>(), 1..20), separator in prop::option::of(any::<u8>())) {
-            prop_assert!(name_of(&wire, separator).levels().iter().all(|l| !l.is_empty()));
-        }
-
-        #[test]
-        fn names_come_back_from_the_wire(name in "[a-zA-Z&\u{e4}\u{4e2d}. -]{1,9}(/[a-z&\u{fc}]{1,5})?") {
-            let name = FolderName::parse(&name).unwrap();
-            let wire = Listed::default().wire_of(&name);
-            prop_assert_eq!(name_of(&wire, Some(b'/')), name);
-        }
     }
 }

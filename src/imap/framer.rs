@@ -40,6 +40,8 @@ pub enum Garbled {
     NoResponse(Vec<u8>),
     /// A folder opened without EXISTS.
     Uncounted,
+    /// A listing in which parts make no sense, where all of it is needed.
+    Unlisted,
 }
 
 impl fmt::Display for Garbled {
@@ -49,6 +51,7 @@ impl fmt::Display for Garbled {
             Garbled::EndlessAnswer => f.write_str("it sent an answer without end"),
             Garbled::Literals => f.write_str("it announced an impossible amount of data"),
             Garbled::Uncounted => f.write_str("it opened a folder without saying how many messages are in it"),
+            Garbled::Unlisted => f.write_str("parts of its list of messages make no sense"),
             Garbled::NoResponse(line) => write!(f, "it sent {}", crate::error::quoted(line)),
         }
     }

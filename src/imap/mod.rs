@@ -1,4 +1,4 @@
-//! IMAP (RFC 3501, RFC 9051), for reading folders and deleting what was read.
+//! IMAP (RFC 3501, RFC 9051): folders, and the messages in them, read and written.
 //!
 //! async-imap carries the connection: it tags and sends commands and tells when one has completed. Its calls above that
 //! are not used, because they take a refused command, and a link cut between two responses, for success. From below:
@@ -9,17 +9,25 @@
 //! | `scan`, `response`, `status`, `capability` | what those responses say (pure) |
 //! | `session`, `pipeline` | commands, one at a time or several under way, each ending with its own OK or an error |
 //! | `login` | greeting, STARTTLS, LOGIN, AUTHENTICATE |
-//! | `folders`, `set` | folder names and UID sets on the wire (pure but for LIST) |
+//! | `names`, `folders`, `set` | folder names and UID sets on the wire, the tree of folders (pure) |
+//! | `tree` | the commands about folders |
 //! | `fetch`, `parts` | messages in sets and in parts |
-//! | `retriever` | an open folder as a [`Retriever`](crate::retrieve::Retriever) |
+//! | `folder` | an open folder, as a [`Retriever`](crate::retrieve::Retriever) in `retriever` and as a [`Mailbox`](crate::store::Mailbox) in `mailbox` |
+//! | `presence` | which messages are still there |
+//! | `append` | messages added to it |
 
+mod append;
 mod capability;
 mod fetch;
+mod folder;
 mod folders;
 mod framer;
 mod login;
+mod mailbox;
+mod names;
 mod parts;
 mod pipeline;
+mod presence;
 mod response;
 mod retriever;
 mod scan;
@@ -29,23 +37,27 @@ mod status;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tree;
 
-pub use folders::Folder;
-pub use retriever::ImapFolder;
+pub use append::Appended;
+pub use folder::ImapFolder;
+pub use folders::{Folder, FolderStatus, Role, Tree};
 pub use session::Link;
 
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result};
-use crate::mail::FolderPattern;
+use crate::mail::{FolderPattern, Marks};
 use crate::net::{self, AuthChoice, Server, Transport};
 use crate::retrieve::SourceId;
+use crate::store::Holds;
 use capability::Capabilities;
-use folders::Listed;
+use folder::Opened;
 use framer::Garbled;
 use response::Untagged;
-use retriever::Opened;
 use session::{Command, Session};
 use status::{Condition, Status};
+use std::collections::BTreeSet;
+use tree::Wanted;
 
 /// A connection, logged in.
 #[derive(Debug)]
@@ -53,6 +65,8 @@ pub struct Imap<S: Link> {
     session: Session<S>,
     capabilities: Capabilities,
     user: String,
+    /// The folders, once they were listed.
+    tree: Option<Tree>,
 }
 
 /// Connects and logs in.
@@ -65,7 +79,7 @@ impl<S: Transport> Imap<S> {
     /// Logs in on a fresh connection.
     async fn over(stream: S, server: &Server, login: &Login, auth: AuthChoice) -> Result<Imap<S>> {
         let (session, capabilities) = login::log_in(stream, server, login, auth).await.map_err(|e| login.conceal(e))?;
-        Ok(Imap { session, capabilities, user: login.user.clone() })
+        Ok(Imap { session, capabilities, user: login.user.clone(), tree: None })
     }
 }
 
@@ -73,28 +87,48 @@ impl<S: Link> Imap<S> {
     /// The folders that the patterns take, the inbox first. One that is named outright is among them even where the
     /// server did not list it, so that [`open_folder`](Self::open_folder) can say what is wrong with it.
     pub async fn folders(&mut self, patterns: &[FolderPattern]) -> Result<Vec<Folder>> {
-        match folders::without_list(patterns) {
-            Some(folders) => Ok(folders),
-            None => Ok(folders::list(&mut self.session).await?.select(patterns)),
+        if let Some(folders) = folders::without_list(patterns, self.capabilities.can_namespace()) {
+            return Ok(folders);
         }
+        let wanted = Wanted { status: false, subscribed: false };
+        let tree = tree::list(&mut self.session, &self.capabilities, wanted).await?;
+        Ok(self.tree.insert(tree).select(patterns))
     }
 
-    /// Opens a folder, by EXAMINE unless something is to be deleted. An error reaches no further than this folder, as
-    /// long as the connection stands.
+    /// Opens a folder to be read, by EXAMINE unless something is to be deleted. An error reaches no further than this
+    /// folder, as long as the connection stands.
     pub async fn open_folder(&mut self, folder: &Folder, writable: bool) -> Result<ImapFolder<'_, S>> {
+        self.open(folder, writable, "").await
+    }
+
+    /// Opens a folder as one side of a sync: the server is asked to count changes. Otherwise like
+    /// [`open_folder`](Self::open_folder).
+    pub async fn mailbox(&mut self, folder: &Folder, writable: bool) -> Result<ImapFolder<'_, S>> {
+        let counting = if self.capabilities.can_condstore() { " (CONDSTORE)" } else { "" };
+        self.open(folder, writable, counting).await
+    }
+
+    async fn open(&mut self, folder: &Folder, writable: bool, parameters: &str) -> Result<ImapFolder<'_, S>> {
         let verb = if writable { "SELECT" } else { "EXAMINE" };
-        let (mut exists, mut uidvalidity, mut sticky) = (None, None, true);
+        let mut exists = None;
+        let (mut flags, mut permanent) = (Marks::default(), None);
+        let mut opened = Opened { sticky: true, ..Opened::default() };
         let on = |u: Untagged<'_>| match u {
             // Zimbra tells several; the largest is right.
             Untagged::Exists(n) => exists = exists.max(Some(n)),
+            Untagged::Flags(told) => flags = told,
             Untagged::Status(Status { text, .. }) => match text.code.as_str() {
-                "UIDVALIDITY" => uidvalidity = text.number().filter(|n| *n > 0),
-                "UIDNOTSTICKY" => sticky = false,
+                "UIDVALIDITY" => opened.uidvalidity = text.number().filter(|n| *n > 0),
+                "UIDNEXT" => opened.uidnext = text.number().filter(|n| *n > 0),
+                "HIGHESTMODSEQ" => opened.highestmodseq = text.long_number().filter(|n| *n > 0),
+                "UIDNOTSTICKY" => opened.sticky = false,
+                "PERMANENTFLAGS" => permanent = Some(mailbox::permanent(&text.arguments)),
                 _ => {}
             },
             _ => {}
         };
-        let status = self.session.attempt(Command::new(verb).argument(&folder.wire), on).await?;
+        let command = Command::new(verb).argument(&folder.wire).text(parameters);
+        let status = self.session.attempt(command, on).await?;
         if status.condition != Condition::Ok {
             return Err(self.unopened(folder, &status).await?);
         }
@@ -102,15 +136,27 @@ impl<S: Link> Imap<S> {
             return Err(self.session.nonsense(&Garbled::Uncounted).folder());
         };
         self.session.holds(exists);
-        let opened = Opened {
-            exists,
-            uidvalidity,
-            sticky,
-            writable: writable && status.text.code != "READ-ONLY",
-            can_uid_expunge: self.capabilities.can_uid_expunge(),
-        };
-        let scope = format!("imap {}@{}", self.user, self.session.server().host.to_lowercase());
-        Ok(ImapFolder::new(&mut self.session, SourceId { folder: folder.name.clone(), scope }, opened))
+        opened.exists = exists;
+        opened.writable = writable && status.text.code != "READ-ONLY";
+        // A folder that is opened to be read holds nothing for good, which says nothing about what it can hold.
+        let permanent = permanent.filter(|_| writable);
+        opened.holds = permanent.unwrap_or(Holds { marks: flags, room: if writable { 0 } else { usize::MAX } });
+        let mut scope = format!("imap {}@{}", self.user, self.session.server().host.to_lowercase());
+        if let Some(uidvalidity) = opened.uidvalidity {
+            scope.push_str(&format!(" UIDVALIDITY={uidvalidity}"));
+        }
+        Ok(ImapFolder {
+            session: &mut self.session,
+            capabilities: &self.capabilities,
+            tree: &mut self.tree,
+            source: SourceId { folder: folder.name.clone(), scope },
+            wire: folder.wire.clone(),
+            opened,
+            sizes: Vec::new(),
+            disposed: BTreeSet::new(),
+            fresh: true,
+            notes: Vec::new(),
+        })
     }
 
     /// Why a folder cannot be opened; where it does not exist, which names come close.
@@ -119,11 +165,12 @@ impl<S: Link> Imap<S> {
         if refused.kind() != Kind::Unavailable {
             return Ok(refused);
         }
-        let listed: Listed = folders::list(&mut self.session).await?;
-        if listed.has(&folder.name) {
+        let wanted = Wanted { status: false, subscribed: false };
+        let tree = tree::list(&mut self.session, &self.capabilities, wanted).await?;
+        if tree.get(&folder.name).is_some() {
             return Ok(refused);
         }
-        let close = listed.close_to(&folder.name);
+        let close = tree.close_to(&folder.name);
         let remedy = if close.is_empty() {
             "Correct the folders of this account, or create the folder.".to_owned()
         } else {

@@ -1,6 +1,7 @@
 //! Untagged responses: everything a server tells besides completions.
 
 use super::capability::Capabilities;
+use super::folders::{FolderStatus, Role};
 use super::framer::Frame;
 use super::scan::Scan;
 use super::status::{Condition, Status, Text};
@@ -22,6 +23,14 @@ pub enum Untagged<'a> {
     Fetch(Row<'a>),
     /// A folder.
     List(ListEntry<'a>),
+    /// A folder that the user subscribed to.
+    Lsub(ListEntry<'a>),
+    /// The wire name of a folder, and how it stands.
+    FolderStatus(Cow<'a, [u8]>, FolderStatus),
+    /// Prefix and separator of the first of the user's own namespaces; `None` where there is none.
+    Namespace(Option<(Vec<u8>, Option<u8>)>),
+    /// Flags and keywords that messages of the open folder may have.
+    Flags(Marks),
     /// UIDs or message numbers that a search found, in no particular order.
     Search(Vec<u32>),
     /// Something well-formed or not that nothing here waits for.
@@ -59,6 +68,10 @@ pub struct Section<'a> {
 pub struct ListEntry<'a> {
     /// Whether messages can be read there.
     pub selectable: bool,
+    /// Whether the user subscribed to it, as far as the answer tells.
+    pub subscribed: bool,
+    /// What it is for.
+    pub role: Option<Role>,
     /// What separates levels of the name; `None` where there are none.
     pub separator: Option<u8>,
     /// The name as it goes back to the server.
@@ -97,6 +110,15 @@ impl<'a> Untagged<'a> {
             Some(b"CAPABILITY") => Untagged::Capability(Capabilities::of(scan.rest())),
             Some(b"SEARCH") => search(scan.rest()).map_or(Untagged::Broken, Untagged::Search),
             Some(b"LIST") => ListEntry::read(&mut scan).map_or(Untagged::Broken, Untagged::List),
+            Some(b"LSUB") => ListEntry::read(&mut scan).map_or(Untagged::Broken, Untagged::Lsub),
+            Some(b"STATUS") => {
+                folder_status(&mut scan).map_or(Untagged::Broken, |(wire, status)| Untagged::FolderStatus(wire, status))
+            }
+            Some(b"NAMESPACE") => namespace(&mut scan).map_or(Untagged::Broken, Untagged::Namespace),
+            Some(b"FLAGS") => {
+                scan.blanks();
+                marks(&mut scan).map_or(Untagged::Broken, |(marks, _)| Untagged::Flags(marks))
+            }
             _ => Untagged::Other,
         }
     }
@@ -182,7 +204,7 @@ impl<'a> ListEntry<'a> {
     fn read(scan: &mut Scan<'a>) -> Option<ListEntry<'a>> {
         scan.blanks();
         scan.tag(b"(")?;
-        let mut selectable = true;
+        let (mut selectable, mut subscribed, mut role) = (true, false, None);
         loop {
             scan.blanks();
             if scan.tag(b")").is_some() {
@@ -190,16 +212,68 @@ impl<'a> ListEntry<'a> {
             }
             let attribute = scan.word()?;
             selectable &= ![&b"\\Noselect"[..], b"\\NonExistent"].iter().any(|n| n.eq_ignore_ascii_case(attribute));
+            subscribed |= attribute.eq_ignore_ascii_case(b"\\Subscribed");
+            role = role.or(Role::of(attribute));
         }
         scan.blanks();
         let separator = scan.nstring()?.and_then(|s| s.first().copied());
         scan.blanks();
-        let wire = match scan.string() {
-            Some(name) => name,
-            None => Cow::Borrowed(scan.word()?),
-        };
-        (!wire.is_empty()).then_some(ListEntry { selectable, separator, wire })
+        let wire = folder_name(scan)?;
+        Some(ListEntry { selectable, subscribed, role, separator, wire })
     }
+}
+
+fn folder_name<'a>(scan: &mut Scan<'a>) -> Option<Cow<'a, [u8]>> {
+    let wire = match scan.string() {
+        Some(name) => name,
+        None => Cow::Borrowed(scan.word()?),
+    };
+    (!wire.is_empty()).then_some(wire)
+}
+
+/// What follows `STATUS`. An item that makes no sense counts as not told.
+fn folder_status<'a>(scan: &mut Scan<'a>) -> Option<(Cow<'a, [u8]>, FolderStatus)> {
+    scan.blanks();
+    let wire = folder_name(scan)?;
+    let mut status = FolderStatus::default();
+    scan.blanks();
+    scan.tag(b"(")?;
+    loop {
+        scan.blanks();
+        if scan.tag(b")").is_some() {
+            return Some((wire, status));
+        }
+        let item = scan.atom()?.to_ascii_uppercase();
+        scan.blanks();
+        let Some(value) = scan.long_number() else {
+            scan.skip_value()?;
+            continue;
+        };
+        let short = u32::try_from(value).ok();
+        match item.as_slice() {
+            b"MESSAGES" => status.messages = short,
+            b"UIDNEXT" => status.uidnext = short.filter(|n| *n > 0),
+            b"UIDVALIDITY" => status.uidvalidity = short.filter(|n| *n > 0),
+            b"HIGHESTMODSEQ" => status.highestmodseq = Some(value).filter(|n| *n > 0),
+            _ => {}
+        }
+    }
+}
+
+/// What follows `NAMESPACE`: the first of the user's own.
+fn namespace(scan: &mut Scan<'_>) -> Option<Option<(Vec<u8>, Option<u8>)>> {
+    scan.blanks();
+    if scan.tag(b"NIL").is_some() {
+        return Some(None);
+    }
+    scan.tag(b"(")?;
+    scan.blanks();
+    scan.tag(b"(")?;
+    scan.blanks();
+    let prefix = scan.string()?.into_owned();
+    scan.blanks();
+    let separator = scan.nstring()?.and_then(|s| s.first().copied());
+    Some(Some((prefix, separator)))
 }
 
 /// The numbers of a SEARCH response, up to a `(MODSEQ n)` behind them.
@@ -290,8 +364,71 @@ mod tests {
     }
 
     #[test]
+    fn attributes_tell_role_and_subscription() {
+        for (text, subscribed, role) in [
+            ("(\\HasNoChildren \\Subscribed \\sent)", true, Some(Role::Sent)),
+            ("(\\JUNK \\Trash)", false, Some(Role::Junk)),
+            ("(\\Important)", false, None),
+        ] {
+            let frame = frame(&format!("* LIST {text} \"/\" x"), &[]);
+            let Untagged::List(entry) = Untagged::of(&frame) else { panic!("{text}") };
+            assert_eq!((entry.subscribed, entry.role), (subscribed, role), "{text}");
+        }
+    }
+
+    #[test]
+    fn folders_tell_how_they_stand() {
+        for (text, literals, expected) in [
+            (
+                "x (MESSAGES 3 UIDNEXT 9 UIDVALIDITY 7 HIGHESTMODSEQ 5000000000)",
+                &[][..],
+                Some((3, 9, 7, 5_000_000_000)),
+            ),
+            ("\"x\" ( highestmodseq 0 UIDNEXT 0 UIDVALIDITY 0 MESSAGES 0 )", &[], Some((0, 0, 0, 0))),
+            ("{1}\r\n (X-GUID (a b) UIDNEXT NIL MESSAGES 1)", &["x"], Some((1, 0, 0, 0))),
+            ("x (MESSAGES 1", &[], None),
+            ("(MESSAGES 1)", &[], None),
+        ] {
+            let frame = frame(&format!("* STATUS {text}"), literals);
+            let read = match Untagged::of(&frame) {
+                Untagged::FolderStatus(wire, s) => {
+                    assert_eq!(*wire, *b"x");
+                    let zero = |n: Option<u32>| n.unwrap_or(0);
+                    Some((zero(s.messages), zero(s.uidnext), zero(s.uidvalidity), s.highestmodseq.unwrap_or(0)))
+                }
+                Untagged::Broken => None,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(read, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn namespaces() {
+        let some = |prefix: &str, separator| Some(Some((prefix.as_bytes().to_vec(), separator)));
+        for (text, expected) in [
+            ("((\"INBOX.\" \".\")) NIL NIL", some("INBOX.", Some(b'.'))),
+            ("((\"\" \"/\") (\"#mh/\" \"/\" \"X\" (\"a\"))) ((\"~\" \"/\")) NIL", some("", Some(b'/'))),
+            ("((\"\" NIL)) NIL NIL", some("", None)),
+            ("NIL NIL NIL", Some(None)),
+            ("()", None),
+            ("((x))", None),
+        ] {
+            let frame = frame(&format!("* NAMESPACE {text}"), &[]);
+            let read = match Untagged::of(&frame) {
+                Untagged::Namespace(n) => Some(n),
+                Untagged::Broken => None,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(read, expected, "{text}");
+        }
+    }
+
+    #[test]
     fn everything_else() {
         for (text, expected) in [
+            ("* FLAGS (\\Seen)", Untagged::Flags(Marks::of(Flags::SEEN))),
+            ("* FLAGS x", Untagged::Broken),
             ("*  12 EXISTS", Untagged::Exists(12)),
             ("* 3 expunge", Untagged::Expunge(3)),
             ("* SEARCH", Untagged::Search(vec![])),
@@ -309,7 +446,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn random_text_never_panics(text in "(\\* (1 FETCH |LIST |SEARCH )?)?[ -~]{0,40}", literal in ".{0,4}") {
+        fn random_text_never_panics(text in "(\\* (1 FETCH |LIST |SEARCH |STATUS x \\(|NAMESPACE \\()?)?[ -~]{0,40}", literal in ".{0,4}") {
             let frame = frame(&text, &[&literal]);
             prop_assert!(!matches!(Untagged::of(&frame), Untagged::Exists(n) if n.to_string().len() > text.len()));
         }

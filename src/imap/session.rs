@@ -67,6 +67,13 @@ impl Command {
         self
     }
 
+    /// Adds text that needs no quotes.
+    #[must_use]
+    pub fn text(mut self, text: &str) -> Command {
+        self.put(text.as_bytes());
+        self
+    }
+
     fn put(&mut self, text: &[u8]) {
         match self.rest.last_mut() {
             Some(last) => last.extend_from_slice(text),
@@ -93,8 +100,19 @@ pub struct Session<S: Link> {
     under_way: Vec<Tag>,
     /// Octets of untagged responses since a command has ended.
     unended: u64,
-    /// Messages in the open folder.
-    exists: u32,
+    /// What is known of the open folder.
+    counts: Counts,
+    /// A command was begun whose end is not written yet: anything else would be taken for a part of it.
+    unfinished: bool,
+}
+
+/// How many messages come and go in the open folder, as the server tells by the way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages in it.
+    pub exists: u32,
+    /// Messages removed since it was opened.
+    pub expunged: u32,
 }
 
 impl<S: Link> Session<S> {
@@ -103,7 +121,14 @@ impl<S: Link> Session<S> {
         match async_imap::Client::new(Wire::rehearsal()).login("", "").await {
             Ok(mut imap) => {
                 imap.get_mut().attach(stream);
-                Ok(Session { imap, server: server.clone(), under_way: Vec::new(), unended: 0, exists: 0 })
+                Ok(Session {
+                    imap,
+                    server: server.clone(),
+                    under_way: Vec::new(),
+                    unended: 0,
+                    counts: Counts::default(),
+                    unfinished: false,
+                })
             }
             Err((e, _)) => Err(net::lost(server, io::Error::other(e))),
         }
@@ -131,6 +156,64 @@ impl<S: Link> Session<S> {
 
     /// Sends a command of one line.
     pub async fn send(&mut self, line: &str) -> Result<Tag> {
+        if self.unfinished {
+            self.hang_up();
+        }
+        self.imap.get_mut().cork(false);
+        self.put(line).await
+    }
+
+    /// Begins a command whose line ends with the size of a literal. Unless a completion comes first,
+    /// [`write`](Self::write) and [`end`](Self::end) follow. It is sent along with what comes next.
+    pub async fn begin(&mut self, line: &str) -> Result<Tag> {
+        if self.unfinished {
+            self.hang_up();
+        }
+        self.imap.get_mut().cork(true);
+        self.unfinished = true;
+        self.put(line).await
+    }
+
+    /// The next octets of the literal. What the server says meanwhile is taken in for [`next`](Self::next).
+    pub async fn write(&mut self, octets: &[u8]) -> Result<()> {
+        match self.imap.get_mut().write_all(octets).await {
+            Ok(()) => Ok(()),
+            Err(e) => Err(self.last_words(e).await),
+        }
+    }
+
+    /// Ends the command that was begun.
+    pub async fn end(&mut self) -> Result<()> {
+        self.write(b"\r\n").await?;
+        self.unfinished = false;
+        Ok(())
+    }
+
+    /// The command that was begun has ended before its literal was sent.
+    pub fn abandon(&mut self) {
+        self.unfinished = false;
+    }
+
+    /// Ends the connection without another word.
+    pub fn hang_up(&mut self) {
+        self.unfinished = false;
+        self.imap.get_mut().hang_up();
+    }
+
+    /// Why nothing can be written any more: what the server said before it closed, or else the failure itself.
+    async fn last_words(&mut self, failure: io::Error) -> Error {
+        self.unfinished = false;
+        if failure.kind() == io::ErrorKind::TimedOut {
+            return self.broken(failure);
+        }
+        loop {
+            if let Err(e) = self.next().await {
+                return e;
+            }
+        }
+    }
+
+    async fn put(&mut self, line: &str) -> Result<Tag> {
         match self.imap.run_command(line).await {
             Ok(id) => {
                 let tag = Tag(id.0);
@@ -155,6 +238,11 @@ impl<S: Link> Session<S> {
 
     /// Waits for what the server sends next. BYE and the end of the connection are errors, and so is data without end.
     pub async fn next(&mut self) -> Result<Event> {
+        if self.imap.get_mut().cork(false)
+            && let Err(e) = self.imap.get_mut().flush().await
+        {
+            return Err(self.broken(e));
+        }
         let completed = match self.imap.read_response().await {
             Err(e) => return Err(self.broken(e)),
             Ok(None) => return Err(self.broken(io::ErrorKind::UnexpectedEof.into())),
@@ -170,6 +258,7 @@ impl<S: Link> Session<S> {
                 if let Some(text) = Untagged::farewell(&frame) {
                     return Err(self.dismissed(&text));
                 }
+                self.count(&frame);
                 self.unended = self.unended.saturating_add(frame.octets() as u64 + ROW);
                 self.bounded(ENDLESS)?;
                 Ok(Event::Untagged(frame))
@@ -233,12 +322,34 @@ impl<S: Link> Session<S> {
 
     /// A folder was opened that holds so many messages: answers about them may be as long.
     pub fn holds(&mut self, exists: u32) {
-        self.exists = exists;
+        self.counts = Counts { exists, expunged: 0 };
+    }
+
+    /// What the server told so far of the open folder.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn count(&mut self, frame: &Frame) {
+        let is_count = |word: &[u8]| {
+            let at = frame.text.len().saturating_sub(word.len());
+            frame.text.get(at..).is_some_and(|end| end.eq_ignore_ascii_case(word))
+        };
+        if is_count(b" EXISTS") || is_count(b" EXPUNGE") {
+            match Untagged::of(frame) {
+                Untagged::Exists(n) => self.counts.exists = n,
+                Untagged::Expunge(_) => {
+                    self.counts.exists = self.counts.exists.saturating_sub(1);
+                    self.counts.expunged = self.counts.expunged.saturating_add(1);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// An error once the answers to commands that bring no messages have no end.
     pub fn bounded_answer(&self) -> Result<()> {
-        self.bounded((ANSWER + u64::from(self.exists) * MESSAGE).min(LISTING))
+        self.bounded((ANSWER + u64::from(self.counts.exists) * MESSAGE).min(LISTING))
     }
 
     fn bounded(&self, limit: u64) -> Result<()> {

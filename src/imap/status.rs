@@ -65,7 +65,10 @@ impl Text {
     /// Splits the code from the words.
     pub fn of(text: &[u8]) -> Text {
         let split = text.strip_prefix(b"[").and_then(|inner| {
-            let end = memchr::memchr(b']', inner)?;
+            // Some servers put flags with brackets in their names into PERMANENTFLAGS.
+            let listed = inner.get(..15).is_some_and(|name| name.eq_ignore_ascii_case(b"PERMANENTFLAGS "));
+            let list_end = listed.then(|| memchr::memmem::find(inner, b")]")).flatten();
+            let end = list_end.map(|at| at + 1).or_else(|| memchr::memchr(b']', inner))?;
             Some((inner.get(..end)?, inner.get(end + 1..)?))
         });
         let Some((code, words)) = split else { return Text { words: text.to_vec(), ..Text::default() } };
@@ -81,6 +84,28 @@ impl Text {
     /// The number that a code such as UIDVALIDITY carries.
     pub fn number(&self) -> Option<u32> {
         std::str::from_utf8(&self.arguments).ok()?.parse().ok()
+    }
+
+    /// The same, of 63 bits.
+    pub fn long_number(&self) -> Option<u64> {
+        std::str::from_utf8(&self.arguments).ok()?.parse::<i64>().ok()?.try_into().ok()
+    }
+
+    /// What APPENDUID tells (RFC 4315): the UIDVALIDITY of the folder, and the UID of the one message added to it.
+    pub fn appended(&self) -> Option<(u32, u32)> {
+        let words = std::str::from_utf8(&self.arguments).ok().filter(|_| self.code == "APPENDUID")?;
+        let (uidvalidity, uid) = words.split_once(' ')?;
+        Some((uidvalidity.parse().ok()?, uid.parse().ok().filter(|uid| *uid > 0)?))
+    }
+
+    /// What COPYUID tells (RFC 4315): the UIDVALIDITY of the folder copied to, and each UID with the one it has there. At
+    /// most `most` of them: a server that tells more makes no sense.
+    pub fn copied(&self, most: usize) -> Option<(u32, Vec<(u32, u32)>)> {
+        let words = std::str::from_utf8(&self.arguments).ok().filter(|_| self.code == "COPYUID")?;
+        let mut words = words.split(' ').filter(|w| !w.is_empty());
+        let uidvalidity = words.next()?.parse().ok()?;
+        let (from, to) = (uids(words.next()?, most)?, uids(words.next()?, most)?);
+        (from.len() == to.len()).then(|| (uidvalidity, from.into_iter().zip(to).collect()))
     }
 
     /// What the server said, for a message to the user; its code where it had no words.
@@ -104,6 +129,23 @@ impl Text {
     }
 }
 
+/// The UIDs of a set in its order, at most `most`.
+fn uids(set: &str, most: usize) -> Option<Vec<u32>> {
+    let mut uids = Vec::new();
+    for range in set.split(',') {
+        let (first, last) = range.split_once(':').unwrap_or((range, range));
+        let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
+        // RFC 4315 forbids neither order.
+        let (low, high) = (first.min(last), first.max(last));
+        let fits = usize::try_from(high - low).is_ok_and(|n| uids.len() + n < most);
+        if low == 0 || !fits {
+            return None;
+        }
+        uids.extend(low..=high);
+    }
+    Some(uids)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +164,8 @@ mod tests {
             ("A1 OK [UIDVALIDITY 7]", Ok, "UIDVALIDITY", "7", ""),
             ("A1 BAD [ALERT]\u{fc}", Bad, "ALERT", "", "\u{fc}"),
             ("A1 NO [open", No, "", "", "[open"),
+            ("A1 OK [PermanentFlags (a]b c)] x]", Ok, "PERMANENTFLAGS", "(a]b c)", "x]"),
+            ("A1 OK [PERMANENTFLAGS x] y", Ok, "PERMANENTFLAGS", "x", "y"),
         ] {
             let s = completion(line).unwrap();
             let parts = (s.condition, s.text.code.as_str(), s.text.arguments, s.text.words);
@@ -143,6 +187,30 @@ mod tests {
             ("denied", None),
         ] {
             assert_eq!(Text::of(text.as_bytes()).kind(), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn new_uids_are_read_and_nothing_endless() {
+        let copied = |code: &str| Text::of(format!("[{code}] x").as_bytes()).copied(5);
+        assert_eq!(copied("COPYUID 7 1,4:5 9:11"), Some((7, vec![(1, 9), (4, 10), (5, 11)])));
+        assert_eq!(copied("copyuid 7 5:4 9,8"), Some((7, vec![(4, 9), (5, 8)])));
+        for broken in [
+            "COPYUID 7 1:4294967295 1:4294967295",
+            "COPYUID 7 1:6 1:6",
+            "COPYUID 7 1:2 1",
+            "COPYUID 7 0 1",
+            "COPYUID 7 * 1",
+            "COPYUID 7 1",
+            "COPYUID",
+            "APPENDUID 7 1 1",
+        ] {
+            assert_eq!(copied(broken), None, "{broken}");
+        }
+        let appended = |code: &str| Text::of(format!("[{code}] x").as_bytes()).appended();
+        assert_eq!(appended("APPENDUID 7 9"), Some((7, 9)));
+        for broken in ["APPENDUID 7 9:10", "APPENDUID 7", "APPENDUID 7 0", "COPYUID 7 9"] {
+            assert_eq!(appended(broken), None, "{broken}");
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Wire<S> {
     /// What async-imap reads next.
     stand_in: VecDeque<u8>,
     output: Vec<u8>,
+    /// Flushes wait.
+    corked: bool,
 }
 
 /// Bytes that came in clear text behind the agreement to start TLS.
@@ -48,6 +50,7 @@ impl<S> Wire<S> {
             frame: None,
             stand_in: VecDeque::from(*b"A0001 OK\r\n"),
             output: Vec::new(),
+            corked: false,
         }
     }
 
@@ -62,6 +65,20 @@ impl<S> Wire<S> {
             return Err(Injected);
         }
         Ok(self.stream.take())
+    }
+
+    /// Lets flushes wait, so that short pieces go out together, or no longer; whether they waited until now.
+    pub fn cork(&mut self, corked: bool) -> bool {
+        std::mem::replace(&mut self.corked, corked)
+    }
+
+    /// Ends the connection. What is written from now on goes nowhere, and what is read is the end.
+    pub fn hang_up(&mut self) {
+        self.stream = None;
+        self.unread = 0..0;
+        self.framer = Framer::default();
+        self.stand_in.clear();
+        self.output.clear();
     }
 
     /// The connected stream.
@@ -94,14 +111,20 @@ impl<S> Wire<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Wire<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(stream) = self.stream.as_mut() else {
             self.output.clear();
             return Poll::Ready(Ok(()));
         };
         while !self.output.is_empty() {
-            let written = ready!(Pin::new(&mut *stream).poll_write(cx, &self.output))?;
+            let Poll::Ready(written) = Pin::new(&mut *stream).poll_write(cx, &self.output)? else {
+                // The server may not read on before its answers are read.
+                return match self.read_ahead(cx) {
+                    Ok(()) => Poll::Pending,
+                    Err(e) => Poll::Ready(Err(e)),
+                };
+            };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -113,6 +136,25 @@ impl<S: AsyncWrite + Unpin> Wire<S> {
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Takes in what there is to read, as far as there is room for it.
+    fn read_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let Some(stream) = self.stream.as_mut() else { return Ok(()) };
+        self.input.copy_within(self.unread.clone(), 0);
+        self.unread = 0..self.unread.len();
+        loop {
+            let room = self.input.get_mut(self.unread.end..).unwrap_or_default();
+            let mut buffer = ReadBuf::new(room);
+            if buffer.capacity() == 0 || Pin::new(&mut *stream).poll_read(cx, &mut buffer)?.is_pending() {
+                return Ok(());
+            }
+            match buffer.filled().len() {
+                // The end: writing fails as well, or soon will.
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => self.unread.end += n,
+            }
+        }
     }
 }
 
@@ -157,7 +199,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let me = self.get_mut();
         if me.output.len() >= WRITE_BUFFER {
@@ -169,6 +211,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let me = self.get_mut();
+        if me.corked {
+            return Poll::Ready(Ok(()));
+        }
         ready!(me.poll_drain(cx))?;
         me.stream.as_mut().map_or(Poll::Ready(Ok(())), |s| Pin::new(s).poll_flush(cx))
     }

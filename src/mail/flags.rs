@@ -29,6 +29,11 @@ impl Flags {
         TABLE.iter().position(|(_, n)| n.eq_ignore_ascii_case(name)).map_or(Flags::NONE, |i| Flags(1 << i))
     }
 
+    /// The IMAP names of the flags.
+    pub fn imap_names(self) -> impl Iterator<Item = &'static str> {
+        TABLE.iter().enumerate().filter(move |(i, _)| self.0 & (1 << i) != 0).map(|(_, (_, name))| *name)
+    }
+
     /// The flags among the letters of a Maildir info part; other letters are passed over.
     pub fn from_letters(letters: &str) -> Flags {
         letters
@@ -88,6 +93,7 @@ mod tests {
     fn letters_and_names_agree() {
         let f = Flags::from_imap("\\seen") | Flags::from_imap("\\Answered") | Flags::from_imap("$forwarded");
         assert_eq!(f.letters(), "PRS");
+        assert_eq!(f.imap_names().collect::<Vec<_>>(), ["$Forwarded", "\\Answered", "\\Seen"]);
         assert_eq!(Flags::from_letters("SRPx"), f);
         assert!(f.contains(Flags::SEEN) && !f.contains(Flags::DELETED));
         assert_eq!(Flags::from_imap("\\Recent"), Flags::NONE);

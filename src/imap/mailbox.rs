@@ -1,0 +1,272 @@
+//! One open folder as a side of a sync.
+
+use super::fetch::Fetcher;
+use super::folder::{ImapFolder, key_of, sets_of, uid_of};
+use super::framer::Garbled;
+use super::presence::still_there;
+use super::response::Untagged;
+use super::session::{Command, Link};
+use super::status::{Condition, Status};
+use super::tree;
+use crate::error::{Error, Kind, Result};
+use crate::mail::{Change, Flags, FolderName, Key, Keyword, Marks};
+use crate::store::{Holds, Identity, Mailbox, Seen, Snapshot};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// How often a listing is asked for while messages are being removed under it.
+const LISTINGS: usize = 3;
+
+/// What can be kept for good, from the list in PERMANENTFLAGS.
+pub fn permanent(list: &[u8]) -> Holds {
+    let mut holds = Holds::default();
+    let list = list.strip_prefix(b"(").unwrap_or(list);
+    let list = list.strip_suffix(b")").unwrap_or(list);
+    for name in list.split(u8::is_ascii_whitespace).filter_map(|n| std::str::from_utf8(n).ok()) {
+        if name == "\\*" {
+            holds.room = usize::MAX;
+            // A flag here, a keyword like any other there.
+            holds.marks.flags = holds.marks.flags | Flags::from_imap("$Forwarded");
+        }
+        holds.marks.flags = holds.marks.flags | Flags::from_imap(name);
+        holds.marks.keywords.extend(Keyword::new(name));
+    }
+    holds
+}
+
+/// The names of marks, as a list of flags.
+pub fn names(marks: &Marks) -> String {
+    let mut names: Vec<&str> = marks.flags.imap_names().collect();
+    names.extend(marks.keywords.iter().map(Keyword::as_str));
+    format!("({})", names.join(" "))
+}
+
+/// The commands that make these changes: one for each set of messages that gain, or lose, the same marks.
+fn stores(edits: &[(Key, Change)]) -> Vec<String> {
+    let mut groups: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+    for (key, change) in edits {
+        for (sign, marks) in [('+', &change.add), ('-', &change.remove)] {
+            if let Some(uid) = uid_of(key).filter(|_| !marks.is_empty()) {
+                groups.entry(format!("{sign}FLAGS.SILENT {}", names(marks))).or_default().insert(uid);
+            }
+        }
+    }
+    let lines = groups.iter().flat_map(|(what, uids)| sets_of(uids).map(move |set| format!("UID STORE {set} {what}")));
+    lines.collect()
+}
+
+/// The UIDs behind keys; a key that is none names nothing here.
+fn uids_of<'k>(keys: impl IntoIterator<Item = &'k Key>) -> BTreeSet<u32> {
+    keys.into_iter().filter_map(uid_of).collect()
+}
+
+impl<S: Link> ImapFolder<'_, S> {
+    /// Every message as the server lists it now, ascending by UID.
+    async fn rows(&mut self) -> Result<(BTreeMap<u32, (Option<Marks>, Option<u64>)>, bool)> {
+        let (mut rows, mut broken) = (BTreeMap::new(), false);
+        let on = |u: Untagged<'_>| match u {
+            Untagged::Fetch(row) => {
+                if let Some(uid) = row.uid {
+                    let (marks, size): &mut (Option<Marks>, Option<u64>) = rows.entry(uid).or_default();
+                    *marks = row.marks.or(marks.take());
+                    *size = row.size.or(*size);
+                }
+            }
+            Untagged::Broken => broken = true,
+            _ => {}
+        };
+        let doing = format!("list the messages of {}", self.source.folder);
+        self.exec("UID FETCH 1:* (UID FLAGS RFC822.SIZE)", &doing, on).await?;
+        Ok((rows, broken))
+    }
+
+    /// The name of another folder on the wire.
+    async fn wire_of(&mut self, name: &FolderName) -> Result<Vec<u8>> {
+        let tree = tree::listed(self.session, self.capabilities, self.tree).await?;
+        tree.get(name).map_or_else(|| tree.names.wire_of(name), |folder| Ok(folder.wire.clone()))
+    }
+
+    /// UIDVALIDITY of another folder; `None` where the server does not tell.
+    async fn uidvalidity_of(&mut self, wire: &[u8]) -> Result<Option<u32>> {
+        let mut told = None;
+        let on = |u: Untagged<'_>| {
+            if let Untagged::FolderStatus(_, status) = u {
+                told = status.uidvalidity;
+            }
+        };
+        let command = Command::new("STATUS").argument(wire).text(" (UIDVALIDITY)");
+        let status = self.session.attempt(command, on).await?;
+        Ok(told.filter(|_| status.condition == Condition::Ok))
+    }
+
+    /// Removes messages; gives those that may still be there.
+    async fn remove_all(&mut self, uids: &BTreeSet<u32>) -> Result<BTreeSet<u32>> {
+        self.mark_deleted(uids).await?;
+        let finished = self.expunge(uids).await?;
+        self.notes.extend(finished.notes);
+        // A server may say OK and do nothing.
+        let mut left = still_there(self.session, uids).await?;
+        left.extend(finished.left.iter().map(|handle| handle.0));
+        Ok(left)
+    }
+}
+
+impl<S: Link> Mailbox for ImapFolder<'_, S> {
+    fn holds(&self) -> &Holds {
+        &self.opened.holds
+    }
+
+    async fn snapshot(&mut self) -> Result<Snapshot> {
+        if !std::mem::take(&mut self.fresh) {
+            self.exec("NOOP", &format!("look for news in {}", self.source.folder), |_| ()).await?;
+        }
+        let folder = self.source.folder.to_string();
+        let (mut snapshot, mut rows) = (Snapshot::default(), BTreeMap::new());
+        for asked in 1..=LISTINGS {
+            let before = self.session.counts();
+            let mut broken = false;
+            if before.exists > 0 {
+                (rows, broken) = self.rows().await?;
+            } else {
+                rows.clear();
+            }
+            // What is removed while it is listed may be in the listing and not be counted.
+            let moving = self.session.counts().expunged != before.expunged;
+            let short = usize::try_from(before.exists).is_ok_and(|n| rows.len() < n);
+            if moving && asked < LISTINGS {
+                continue;
+            }
+            snapshot.cut_short = moving || broken || short;
+            if moving {
+                snapshot.notes.push(format!("{folder}: messages are being removed while they are listed."));
+            } else if short {
+                snapshot.notes.push(format!(
+                    "{folder}: the server says that it holds {} messages but lists only {} of them.",
+                    before.exists,
+                    rows.len()
+                ));
+            }
+            if broken {
+                snapshot.notes.push(format!("{folder}: the server's list of messages makes no sense in places."));
+            }
+            break;
+        }
+        self.sizes = rows.iter().map(|(uid, (_, size))| (*uid, *size)).collect();
+        snapshot.messages.reserve(rows.len());
+        for (uid, (marks, size)) in rows {
+            let Some(marks) = marks else {
+                let what =
+                    format!("{}: message {uid} of {folder} is listed without its flags", self.session.server().host);
+                return Err(Error::new(
+                    Kind::Protocol,
+                    what,
+                    "Run again; if it stays, report it with the server's name.",
+                )
+                .folder());
+            };
+            snapshot.messages.insert(key_of(uid), Seen { marks, size });
+        }
+        Ok(snapshot)
+    }
+
+    async fn identify(&mut self, keys: &[Key]) -> Result<HashMap<Key, Identity>> {
+        self.fresh = false;
+        let found = Fetcher::new(self.session).identities(&uids_of(keys)).await?;
+        let identity = |(uid, (size, fingerprint))| (key_of(uid), Identity { size, fingerprint, digest: None });
+        Ok(found.into_iter().map(identity).collect())
+    }
+
+    async fn edit(&mut self, edits: &[(Key, Change)]) -> Result<Vec<Key>> {
+        self.fresh = false;
+        let uids = uids_of(edits.iter().map(|(key, _)| key));
+        let lines = stores(edits);
+        if !lines.is_empty() {
+            self.check_writable("changed", "Ask for the right to change marks there, or sync it one way.")?;
+            self.exec_all(lines, "change marks", |_| ()).await?;
+        }
+        let there = if uids.is_empty() { uids } else { still_there(self.session, &uids).await? };
+        let gone = |key: &&Key| uid_of(key).is_none_or(|uid| !there.contains(&uid));
+        Ok(edits.iter().map(|(key, _)| key).filter(gone).cloned().collect())
+    }
+
+    async fn remove(&mut self, keys: &[Key]) -> Result<Vec<Key>> {
+        self.fresh = false;
+        let uids = uids_of(keys);
+        if uids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.check_writable("deleted", "Ask for the right to delete there, or sync it one way.")?;
+        Ok(self.remove_all(&uids).await?.into_iter().map(key_of).collect())
+    }
+
+    async fn relocate(&mut self, keys: &[Key], to: &FolderName) -> Result<Vec<Option<Key>>> {
+        self.fresh = false;
+        let uids = uids_of(keys);
+        let mut known: HashMap<u32, u32> = HashMap::new();
+        if !uids.is_empty() {
+            self.check_writable("moved", "Ask for the right to delete there, or sync it one way.")?;
+            let wire = self.wire_of(to).await?;
+            let uidvalidity = self.uidvalidity_of(&wire).await?;
+            let moves = self.capabilities.can_move();
+            let verb = if moves { "UID MOVE" } else { "UID COPY" };
+            for set in sets_of(&uids) {
+                let these: BTreeSet<u32> = set.iter().collect();
+                let mut copied = BTreeMap::new();
+                let mut take = |status: &Status| {
+                    // DavMail and others tell numbers that are none of this.
+                    if let Some((of, pairs)) = status.text.copied(these.len())
+                        && Some(of) == uidvalidity
+                    {
+                        copied.extend(pairs.into_iter().filter(|(from, _)| these.contains(from)));
+                    }
+                };
+                let on = |u: Untagged<'_>| {
+                    if let Untagged::Status(status) = u {
+                        take(&status);
+                    }
+                };
+                let status = self.session.attempt(Command::new(format!("{verb} {set}")).argument(&wire), on).await?;
+                if status.condition != Condition::Ok {
+                    let doing = format!("move messages from {} to {to}", self.source.folder);
+                    return Err(self.refused(&status, &doing));
+                }
+                take(&status);
+                if !moves {
+                    let leaving = if copied.is_empty() { these } else { copied.keys().copied().collect() };
+                    self.remove_all(&leaving).await?;
+                }
+                known.extend(copied);
+            }
+        }
+        Ok(keys.iter().map(|key| Some(key_of(*known.get(&uid_of(key)?)?))).collect())
+    }
+}
+
+impl<S: Link> ImapFolder<'_, S> {
+    /// What came into the folder since it would have given a message this UID: keys and announced sizes, ascending. For
+    /// finding out whether a message arrived whose upload broke off.
+    pub async fn arrived_since(&mut self, uidnext: u32) -> Result<Vec<(Key, Option<u64>)>> {
+        self.fresh = false;
+        let (mut rows, mut broken) = (BTreeMap::new(), false);
+        let on = |u: Untagged<'_>| match u {
+            // `n:*` holds the last message even where that is below n.
+            Untagged::Fetch(row) => {
+                if let Some(uid) = row.uid.filter(|uid| *uid >= uidnext) {
+                    let size: &mut Option<u64> = rows.entry(uid).or_default();
+                    *size = row.size.or(*size);
+                }
+            }
+            Untagged::Broken => broken = true,
+            _ => {}
+        };
+        let doing = format!("list what is new in {}", self.source.folder);
+        self.exec("NOOP", &doing, |_| ()).await?;
+        if self.session.counts().exists == 0 {
+            return Ok(Vec::new());
+        }
+        self.exec(&format!("UID FETCH {uidnext}:* (UID RFC822.SIZE)"), &doing, on).await?;
+        if broken {
+            return Err(self.session.nonsense(&Garbled::Unlisted).folder());
+        }
+        Ok(rows.into_iter().map(|(uid, size)| (key_of(uid), size)).collect())
+    }
+}

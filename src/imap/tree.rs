@@ -1,0 +1,159 @@
+//! Commands about the folders of an account: listing, creating, removing, renaming them.
+
+use super::Imap;
+use super::capability::Capabilities;
+use super::folders::{Folder, Gathering, Tree};
+use super::pipeline::{Pipeline, Step};
+use super::response::Untagged;
+use super::session::{Command, Link, Session};
+use super::status::Condition;
+use crate::error::Result;
+use crate::mail::FolderName;
+
+/// What a listing is to tell besides names, as far as the server can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// How each folder stands.
+    pub status: bool,
+    /// Which ones the user subscribed to, even if that takes a command of its own.
+    pub subscribed: bool,
+}
+
+enum Asked {
+    Namespace,
+    Folders,
+    Subscriptions,
+}
+
+/// Asks for all folders, in one group of commands.
+pub async fn list<S: Link>(session: &mut Session<S>, capabilities: &Capabilities, wanted: Wanted) -> Result<Tree> {
+    let options = capabilities.list_options(wanted.status);
+    match attempt(session, capabilities, wanted, &options).await? {
+        Some(tree) => Ok(tree),
+        // Some servers offer what they then refuse.
+        None => attempt(session, capabilities, wanted, "").await.map(Option::unwrap_or_default),
+    }
+}
+
+/// `None` where the server refuses LIST with such options.
+async fn attempt<S: Link>(
+    session: &mut Session<S>,
+    capabilities: &Capabilities,
+    wanted: Wanted,
+    options: &str,
+) -> Result<Option<Tree>> {
+    let mut commands = Vec::new();
+    if capabilities.can_namespace() {
+        commands.push(("NAMESPACE".to_owned(), Asked::Namespace));
+    }
+    let returned = if options.is_empty() { String::new() } else { format!(" RETURN ({options})") };
+    commands.push((format!("LIST \"\" \"*\"{returned}"), Asked::Folders));
+    let told = !options.is_empty() || wanted.subscribed;
+    if options.is_empty() && wanted.subscribed {
+        commands.push(("LSUB \"\" \"*\"".to_owned(), Asked::Subscriptions));
+    }
+    let mut gathering = Gathering::default();
+    let mut refused = None;
+    let mut pipeline = Pipeline::new(commands.into_iter().map(|(line, asked)| (line, 0, asked)));
+    while let Some(step) = pipeline.step(session).await? {
+        match step {
+            Step::Untagged(frame) => {
+                session.bounded_answer()?;
+                match Untagged::of(&frame) {
+                    Untagged::List(entry) => gathering.listed(&entry),
+                    Untagged::Lsub(entry) => gathering.subscribed(&entry),
+                    Untagged::FolderStatus(wire, status) => gathering.status(&wire, status),
+                    Untagged::Namespace(first) => gathering.namespace = first,
+                    Untagged::Broken => gathering.broken = true,
+                    _ => {}
+                }
+            }
+            Step::Done(_, status) if status.condition == Condition::Ok => {}
+            // Without NAMESPACE there is no prefix to hide.
+            Step::Done(Asked::Namespace, _) => {}
+            Step::Done(Asked::Folders, status) => refused = refused.or(Some((status, "list its folders"))),
+            Step::Done(Asked::Subscriptions, status) => {
+                refused = refused.or(Some((status, "list the folders subscribed to")));
+            }
+        }
+    }
+    match refused {
+        None => Ok(Some(gathering.tree(told))),
+        Some((status, _)) if !options.is_empty() && status.text.kind().is_none() => Ok(None),
+        Some((status, doing)) => Err(session.refused(&status, doing)),
+    }
+}
+
+impl<S: Link> Imap<S> {
+    /// Every folder that can be opened, with what the server tells of each along with the list. Which ones the user
+    /// subscribed to is told for certain only if `subscribed` asks for it.
+    pub async fn tree(&mut self, subscribed: bool) -> Result<Tree> {
+        let wanted = Wanted { status: true, subscribed };
+        let tree = list(&mut self.session, &self.capabilities, wanted).await?;
+        self.tree = Some(tree.clone());
+        Ok(tree)
+    }
+
+    /// Takes over what another connection to the same account has listed.
+    pub fn knows(&mut self, tree: &Tree) {
+        self.tree = Some(tree.clone());
+    }
+
+    /// Creates a folder, or finds that it is there, and subscribes to it. An error reaches no further than this folder.
+    pub async fn create_folder(&mut self, name: &FolderName) -> Result<Folder> {
+        let wire = self.listed().await?.names.wire_of(name)?;
+        let status = self.session.attempt(Command::new("CREATE").argument(&wire), |_| ()).await?;
+        if status.condition != Condition::Ok && status.text.code != "ALREADYEXISTS" {
+            return Err(self.session.refused(&status, &format!("create the folder {name}")).folder());
+        }
+        // The folder is there; whether other programs show it is no matter.
+        self.session.attempt(Command::new("SUBSCRIBE").argument(&wire), |_| ()).await?;
+        Ok(self.listed().await?.insert(name, wire))
+    }
+
+    /// Removes a folder with all that is in it, and its subscription. An error reaches no further than this folder.
+    pub async fn remove_folder(&mut self, folder: &Folder) -> Result<()> {
+        let status = self.session.attempt(Command::new("DELETE").argument(&folder.wire), |_| ()).await?;
+        if status.condition != Condition::Ok && status.text.code != "NONEXISTENT" {
+            return Err(self.session.refused(&status, &format!("remove the folder {}", folder.name)).folder());
+        }
+        self.session.attempt(Command::new("UNSUBSCRIBE").argument(&folder.wire), |_| ()).await?;
+        self.listed().await?.remove(&folder.name);
+        Ok(())
+    }
+
+    /// Gives a folder another name, and subscribes to it under that. What lies inside the folder moves along (RFC 9051
+    /// section 6.3.6): what was listed before holds no longer.
+    pub async fn rename_folder(&mut self, folder: &Folder, to: &FolderName) -> Result<Folder> {
+        let wire = self.listed().await?.names.wire_of(to)?;
+        let command = Command::new("RENAME").argument(&folder.wire).argument(&wire);
+        let status = self.session.attempt(command, |_| ()).await?;
+        if status.condition != Condition::Ok {
+            let doing = format!("rename the folder {} to {to}", folder.name);
+            return Err(self.session.refused(&status, &doing).folder());
+        }
+        for (verb, wire) in [("UNSUBSCRIBE", &folder.wire), ("SUBSCRIBE", &wire)] {
+            self.session.attempt(Command::new(verb).argument(wire), |_| ()).await?;
+        }
+        self.tree = None;
+        Ok(Folder::new(to.clone(), wire))
+    }
+
+    /// What was listed on this connection, or else is listed now.
+    async fn listed(&mut self) -> Result<&mut Tree> {
+        listed(&mut self.session, &self.capabilities, &mut self.tree).await
+    }
+}
+
+/// The tree that is known, or else the one that the server lists now.
+pub async fn listed<'t, S: Link>(
+    session: &mut Session<S>,
+    capabilities: &Capabilities,
+    known: &'t mut Option<Tree>,
+) -> Result<&'t mut Tree> {
+    let tree = match known.take() {
+        Some(tree) => tree,
+        None => list(session, capabilities, Wanted { status: false, subscribed: false }).await?,
+    };
+    Ok(known.insert(tree))
+}
