@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Kind {
     /// The command line asks for something impossible.
     Usage,
+    /// More would be deleted than is likely to be meant; nothing was.
+    Guard,
     /// Data that should be sound is not.
     Data,
     /// The server cannot be used: certificate refused, TLS failed, a needed capability is missing.
@@ -30,6 +32,7 @@ impl Kind {
     pub fn exit_code(self) -> u8 {
         match self {
             Kind::Usage => 64,
+            Kind::Guard => 3,
             Kind::Data => 65,
             Kind::Unavailable => 69,
             Kind::CannotCreate => 73,
@@ -133,7 +136,7 @@ impl Error {
     pub fn retry(&self) -> Retry {
         match self.kind {
             Kind::TryLater | Kind::Protocol | Kind::LocalIo | Kind::CannotCreate => Retry::Later,
-            Kind::Usage | Kind::Data | Kind::Unavailable | Kind::Login | Kind::Config => Retry::Never,
+            Kind::Usage | Kind::Guard | Kind::Data | Kind::Unavailable | Kind::Login | Kind::Config => Retry::Never,
         }
     }
 

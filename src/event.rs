@@ -1,6 +1,6 @@
 //! The facts an engine reports while it works.
 
-use crate::mail::Key;
+use crate::mail::{Change, Key, Side};
 
 /// Receives facts; only `cli` implements one that prints.
 pub trait Observer: Send + Sync {
@@ -30,6 +30,21 @@ pub enum Event<'a> {
         action: Action<'a>,
         /// Whether it is deleted, or to be deleted, on the server.
         deleted: bool,
+    },
+    /// A sync did something to one message on one side, or in a dry run would do it.
+    Deed {
+        /// The folder.
+        folder: &'a str,
+        /// Where it is done.
+        on: Side,
+        /// What is done.
+        deed: Deed<'a>,
+        /// The message's key: where it is done, or for a copy where it comes from.
+        key: &'a Key,
+        /// Why.
+        reason: &'a str,
+        /// It would be done, and is not.
+        rehearsal: bool,
     },
     /// Messages have become durable.
     Progress {
@@ -80,6 +95,21 @@ pub enum Action<'a> {
     Refused(&'a str),
 }
 
+/// What a sync does to a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed<'a> {
+    /// It is copied to this side.
+    Copy,
+    /// Its marks are changed.
+    Mark(&'a Change),
+    /// It is moved to this folder.
+    Move(&'a str),
+    /// It is removed.
+    Remove,
+    /// It is left where it is, on this side alone.
+    Skip,
+}
+
 /// What a run did in one account: the numbers of the summary.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -99,8 +129,22 @@ pub struct Counts {
     pub deleted_remote: u64,
     /// To be deleted on the server, and perhaps still there, because it refused.
     pub undeleted_remote: u64,
+    /// Copied to the server.
+    pub uploaded: u64,
+    /// Messages whose marks were changed here.
+    pub flags_local: u64,
+    /// Messages whose marks were changed on the server.
+    pub flags_remote: u64,
+    /// Removed here.
+    pub deleted_local: u64,
+    /// Moved to another folder here.
+    pub moved_local: u64,
+    /// Moved to another folder on the server.
+    pub moved_remote: u64,
     /// Octets of the messages fetched.
     pub bytes_in: u64,
+    /// Octets of the messages copied to the server.
+    pub bytes_out: u64,
 }
 
 impl std::ops::AddAssign for Counts {
@@ -113,6 +157,13 @@ impl std::ops::AddAssign for Counts {
         self.failed += more.failed;
         self.deleted_remote += more.deleted_remote;
         self.undeleted_remote += more.undeleted_remote;
+        self.uploaded += more.uploaded;
+        self.flags_local += more.flags_local;
+        self.flags_remote += more.flags_remote;
+        self.deleted_local += more.deleted_local;
+        self.moved_local += more.moved_local;
+        self.moved_remote += more.moved_remote;
         self.bytes_in += more.bytes_in;
+        self.bytes_out += more.bytes_out;
     }
 }

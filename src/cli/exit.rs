@@ -6,6 +6,8 @@ pub const DONE: u8 = 0;
 pub const NOTHING_NEW: u8 = 1;
 /// Finished, but some messages or folders were left: run again.
 pub const LEFT_SOME: u8 = 2;
+/// Stopped by the deletion guard; nothing was deleted.
+pub const GUARD: u8 = 3;
 /// The command line asks for something impossible.
 pub const USAGE: u8 = 64;
 /// Try later.
@@ -16,8 +18,8 @@ pub const INTERRUPTED: u8 = 130;
 pub const TERMINATED: u8 = 143;
 
 /// From harmless to grave: what a later run may mend by itself, then what somebody has to mend, then an interruption.
-const GRAVITY: [u8; 14] =
-    [NOTHING_NEW, DONE, LEFT_SOME, TRY_LATER, 76, 65, 69, 77, 73, 74, 64, 78, INTERRUPTED, TERMINATED];
+const GRAVITY: [u8; 15] =
+    [NOTHING_NEW, DONE, LEFT_SOME, TRY_LATER, 76, GUARD, 65, 69, 77, 73, 74, 64, 78, INTERRUPTED, TERMINATED];
 
 /// The gravest of the codes; 0 where there are none. "Nothing new" speaks only where no account had anything new.
 pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {

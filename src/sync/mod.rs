@@ -5,6 +5,7 @@
 //! to the ledger and compared again. [`plan`] decides for all folders of an account, moves between them included, and
 //! [`judge`] stops it where too much would be deleted.
 
+mod account;
 mod action;
 mod compare;
 mod guard;
@@ -18,6 +19,7 @@ mod traits;
 #[cfg(test)]
 mod tests;
 
+pub use account::{Ended, Job};
 pub use action::{Action, Reason, Skipped, Step, Why};
 pub use compare::{Comparison, Open, Presence, Sought, Unpaired, compare};
 pub use guard::{Cause, Limit, Stop, Tally, judge};

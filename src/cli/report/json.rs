@@ -57,6 +57,7 @@ impl Observer for Json {
                 }
                 emit("message", fields);
             }
+            Event::Deed { .. } => {}
             Event::Progress { folder, messages, bytes } => {
                 emit("progress", json!({"account": account, "folder": folder, "messages": messages, "bytes": bytes}));
             }
@@ -93,7 +94,7 @@ impl Report for Json {
 
 /// The account's entry of the summary; listed = fetched + had + skipped + failed.
 pub fn entry(s: &Summary) -> Value {
-    let Counts { listed, had, fetched, adopted, skipped, failed, deleted_remote, undeleted_remote, bytes_in } =
+    let Counts { listed, had, fetched, adopted, skipped, failed, deleted_remote, undeleted_remote, bytes_in, .. } =
         s.counts;
     json!({"account": s.account, "listed": listed, "had": had, "fetched": fetched, "uploaded": 0, "flags_local": 0,
            "flags_remote": 0, "deleted_local": 0, "deleted_remote": deleted_remote,

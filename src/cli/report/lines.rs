@@ -91,6 +91,7 @@ impl Observer for Lines {
                 }
             }
             Event::Message { .. } => self.message(account, event),
+            Event::Deed { .. } => {}
             Event::Progress { folder, messages, bytes } => {
                 if let Some(progress) = &self.progress {
                     progress.advance(account, folder, messages, bytes);
