@@ -176,12 +176,8 @@ fn mirrored_plan(mut plan: Plan) -> Plan {
     }
     plan.skipped.iter_mut().for_each(|s| s.on = s.on.other());
     let Tally { shown, vanished, removals, .. } = plan.tally.clone();
-    plan.tally = Tally {
-        shown: shown.mirrored(),
-        vanished: vanished.mirrored(),
-        removals: removals.mirrored(),
-        ..plan.tally
-    };
+    plan.tally =
+        Tally { shown: shown.mirrored(), vanished: vanished.mirrored(), removals: removals.mirrored(), ..plan.tally };
     plan
 }
 

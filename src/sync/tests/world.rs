@@ -90,7 +90,7 @@ impl World {
             policy,
             breath: usize::MAX,
             effects: 0,
-            next: 1,
+            next: 100,
             recognised: false,
         };
         for folder in FOLDERS {
@@ -218,7 +218,8 @@ impl World {
         }
         self.identify(&mut compared);
         let names = [name(0), name(1)];
-        let holds = Sides { remote: &self.holds.remote, local: &self.holds.local };
+        let held = Sides::of(|side| self.held(side));
+        let holds = Sides { remote: &held.remote, local: &held.local };
         let folders: Vec<Folder<'_>> = (0..2)
             .map(|f| Folder {
                 name: &names[f],
@@ -231,8 +232,22 @@ impl World {
         Ok(plan(&folders, 0))
     }
 
+    /// Which marks a side can hold now: keywords that it took on take up room.
+    fn held(&self, side: Side) -> Holds {
+        let Holds { marks, room } = self.holds.on(side);
+        let used = self.sides.on(side).iter().flat_map(BTreeMap::values).flat_map(|m| &m.marks.keywords);
+        let mut keywords = marks.keywords.clone();
+        keywords.extend(used.cloned());
+        let room = room.saturating_sub(keywords.len() - marks.keywords.len());
+        Holds { marks: Marks { flags: marks.flags, keywords }, room }
+    }
+
+    pub fn snapshots(&self, folder: usize) -> Sides<Snapshot> {
+        Sides::of(|side| self.snapshot(side, folder))
+    }
+
     fn compare(&self, folder: usize) -> Comparison {
-        let seen = Sides::of(|side| self.snapshot(side, folder));
+        let seen = self.snapshots(folder);
         let pairs = self.ledger.pairs(self.id(folder)).unwrap();
         compare(&pairs, Sides { remote: &seen.remote, local: &seen.local })
     }
