@@ -220,12 +220,12 @@ impl Comparison {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sought {
     sizes: HashSet<u64>,
-    any: bool,
 }
 
 impl Sought {
     /// Adds what the folder's comparison seeks on a side: recalled rows that lost their message, and what the other side
-    /// has alone. Moves are recognised when the seekers of all folders are added.
+    /// has alone, as far as its size is known. Moves are recognised when what all folders seek is added; the side whose
+    /// listing tells no sizes is to be identified first.
     pub fn add(&mut self, comparison: &Comparison, side: Side) {
         for open in comparison.open.iter().filter(|o| o.seeks_on(side)) {
             self.sizes.extend(open.traits.iter().flat_map(Traits::sizes));
@@ -233,12 +233,11 @@ impl Sought {
         for unpaired in comparison.unpaired.on(side.other()) {
             let known = unpaired.traits.as_ref().map_or([unpaired.size, None], |t| [t.size, t.listed_size]);
             self.sizes.extend(known.into_iter().flatten());
-            self.any |= known == [None, None];
         }
     }
 
     fn fits(&self, size: Option<u64>) -> bool {
-        self.any || size.map_or(!self.sizes.is_empty(), |s| self.sizes.contains(&s))
+        size.map_or(!self.sizes.is_empty(), |s| self.sizes.contains(&s))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Ledger, free_key, row_of};
 use crate::error::Result;
-use crate::mail::{Key, Marks, Side, Sides};
+use crate::mail::{Content, Key, Marks, Side, Sides};
 use crate::state::pair::{Adoption, Facts, Pair, read_marks, write_marks};
 use crate::state::record::{FolderId, Row, RowId};
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -32,6 +32,23 @@ impl Ledger {
             rows.iter().filter_map(|row| query.query_row([row.0], row_of).optional().transpose()).collect()
         };
         read().map_err(|e| self.failed(e))
+    }
+
+    /// Records messages that stand in the store and are not known to be on the server, so that they are recognised by
+    /// their content when they come from there. Gives their numbers.
+    pub fn found(&mut self, folder: FolderId, found: &[(Key, Content)], now: i64) -> Result<Vec<RowId>> {
+        self.write(|tx| {
+            let mut insert = tx.prepare_cached(
+                "INSERT INTO message (folder, local_key, wire_size, digest, fingerprint, status, first_seen)
+                 VALUES (?1, ?2, ?3, ?4, ?5, 'delivered', ?6)",
+            )?;
+            let put = |(key, c): &(Key, Content)| {
+                free(tx, folder, Side::Local, key)?;
+                insert.execute(params![folder.0, key.0, c.wire_size, c.digest.0, c.fingerprint.0, now])?;
+                Ok(RowId(tx.last_insert_rowid()))
+            };
+            found.iter().map(put).collect()
+        })
     }
 
     /// Records messages of both sides as pairs.

@@ -72,6 +72,17 @@ fn a_key_belongs_to_one_pair_and_halves_become_one() {
 }
 
 #[test]
+fn what_was_found_in_the_store_becomes_a_pair_when_the_server_has_it() {
+    let (_dir, _, mut ledger, folder) = ledger();
+    let rows = ledger.found(folder, &[(key("a"), content(1)), (key("b"), content(2))], 7).unwrap();
+    assert_eq!(told(&ledger, folder), ["- a []", "- b []"]);
+    let paired = Paired { row: rows[1], key: Some(key("5")), listed_size: Some(2) };
+    ledger.rekey(folder, &[paired]).unwrap();
+    assert_eq!(told(&ledger, folder), ["- a []", "5 b []"]);
+    assert_eq!(ledger.rows_of(&rows[..1]).unwrap()[0].digest, Digest([1; 32]));
+}
+
+#[test]
 fn marks_are_pending_until_they_are_agreed() {
     let (_dir, _, mut ledger, folder) = ledger();
     ledger.adopt(folder, &[adoption(1, "1", "a", "S")], 0).unwrap();
