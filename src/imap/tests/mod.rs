@@ -1,9 +1,12 @@
 //! The session as a whole, against servers of a few lines in memory.
 
+mod append;
 mod cut;
 mod folder;
 mod gone;
 mod login;
+mod mailbox;
+mod tree;
 
 use super::Imap;
 use crate::credentials::{Login, Secret};
@@ -79,11 +82,9 @@ fn serve(
                     return log;
                 }
                 let text = String::from_utf8_lossy(&command[start..]).trim_end().to_owned();
-                let Some(size) = text.strip_suffix('}').and_then(|t| t.rsplit_once('{')?.1.parse::<usize>().ok())
-                else {
-                    break;
-                };
-                if far.write_all(b"+ go on\r\n").await.is_err() {
+                let Some(header) = text.strip_suffix('}').and_then(|t| Some(t.rsplit_once('{')?.1)) else { break };
+                let Ok(size) = header.trim_end_matches('+').parse::<usize>() else { break };
+                if !header.ends_with('+') && far.write_all(b"+ go on\r\n").await.is_err() {
                     return log;
                 }
                 let end = command.len();
@@ -105,6 +106,31 @@ fn serve(
         }
     });
     (Pipe { inner: near, encrypted: false }, task)
+}
+
+/// Starts a server that answers each command by the first line of the script that it starts with, `{tag}` in its place;
+/// every answer has its turn once, the last of a kind for ever. Anything else is done and nothing told.
+fn scripted(capabilities: &'static str, script: &[(&'static str, &'static str)]) -> (Pipe, JoinHandle<Vec<String>>) {
+    let mut script = script.to_vec();
+    serve("* OK hi\r\n", usize::MAX, move |tag, command| {
+        let line = if command.starts_with("LOGIN") {
+            format!("{{tag}} OK [CAPABILITY {capabilities}] in\r\n")
+        } else if let Some(at) = script.iter().position(|(start, _)| command.starts_with(start)) {
+            let (start, answer) = script[at];
+            if script.iter().filter(|(s, _)| *s == start).count() > 1 {
+                script.remove(at);
+            }
+            answer.to_owned()
+        } else {
+            "{tag} OK done\r\n".to_owned()
+        };
+        line.replace("{tag}", tag).into_bytes()
+    })
+}
+
+/// All commands but the log-in.
+async fn heard(task: JoinHandle<Vec<String>>) -> Vec<String> {
+    task.await.unwrap().split_off(1)
 }
 
 const CAPABILITIES: &str = "IMAP4rev1 UIDPLUS";
