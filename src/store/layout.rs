@@ -232,7 +232,7 @@ mod tests {
             (NESTED, "/m"),
             (NESTED, "/elsewhere/a"),
             (PLUS_PLUS, "/m/a"),
-            (PLUS_PLUS, "/m/."),
+            (PLUS_PLUS, "/m/.a."),
             (PLUS_PLUS, "/m/.a..b"),
             (PLUS_PLUS, "/m/.inbox"),
             (MBOX, "/m/a/b"),

@@ -198,7 +198,10 @@ impl Spec {
                 _ => {}
             }
         }
-        let left = files(&path).map_err(|e| cannot("list", &path, e))?;
+        let left = match files(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
+            left => left.map_err(|e| cannot("list", &path, e))?,
+        };
         self.prune(&path)?;
         Ok(if left.is_empty() { Removal::Gone } else { Removal::Leaving(left) })
     }
@@ -222,7 +225,8 @@ impl Spec {
             let what = format!("cannot rename folder {} to {}", shown_name(from), shown_name(to));
             return Err(Error::new(Kind::CannotCreate, what, "INBOX keeps its name; choose another folder.").folder());
         }
-        let mut renames = vec![(self.standing_path(from)?, self.mailbox_path(to)?)];
+        let path = self.standing_path(from)?;
+        let mut renames = vec![(path.clone(), self.mailbox_path(to)?)];
         if self.layout == Layout::MaildirPlusPlus {
             for (folder, path) in self.tree()?.folders {
                 let Some(below) = folder.levels().strip_prefix(from.levels()).filter(|below| !below.is_empty()) else {
@@ -233,6 +237,11 @@ impl Spec {
                     renames.push((path, self.mailbox_path(&renamed)?));
                 }
             }
+            // A level that is no folder itself has no directory here.
+            renames.retain(|(old, _)| *old != path || path.exists());
+        }
+        if renames.is_empty() {
+            return Err(cannot("rename", &path, io::ErrorKind::NotFound.into()).folder());
         }
         if let Some((_, taken)) = renames.iter().find(|(_, to)| to.symlink_metadata().is_ok()) {
             let what = format!("cannot rename folder {} to {}", shown_name(from), shown_name(to));
@@ -240,10 +249,6 @@ impl Spec {
             return Err(Error::new(Kind::CannotCreate, what, remedy).folder());
         }
         for (old, new) in renames {
-            // A folder below others that is gone meanwhile, or a level that is no folder itself.
-            if self.layout == Layout::MaildirPlusPlus && !old.exists() {
-                continue;
-            }
             let made = directory::make(directory::parent(&new)).and_then(|()| rename_new(&old, &new));
             made.map_err(|e| cannot("rename", &old, e))?;
             crate::fault::point();
