@@ -4,7 +4,7 @@ use crate::error::{Error, Kind};
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 /// Makes a directory and those above it (mode 0700) where they are missing, durably.
@@ -26,13 +26,15 @@ pub(super) fn sync(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Gives a small file its content, durably, at once or not at all; its mode stays, or becomes 0600.
+/// Gives a small file its content, durably, at once or not at all; its mode and owner stay, or it becomes one's own, 0600.
 pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = beside(path);
     let write = || -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
         if let Ok(old) = fs::metadata(path) {
             file.set_permissions(old.permissions())?;
+            // Only root can give a file away, and nobody else has to.
+            let _ = fchown(&file, Some(old.uid()), Some(old.gid()));
         }
         file.write_all(content)?;
         file.sync_all()?;

@@ -1,4 +1,4 @@
-//! Where pulled mail goes: Maildir and mbox, written in durable batches.
+//! Where mail is kept on this machine: Maildir and mbox, written in durable batches; and what either side of a sync is.
 //!
 //! A message passes three stations. A *draft* takes its bytes. A *staged* message is whole but invisible. A batch of
 //! staged messages is *prepared* (durable, still invisible, each with the place where it will stand) and then

@@ -34,7 +34,7 @@ impl Maildir {
         }
         let mut touched = BTreeSet::new();
         let bases: Vec<&[u8]> = edits.iter().map(|(key, _)| key.0.as_slice()).collect();
-        let (done, _) = self.visit(&bases, |i, entry| {
+        let (done, is_sure) = self.visit(&bases, |i, entry| {
             let parts = entry.parts();
             let letters = edits.get(i).map_or(parts.letters, |(_, change)| keywords.changed(parts.letters, change));
             if letters != parts.letters {
@@ -45,6 +45,11 @@ impl Maildir {
             Ok(())
         })?;
         self.sync_parts(touched)?;
+        if !is_sure {
+            let what =
+                format!("cannot find every message in {}: another program keeps changing it", self.path.display());
+            return Err(Error::new(Kind::TryLater, what, "Run again when that program is done.").folder());
+        }
         Ok(edits.iter().zip(done).filter(|(_, done)| done.is_none()).map(|((key, _), _)| key.clone()).collect())
     }
 

@@ -18,6 +18,7 @@ mod outgoing;
 #[cfg(test)]
 mod tests;
 
+use super::lock::DotLock;
 use super::{LineEndings, Place, Prepared, Store, directory};
 use crate::error::{Error, Kind, Result};
 use crate::mail::{Content, Digest, Digester, Envelope, Keyword, Marks};
@@ -36,7 +37,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Files made durable side by side: the file system then shares its journal commits between them.
 const SYNCS: usize = 8;
@@ -46,6 +47,9 @@ const TMP_LIFE: i64 = 36 * 3600;
 
 /// How often a message is looked for that does not seem to be there: a listing may miss what a mail reader renames.
 const LOOKS: usize = 3;
+
+/// How long to wait for a Dovecot that serves the same Maildir.
+const DOVECOT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The parts of a Maildir that hold messages.
 const VISIBLE: [&str; 2] = ["new", "cur"];
@@ -165,6 +169,9 @@ impl Maildir {
             return Ok(known);
         }
         let _naming = NAMING.lock().unwrap_or_else(PoisonError::into_inner);
+        // Dovecot names keywords only while it holds this lock.
+        let uidlist = self.path.join("dovecot-uidlist");
+        let _lock = if uidlist.exists() { DotLock::wait(&uidlist, DOVECOT_PATIENCE)? } else { None };
         let in_use = self.listing()?.letters();
         let mut keywords = self.keywords()?;
         if keywords.name(wanted, in_use) {
