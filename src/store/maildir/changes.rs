@@ -39,7 +39,7 @@ impl Maildir {
             let letters = edits.get(i).map_or(parts.letters, |(_, change)| keywords.changed(parts.letters, change));
             if letters != parts.letters {
                 self.rename_entry(entry, OsString::from_vec(parts.name(parts.base, letters)))?;
-                touched.extend(["cur", entry.part]);
+                touched.extend(["cur", entry.part()]);
                 crate::fault::point();
             }
             Ok(())
@@ -76,7 +76,7 @@ impl Maildir {
         let mut touched = BTreeSet::new();
         let (done, is_sure) = self.visit(&bases(keys), |_, entry| {
             fs::remove_file(self.path_of(entry))?;
-            touched.insert(entry.part);
+            touched.insert(entry.part());
             crate::fault::point();
             Ok(())
         })?;
@@ -102,7 +102,7 @@ impl Maildir {
             if there.marks(letters) != marks {
                 return Ok(None);
             }
-            let part = if letters.is_empty() { entry.part } else { "cur" };
+            let part = if letters.is_empty() { entry.part() } else { "cur" };
             let enter = |base: &[u8]| {
                 let name = if part == "new" { base.to_vec() } else { parts.name(base, letters) };
                 rename_new(&self.path_of(entry), &to.path.join(part).join(OsString::from_vec(name)))
@@ -117,7 +117,7 @@ impl Maildir {
                 base = name::unique(&to.host).into_bytes();
                 enter(&base)?;
             }
-            left.insert(entry.part);
+            left.insert(entry.part());
             entered.insert(part);
             crate::fault::point();
             Ok(Some(Key(base)))

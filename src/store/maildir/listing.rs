@@ -11,12 +11,13 @@ use std::cmp::Reverse;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Looks at a Maildir that will not keep still.
-const LOOKS: u32 = 6;
+const LOOKS: u8 = 6;
 
 /// The grain of file times: the tick of a kernel (10 ms at most), with a margin.
 const GRAIN: i64 = 20_000_000;
@@ -72,17 +73,36 @@ fn nanos(time: SystemTime) -> i64 {
     time.duration_since(UNIX_EPOCH).ok().and_then(|d| i64::try_from(d.as_nanos()).ok()).unwrap_or_default()
 }
 
-/// A message's file.
+/// A message's file. Small, for there may be very many.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// `new` or `cur`.
-    pub(super) part: &'static str,
-    pub(super) name: OsString,
+    name: OsString,
+    /// How much of the name is its base.
+    base: u16,
+    /// The look that showed it.
+    look: u8,
+    is_new: bool,
 }
 
 impl Entry {
+    fn new(part: &str, name: OsString, look: u8) -> Entry {
+        let base = u16::try_from(name::base(&name).len()).unwrap_or(u16::MAX);
+        Entry { name, base, look, is_new: part == "new" }
+    }
+
+    /// `new` or `cur`.
+    pub(super) fn part(&self) -> &'static str {
+        if self.is_new { "new" } else { "cur" }
+    }
+
     pub(super) fn base(&self) -> &[u8] {
-        name::base(&self.name)
+        self.name.as_bytes().get(..self.base.into()).unwrap_or_default()
+    }
+
+    pub(super) fn into_base(self) -> Vec<u8> {
+        let mut name = self.name.into_vec();
+        name.truncate(self.base.into());
+        name
     }
 
     pub(super) fn parts(&self) -> Parts<'_> {
@@ -106,6 +126,10 @@ impl Listing {
         &self.entries
     }
 
+    pub(super) fn into_entries(self) -> Vec<Entry> {
+        self.entries
+    }
+
     /// The letters that any of the files shows.
     pub(super) fn letters(&self) -> Letters {
         self.entries.iter().fold(Letters::default(), |letters, entry| letters.with(entry.parts().letters))
@@ -117,23 +141,17 @@ impl Listing {
         self.entries.get(at)
     }
 
-    /// Of looks in the order they were made; the last one that shows a message tells where it is, and there `cur` before `new`.
-    fn of(looks: Vec<Vec<Entry>>, is_whole: bool) -> Listing {
-        let mut entries: Vec<(usize, Entry)> = Vec::with_capacity(looks.last().map_or(0, Vec::len));
-        for (look, seen) in looks.into_iter().enumerate() {
-            entries.extend(seen.into_iter().map(|entry| (look, entry)));
-        }
-        // `cur` sorts before `new`.
-        entries.sort_unstable_by(|(a_look, a), (b_look, b)| {
-            let order = |look: &usize, entry: &Entry| (Reverse(*look), entry.part);
-            (a.base().cmp(b.base()))
-                .then_with(|| order(a_look, a).cmp(&order(b_look, b)))
-                .then_with(|| b.name.cmp(&a.name))
+    /// Of all that one or several looks showed. The last one that showed a message tells where it is, and there `cur` before
+    /// `new`.
+    fn of(mut entries: Vec<Entry>, is_whole: bool) -> Listing {
+        entries.sort_unstable_by(|a, b| {
+            let (a_key, b_key) = ((Reverse(a.look), a.is_new), (Reverse(b.look), b.is_new));
+            a.base().cmp(b.base()).then(a_key.cmp(&b_key)).then_with(|| b.name.cmp(&a.name))
         });
         let seen = entries.len();
-        entries.dedup_by(|(_, later), (_, first)| later.base() == first.base());
+        entries.dedup_by(|later, first| later.base() == first.base());
         let twins = if is_whole { seen - entries.len() } else { 0 };
-        Listing { entries: entries.into_iter().map(|(_, entry)| entry).collect(), is_whole, twins }
+        Listing { entries, is_whole, twins }
     }
 }
 
@@ -145,8 +163,8 @@ impl Maildir {
 
     /// Every message's file. Looks again while mail programs are at work, but not for ever.
     pub(super) fn listing(&self) -> Result<Listing> {
-        let mut looks = Vec::new();
-        for _ in 0..LOOKS {
+        let mut earlier = Vec::new();
+        for look in 0..LOOKS {
             let mut before = self.times()?;
             if let Some(youth) = before.youth(nanos(SystemTime::now())) {
                 std::thread::sleep(youth);
@@ -156,15 +174,14 @@ impl Maildir {
             // A message goes from `new` to `cur`, hardly ever back: seen twice rather than not at all.
             let mut seen = Vec::new();
             for part in super::VISIBLE {
-                let names = self.list(part).map_err(Error::folder)?;
-                seen.extend(names.into_iter().map(|name| Entry { part, name }));
+                self.each_name(part, |name| seen.push(Entry::new(part, name, look))).map_err(Error::folder)?;
             }
             if is_old && self.times()? == before {
-                return Ok(Listing::of(vec![seen], true));
+                return Ok(Listing::of(seen, true));
             }
-            looks.push(seen);
+            earlier.append(&mut seen);
         }
-        Ok(Listing::of(looks, false))
+        Ok(Listing::of(earlier, false))
     }
 
     /// Does something to the file of each message, and gives what came of it, in order: `None` for a message that is not
@@ -209,7 +226,7 @@ impl Maildir {
     }
 
     pub(super) fn path_of(&self, entry: &Entry) -> PathBuf {
-        self.path.join(entry.part).join(&entry.name)
+        self.path.join(entry.part()).join(&entry.name)
     }
 }
 
@@ -217,20 +234,20 @@ impl Maildir {
 mod tests {
     use super::*;
 
-    fn entry(part: &'static str, name: &str) -> Entry {
-        Entry { part, name: name.into() }
+    fn entry(part: &str, name: &str) -> Entry {
+        Entry::new(part, name.into(), 0)
     }
 
     fn shown(listing: &Listing) -> Vec<String> {
-        listing.entries().iter().map(|e| format!("{}/{}", e.part, e.name.display())).collect()
+        listing.entries().iter().map(|e| format!("{}/{}", e.part(), e.name.display())).collect()
     }
 
     #[test]
     fn one_file_stands_for_a_base_name() {
-        let look = || {
+        let look = {
             vec![entry("new", "b"), entry("new", "a"), entry("cur", "a:2,S"), entry("cur", "a:2,FS"), entry("cur", "c")]
         };
-        let listing = Listing::of(vec![look()], true);
+        let listing = Listing::of(look, true);
         assert_eq!(shown(&listing), ["cur/a:2,S", "new/b", "cur/c"]);
         assert_eq!((listing.is_whole, listing.twins), (true, 2));
         assert_eq!(listing.find(b"b"), Some(&entry("new", "b")));
@@ -240,9 +257,9 @@ mod tests {
 
     #[test]
     fn what_any_look_showed_is_there_where_the_last_one_saw_it() {
-        let first = vec![entry("new", "a"), entry("cur", "b:2,S"), entry("cur", "c:2,S")];
-        let second = vec![entry("cur", "a:2,S"), entry("cur", "b:2,FS")];
-        let listing = Listing::of(vec![first, second], false);
+        let first = [entry("new", "a"), entry("cur", "b:2,S"), entry("cur", "c:2,S")];
+        let second = ["a:2,S", "b:2,FS"].map(|name| Entry::new("cur", name.into(), 1));
+        let listing = Listing::of([&first[..], &second].concat(), false);
         assert_eq!(shown(&listing), ["cur/a:2,S", "cur/b:2,FS", "cur/c:2,S"]);
         assert_eq!((listing.is_whole, listing.twins), (false, 0));
     }

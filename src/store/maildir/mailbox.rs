@@ -2,7 +2,7 @@
 
 use super::info::Letters;
 use super::keywords::Keywords;
-use super::listing::{FolderTimes, Listing};
+use super::listing::{Entry, FolderTimes, Listing};
 use super::{Maildir, outgoing};
 use crate::error::{Error, Kind, Result};
 use crate::mail::{Change, Content, FolderName, Key, Marks};
@@ -98,7 +98,7 @@ impl Mailbox for MaildirFolder {
             // Read last, so that every letter that was seen has its name.
             let keywords = maildir.keywords()?;
             let in_use = listing.letters();
-            Ok((snapshot(maildir, &listing, &keywords), keywords.holds(in_use), in_use))
+            Ok((snapshot(maildir, listing, &keywords), keywords.holds(in_use), in_use))
         });
         let (snapshot, holds, in_use) = seen.await?;
         (self.holds, self.in_use) = (holds, in_use);
@@ -140,22 +140,24 @@ impl Mailbox for MaildirFolder {
     }
 }
 
-fn snapshot(maildir: &Maildir, listing: &Listing, keywords: &Keywords) -> Snapshot {
-    let seen = |letters| Seen { marks: keywords.marks(letters), size: None };
-    let messages = listing.entries().iter().map(|entry| (Key(entry.base().to_vec()), seen(entry.parts().letters)));
+fn snapshot(maildir: &Maildir, listing: Listing, keywords: &Keywords) -> Snapshot {
+    let path = maildir.path.display();
     let mut notes = Vec::new();
     if listing.twins > 0 {
         notes.push(format!(
-            "{} in {} left out, for the part of the name before the colon is that of another file. Give each its own.",
+            "{} in {path} left out, for the part of the name before the colon is that of another file. Give each its own.",
             if listing.twins == 1 { "a file is".to_owned() } else { format!("{} files are", listing.twins) },
-            maildir.path.display(),
         ));
     }
     if !listing.is_whole {
-        let path = maildir.path.display();
         notes.push(format!("another program keeps changing {path}; what it lacks is not taken for deleted this time."));
     }
-    Snapshot { messages: messages.collect(), notes, cut_short: !listing.is_whole }
+    let cut_short = !listing.is_whole;
+    let message = |entry: Entry| {
+        let marks = keywords.marks(entry.parts().letters);
+        (Key(entry.into_base()), Seen { marks, size: None })
+    };
+    Snapshot { messages: listing.into_entries().into_iter().map(message).collect(), notes, cut_short }
 }
 
 #[cfg(test)]

@@ -139,16 +139,22 @@ impl Maildir {
 
     /// The names of the files in one part; not those that start with a dot.
     fn list(&self, part: &str) -> Result<Vec<OsString>> {
+        let mut names = Vec::new();
+        self.each_name(part, |name| names.push(name))?;
+        Ok(names)
+    }
+
+    fn each_name(&self, part: &str, mut take: impl FnMut(OsString)) -> Result<()> {
         let dir = self.path.join(part);
-        let read = || -> io::Result<Vec<OsString>> {
-            let mut names = Vec::new();
+        let mut read = || -> io::Result<()> {
             for entry in fs::read_dir(&dir)? {
                 let entry = entry?;
-                if !entry.file_name().as_bytes().starts_with(b".") && !entry.file_type()?.is_dir() {
-                    names.push(entry.file_name());
+                let name = entry.file_name();
+                if !name.as_bytes().starts_with(b".") && !entry.file_type()?.is_dir() {
+                    take(name);
                 }
             }
-            Ok(names)
+            Ok(())
         };
         read().map_err(|e| Error::local_io(format!("cannot list {}", dir.display()), e))
     }
