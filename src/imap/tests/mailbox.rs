@@ -50,7 +50,7 @@ async fn opening_tells_what_the_folder_can_hold() {
         ("* OK [PERMANENTFLAGS (\\Seen \\Deleted $Junk x \\*)] y\r\n", true, everything),
         ("* OK [PERMANENTFLAGS (\\Seen \\Recent)] y\r\n", true, Holds { marks: marks("S", &[]), room: 0 }),
         ("* OK [PERMANENTFLAGS ()] y\r\n", true, Holds::default()),
-        ("* OK [PERMANENTFLAGS (\\Seen a]b]\r\n", true, Holds { marks: marks("S", &[]), room: 0 }),
+        ("* OK [PERMANENTFLAGS (\\Seen a]b)] y\r\n", true, Holds { marks: marks("S", &[]), room: 0 }),
         ("", true, Holds { marks: marks("FS", &["old"]), room: 0 }),
         // Nothing is kept of what is only looked at; what could be kept is guessed.
         ("* OK [PERMANENTFLAGS ()] y\r\n", false, Holds { marks: marks("FS", &["old"]), room: usize::MAX }),
