@@ -20,3 +20,4 @@ mod refusals;
 mod retriever_contract;
 mod support;
 mod support_check;
+mod sync;
