@@ -13,6 +13,7 @@ mod crash;
 mod disk;
 mod faults;
 mod house;
+mod mailbox_contract;
 mod pull;
 mod pull_large;
 mod refusals;

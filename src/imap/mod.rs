@@ -136,7 +136,6 @@ impl<S: Link> Imap<S> {
             return Err(self.session.nonsense(&Garbled::Uncounted).folder());
         };
         self.session.holds(exists);
-        opened.exists = exists;
         opened.writable = writable && status.text.code != "READ-ONLY";
         // A folder that is opened to be read holds nothing for good, which says nothing about what it can hold.
         let permanent = permanent.filter(|_| writable);
