@@ -13,6 +13,7 @@ mod crash;
 mod disk;
 mod faults;
 mod house;
+mod mailbox_contract;
 mod maildir_beside_dovecot;
 mod pull;
 mod pull_large;

@@ -37,7 +37,8 @@ impl<S: Link> Retriever for ImapFolder<'_, S> {
     }
 
     async fn list(&mut self) -> Result<Listing> {
-        let (mut exists, mut broken) = (self.opened.exists, 0u32);
+        self.fresh = false;
+        let (mut exists, mut broken) = (self.session.counts().exists, 0u32);
         let mut sizes: BTreeMap<u32, Option<u64>> = BTreeMap::new();
         if exists > 0 {
             let on = |u: Untagged<'_>| match u {

@@ -122,10 +122,6 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    pub(super) fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
     pub(super) fn into_entries(self) -> Vec<Entry> {
         self.entries
     }
