@@ -17,10 +17,10 @@ const EDGES: [(&str, &[&str]); 16] = [
     ("state", &["error", "fault", "mail"]),
     ("store", &["error", "fault", "mail"]),
     ("retrieve", &["error", "event", "fault", "interrupt", "mail", "state", "store"]),
-    ("sync", &["error", "event", "fault", "interrupt", "mail", "retrieve", "state", "store"]),
+    ("sync", &["error", "event", "fault", "imap", "interrupt", "mail", "retrieve", "state", "store"]),
     ("pop3", &["credentials", "error", "mail", "net", "retrieve"]),
     ("imap", &["credentials", "error", "mail", "net", "retrieve", "store"]),
-    ("config", &["credentials", "error", "mail", "net", "retrieve", "store"]),
+    ("config", &["credentials", "error", "mail", "net", "retrieve", "store", "sync"]),
     (
         "cli",
         &[
@@ -36,6 +36,7 @@ const EDGES: [(&str, &[&str]); 16] = [
             "retrieve",
             "state",
             "store",
+            "sync",
         ],
     ),
 ];

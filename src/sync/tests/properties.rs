@@ -1,7 +1,7 @@
 //! Histories made at random: what users do on both sides, runs in between, runs that die.
 
-use super::world::{Edit, FOLDERS, World};
 use super::marks;
+use super::world::{Edit, FOLDERS, World};
 use crate::mail::{Change, Flags, Marks, Side};
 use crate::store::Holds;
 use crate::sync::{Plan, Policy, Travel};
