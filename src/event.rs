@@ -147,6 +147,16 @@ pub struct Counts {
     pub bytes_out: u64,
 }
 
+impl Counts {
+    /// How many changes were made, on either side.
+    pub fn changed(&self) -> u64 {
+        let new = self.fetched + self.uploaded;
+        let flags = self.flags_local + self.flags_remote;
+        let moved = self.moved_local + self.moved_remote;
+        new + flags + moved + self.deleted_local + self.deleted_remote
+    }
+}
+
 impl std::ops::AddAssign for Counts {
     fn add_assign(&mut self, more: Counts) {
         self.listed += more.listed;

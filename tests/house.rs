@@ -20,7 +20,7 @@ const EDGES: [(&str, &[&str]); 16] = [
     ("sync", &["error", "event", "fault", "imap", "interrupt", "mail", "retrieve", "state", "store"]),
     ("pop3", &["credentials", "error", "mail", "net", "retrieve"]),
     ("imap", &["credentials", "error", "mail", "net", "retrieve", "store"]),
-    ("config", &["credentials", "error", "mail", "net", "retrieve", "store"]),
+    ("config", &["credentials", "error", "mail", "net", "retrieve", "store", "sync"]),
     (
         "cli",
         &[
@@ -36,6 +36,7 @@ const EDGES: [(&str, &[&str]); 16] = [
             "retrieve",
             "state",
             "store",
+            "sync",
         ],
     ),
 ];

@@ -17,7 +17,7 @@ pub struct Cli {
     pub command: Command,
 }
 
-const AFTER_HELP: &str = "Exit codes: 0 done, 2 something was left (run again), 64 usage, 65 bad data, 69 server unusable, \
+const AFTER_HELP: &str = "Exit codes: 0 done, 2 something was left (run again), 3 stopped by the deletion guard, 64 usage, 65 bad data, 69 server unusable, \
 73/74 cannot create/read/write files, 75 try later, 76 protocol, 77 log-in refused, 78 config, 130/143 interrupted.\n\
 Manual: mailferry(1), docs/manual.md";
 
@@ -76,6 +76,11 @@ pub enum Command {
     /// Without arguments every account of the configuration is pulled, side by side. With a URL and --to no configuration is
     /// needed: `mailferry pull pop3s://me@example.com@pop.example.com --to maildir:~/Mail`.
     Pull(Box<PullArgs>),
+    /// Keep server and store alike, two ways
+    ///
+    /// Brings new messages, flags, keywords, deletions and moves from IMAP servers to Maildirs and back. POP3 accounts are
+    /// pulled. A run that would delete far more than usual deletes nothing and exits with 3.
+    Sync(SyncArgs),
     /// Show the last run, what is here, and what the server would not give
     Status(AccountArgs),
     /// Find and check the configuration
@@ -143,6 +148,17 @@ pub struct UrlArgs {
     /// How long any one step may be silent, such as 60s
     #[arg(long, value_name = "TIME", requires = "to")]
     pub timeout: Option<String>,
+}
+
+/// `mailferry sync`.
+#[derive(Debug, Args)]
+pub struct SyncArgs {
+    /// Accounts of the configuration; all where none is named
+    #[arg(value_name = "ACCOUNT")]
+    pub accounts: Vec<String>,
+    /// Delete up to N messages of each account, whatever max_delete says
+    #[arg(long, value_name = "N")]
+    pub allow_delete: Option<u64>,
 }
 
 /// `mailferry config`.

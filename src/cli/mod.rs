@@ -1,5 +1,6 @@
 //! The commands. Only this part prints, reads the terminal or exits.
 
+mod accounts;
 pub mod args;
 mod exit;
 mod maintenance;
@@ -7,6 +8,7 @@ mod pull;
 mod report;
 mod signals;
 mod status;
+mod sync;
 
 use anyhow::Context;
 use args::{Cli, Command};
@@ -47,6 +49,7 @@ fn start(cli: &Cli) -> anyhow::Result<u8> {
 async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
     match &cli.command {
         Command::Pull(args) => Ok(pull::run(&cli.global, args).await?),
+        Command::Sync(args) => Ok(sync::run(&cli.global, args).await?),
         Command::Status(args) => Ok(status::run(&cli.global, args)?),
         Command::Config(args) => Ok(maintenance::config(&cli.global, args)?),
         Command::Completions { shell } => Ok(maintenance::completions(*shell)),

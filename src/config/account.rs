@@ -2,12 +2,14 @@
 
 use super::problem::Fault;
 use super::provider::PRESETS;
+use super::sync::sync;
 use super::table::{Table, one_of, wrong_type};
-use super::{Account, Base, Protocol, password, server, units};
+use super::{Account, Base, Protocol, Sync, password, server, units};
 use crate::mail::FolderPattern;
 use crate::net::{AuthChoice, Mechanism};
 use crate::retrieve::{Keep, Policy};
 use crate::store::{Layout, LineEndings, Spec, StoreKind};
+use std::cell::Cell;
 use std::path::Path;
 use toml::de::DeValue;
 
@@ -43,7 +45,7 @@ pub(super) const LINE_ENDINGS: &[(&str, LineEndings)] = &[("lf", LineEndings::Lf
 const BELOW: &[(&str, &[&str])] = &[
     ("pull", &["keep", "folders", "max_size"]),
     ("store", &["kind", "path", "layout", "line_endings"]),
-    ("sync", &["create", "delete", "remove_folders", "max_delete"]),
+    ("sync", &["create", "delete", "flags", "remove_folders", "mirror", "max_age", "max_delete", "trash"]),
 ];
 
 /// Reads an account. `None` where something that cannot be guessed is missing or wrong; whatever is wrong has been noted.
@@ -70,9 +72,7 @@ pub(super) fn account(name: &str, mut table: Table<'_>, around: &Surroundings<'_
         Some(t) => pull(t, protocol),
         None => Policy { keep: Keep::Always, folders: inbox_only(), max_size: None },
     };
-    if let Some(t) = table.table("sync") {
-        sync(t, protocol, store.as_ref());
-    }
+    let sync = table.table("sync").map_or_else(Sync::default, |t| sync(t, protocol, store.as_ref()));
     table.finish(BELOW);
     Some(Account {
         name: name.to_owned(),
@@ -83,6 +83,7 @@ pub(super) fn account(name: &str, mut table: Table<'_>, around: &Surroundings<'_
         password: password?,
         store: store?,
         pull,
+        sync,
     })
 }
 
@@ -143,60 +144,46 @@ fn pull(mut table: Table<'_>, protocol: Option<Protocol>) -> Policy {
         DeValue::String(text) => units::duration(text).map(Keep::For),
         other => Err(wrong_type("true, false or a duration", other, "Write true, false, or days such as \"30d\".")),
     });
-    let folders = table.texts("folders", pattern);
+    let folders = folder_list(&mut table, |_| Ok(()));
     if table.has("folders") && protocol == Some(Protocol::Pop3) {
         let fault = Fault::new("POP3 knows no folders", "Remove it, or write `protocol = \"imap\"`.");
         table.complain(Some("folders"), fault);
-    } else if let Some(folders) = &folders
-        && folders.iter().all(|(_, excludes)| *excludes)
-    {
+    }
+    let max_size = max_size(&mut table);
+    table.finish(&[]);
+    Policy { keep: keep.unwrap_or(Keep::Always), folders: folders.unwrap_or_else(inbox_only), max_size }
+}
+
+/// `folders`: each pattern is shown to `check` without its `!`, and at least one takes folders.
+pub(super) fn folder_list(
+    table: &mut Table<'_>,
+    check: impl Fn(&str) -> Result<(), Fault>,
+) -> Option<Vec<FolderPattern>> {
+    // One that is wrong counts too: it was meant to take something.
+    let takes = Cell::new(false);
+    let folders = table.texts("folders", |text| {
+        takes.set(takes.get() || !text.starts_with('!'));
+        let pattern = FolderPattern::parse(text).ok_or_else(|| {
+            Fault::new("an empty name", "Write a folder's name, a pattern such as \"Lists/*\", or \"!Spam\".")
+        })?;
+        check(pattern.as_str()).map(|()| pattern)
+    })?;
+    if !takes.get() {
         let fault = Fault::new("takes no folder", "Name the folders to take first, such as [\"*\", \"!Spam\"].");
         table.complain(Some("folders"), fault);
     }
-    let max_size = table.value("max_size", |v| match v {
+    Some(folders)
+}
+
+/// `max_size`, in octets.
+pub(super) fn max_size(table: &mut Table<'_>) -> Option<u64> {
+    table.value("max_size", |v| match v {
         DeValue::String(text) => units::size(text),
         DeValue::Integer(number) => units::size(&number.to_string()),
         other => Err(wrong_type("a size", other, "Write a size such as \"50 MiB\".")),
-    });
-    table.finish(&[]);
-    Policy {
-        keep: keep.unwrap_or(Keep::Always),
-        folders: folders.map_or_else(inbox_only, |list| list.into_iter().map(|(pattern, _)| pattern).collect()),
-        max_size,
-    }
-}
-
-/// A pattern, and whether it excludes.
-fn pattern(text: &str) -> Result<(FolderPattern, bool), Fault> {
-    let pattern = FolderPattern::parse(text).ok_or_else(|| {
-        Fault::new("an empty name", "Write a folder's name, a pattern such as \"Lists/*\", or \"!Spam\".")
-    })?;
-    Ok((pattern, text.starts_with('!')))
+    })
 }
 
 fn inbox_only() -> Vec<FolderPattern> {
     FolderPattern::parse("INBOX").into_iter().collect()
-}
-
-/// The `sync` table. `pull` needs nothing of it; it is checked, so that one file serves every command.
-fn sync(mut table: Table<'_>, protocol: Option<Protocol>, store: Option<&Spec>) {
-    const SIDES: &[(&str, ())] = &[("both", ()), ("local", ()), ("remote", ()), ("none", ())];
-    table.texts("folders", pattern);
-    table.word("create", SIDES);
-    table.word("delete", SIDES);
-    table.word("remove_folders", SIDES);
-    if let Some(mut guard) = table.table("max_delete") {
-        guard.number("percent", 0..=100);
-        guard.number("count", 0..=u64::from(u32::MAX));
-        guard.finish(&[]);
-    }
-    if protocol == Some(Protocol::Pop3) {
-        table
-            .complain(None, Fault::new("POP3 goes one way only", "Remove this table, or write `protocol = \"imap\"`."));
-    }
-    if store.is_some_and(|s| s.kind != StoreKind::Maildir) {
-        table
-            .complain(None, Fault::new("two ways need a Maildir", "Remove this table, or write `kind = \"maildir\"`."));
-    }
-    table.finish(&[]);
 }

@@ -15,6 +15,7 @@ mod problem;
 mod provider;
 mod server;
 mod shown;
+mod sync;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use place::{Base, path, state_dir};
 
 use crate::credentials::PasswordSource;
 use crate::error::{Error, Kind, Result};
+use crate::mail::FolderPattern;
 use crate::{net, retrieve, store};
 use std::fmt;
 
@@ -56,6 +58,19 @@ pub struct Account {
     pub store: store::Spec,
     /// What is pulled and what stays on the server.
     pub pull: retrieve::Policy,
+    /// How it goes both ways; of use with IMAP and a Maildir only.
+    pub sync: Sync,
+}
+
+/// The `[accounts.NAME.sync]` table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sync {
+    /// Which folders. What begins with `@` is a role (RFC 6154), such as `@sent`: the folder that the server has for it.
+    pub folders: Vec<FolderPattern>,
+    /// What travels, and where to. The trash `@trash` is the folder that the server has for it.
+    pub policy: crate::sync::Policy,
+    /// `max_delete`.
+    pub limit: crate::sync::Limit,
 }
 
 /// How a server is spoken to. Displays as its name in prose.

@@ -2,8 +2,9 @@
 
 use super::account::LINE_ENDINGS;
 use super::server::TLS_MODES;
+use super::sync::TRAVELS;
 use super::table::dotted;
-use super::{Account, Protocol, units};
+use super::{Account, Protocol, Sync, units};
 use crate::credentials::PasswordSource;
 use crate::retrieve::Keep;
 use crate::store::{Layout, StoreKind};
@@ -58,7 +59,36 @@ impl Display for Account {
         if imap {
             writeln!(f, "folders = {}", texts(&pull.folders))?;
         }
-        pull.max_size.map_or(Ok(()), |octets| writeln!(f, "max_size = {octets}"))
+        if let Some(octets) = pull.max_size {
+            writeln!(f, "max_size = {octets}")?;
+        }
+        if imap && store.kind == StoreKind::Maildir { write!(f, "\n[{name}.sync]\n{}", self.sync) } else { Ok(()) }
+    }
+}
+
+/// The keys of its table.
+impl Display for Sync {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Sync { folders, policy, limit } = self;
+        writeln!(f, "folders = {}", texts(folders))?;
+        for (key, travel) in [
+            ("create", policy.create),
+            ("delete", policy.delete),
+            ("flags", policy.marks),
+            ("remove_folders", policy.remove_folders),
+        ] {
+            writeln!(f, "{key} = {}", word(TRAVELS, travel))?;
+        }
+        if let Some(octets) = policy.max_size {
+            writeln!(f, "max_size = {octets}")?;
+        }
+        if let Some(age) = policy.max_age {
+            writeln!(f, "max_age = {}", text(units::written(age)))?;
+        }
+        if let Some(folder) = &policy.trash {
+            writeln!(f, "trash = {}", text(folder))?;
+        }
+        writeln!(f, "max_delete = {{ percent = {}, count = {} }}", limit.percent, limit.count)
     }
 }
 

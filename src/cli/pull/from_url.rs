@@ -1,7 +1,7 @@
 //! An account made of a URL, a store and options, for scripts without a configuration.
 
 use crate::cli::args::UrlArgs;
-use crate::config::{Account, Base, Endpoint, Protocol, option};
+use crate::config::{Account, Base, Endpoint, Protocol, Sync, option};
 use crate::credentials::PasswordSource;
 use crate::error::{Error, Kind, Result};
 use crate::mail::FolderPattern;
@@ -52,6 +52,7 @@ pub fn account(url: &str, to: &str, args: &UrlArgs) -> Result<Account> {
         password,
         store,
         pull: Policy { keep, folders: vec![folders], max_size },
+        sync: Sync::default(),
     })
 }
 

@@ -6,6 +6,7 @@ use crate::mail::{FolderName, FolderPattern};
 use crate::net::{AuthChoice, Mechanism, Pin, Server, TlsMode};
 use crate::retrieve::{Keep, Policy};
 use crate::store::{Layout, LineEndings, Spec, StoreKind};
+use crate::sync::{self, Limit, Travel};
 use std::time::Duration;
 
 #[test]
@@ -37,6 +38,19 @@ fn the_example_of_the_manual_is_read_in_full() {
                 line_endings: LineEndings::Lf,
             },
             pull: Policy { keep: Keep::Always, folders: patterns(&["INBOX"]), max_size: Some(52_428_800) },
+            sync: Sync {
+                folders: patterns(&["*", "!Spam"]),
+                policy: sync::Policy {
+                    create: Travel::Both,
+                    delete: Travel::Both,
+                    marks: Travel::Both,
+                    remove_folders: Travel::None,
+                    max_size: Some(52_428_800),
+                    max_age: Some(Duration::from_secs(365 * 86_400)),
+                    trash: FolderName::parse("@trash"),
+                },
+                limit: Limit { percent: 50, count: 20 },
+            },
         }
     );
 }
@@ -51,6 +65,9 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(account.pull.keep, Keep::Always);
     assert_eq!(account.pull.folders, [FolderPattern::parse("INBOX").unwrap()]);
     assert_eq!(account.pull.max_size, None);
+    assert_eq!(account.sync.folders, [FolderPattern::parse("*").unwrap()]);
+    assert_eq!((&account.sync.policy, account.sync.limit), (&sync::Policy::default(), Limit::default()));
+    assert_eq!(account.sync, only(&imap("sync={}")).sync);
     assert_eq!(only(&pop3("tls='starttls'")).server.port, 110);
 }
 
@@ -95,6 +112,34 @@ fn every_key_is_taken() {
             line_endings: LineEndings::Crlf,
         }
     );
+}
+
+#[test]
+fn every_key_of_sync_is_taken() {
+    let table = |keys: &str| only(&imap(&format!("[accounts.work.sync]\n{keys}"))).sync;
+    let written = table(
+        "folders=['@sent','Lists/*','!@junk']\ncreate='local'\ndelete='remote'\nflags='none'\nremove_folders='both'\n\
+         max_size='1 MiB'\nmax_age='90d'\ntrash='Deleted/Old'\nmax_delete={count=3}",
+    );
+    assert_eq!(written.folders.iter().map(ToString::to_string).collect::<Vec<_>>(), ["@sent", "Lists/*", "!@junk"]);
+    let policy = sync::Policy {
+        create: Travel::Local,
+        delete: Travel::Remote,
+        marks: Travel::None,
+        remove_folders: Travel::Both,
+        max_size: Some(1 << 20),
+        max_age: Some(Duration::from_secs(90 * 86_400)),
+        trash: FolderName::parse("Deleted/Old"),
+    };
+    assert_eq!((written.policy, written.limit), (policy, Limit { percent: 50, count: 3 }));
+    assert_eq!(table("max_delete={percent=0}").limit, Limit { percent: 0, count: 20 });
+    for (word, to) in [("local", Travel::Local), ("remote", Travel::Remote)] {
+        let policy = sync::Policy { create: to, delete: to, marks: to, remove_folders: to, ..sync::Policy::default() };
+        assert_eq!(table(&format!("mirror='{word}'")).policy, policy);
+    }
+    for role in ["@all", "@archive", "@drafts", "@flagged", "@junk", "@sent", "@trash"] {
+        assert_eq!(table(&format!("folders=['*','{role}','!{role}']")).folders.len(), 3, "{role}");
+    }
 }
 
 #[test]
@@ -180,6 +225,10 @@ fn what_is_shown_means_the_same() {
         imap(
             "password={env='A\"B'}\n[accounts.work.pull]\nkeep='90min'\nfolders=['*', '!Lists/*', 'Entw\u{fc}rfe']\nmax_size='1 KiB'",
         ),
+        imap(
+            "[accounts.work.sync]\nmirror='local'\nfolders=['@sent','!a\"b']\nmax_age='14d'\nmax_size=7\ntrash='@trash'",
+        ),
+        imap("sync={create='none',delete='remote',flags='local',remove_folders='both',max_delete={percent=1,count=0}}"),
         imap("password={netrc=true}\ntls='none'\nallow_cleartext=true\ntimeout='1s'").replace("work", "\"me@x.y\""),
         imap("provider='outlook'").replace("kind='maildir'", "kind='maildir',layout='maildir++',line_endings='crlf'"),
         pop3(&format!("password={{file='/p \\u00e9'}}\ntls='starttls'\nca_file='c.pem'\npin_sha256=['{pin}']"))
@@ -191,6 +240,8 @@ fn what_is_shown_means_the_same() {
         let shown = account.to_string();
         assert_eq!(only(&shown), account, "{shown}");
     }
+    let synced = |file: String| only(&file).to_string().contains("\n[accounts.work.sync]\n");
+    assert!(synced(imap("")) && !synced(pop3("")) && !synced(imap("").replace("maildir", "mbox")));
     for secret in ["value='hunter2'", "command='echo hunter2'"] {
         let shown = only(&imap(&format!("password={{{secret}}}"))).to_string();
         assert!(!shown.contains("hunter2") && shown.contains(" = \"***\" }\n"), "{shown}");

@@ -177,6 +177,55 @@ fn bad_values_are_told_with_place_and_remedy() {
             "6:14: accounts.work.sync.create: “all” is not known | Write one of `both`, `local`, `remote`, `none`.".into(),
         ),
         (
+            "sync={folders=['*','!@spam']}",
+            "6:20: accounts.work.sync.folders: “@spam” is not known | Write one of `@all`, `@archive`, `@drafts`, \
+             `@flagged`, `@junk`, `@sent`, `@trash`."
+                .into(),
+        ),
+        (
+            "sync={folders=['@Sent']}",
+            "6:16: accounts.work.sync.folders: “@Sent” is not known | Did you mean `@sent`? Write one of `@all`, \
+             `@archive`, `@drafts`, `@flagged`, `@junk`, `@sent`, `@trash`."
+                .into(),
+        ),
+        (
+            "sync={folders=['!Spam']}",
+            "6:7: accounts.work.sync.folders: takes no folder | Name the folders to take first, such as [\"*\", \"!Spam\"]."
+                .into(),
+        ),
+        (
+            "sync={mirror='both'}",
+            "6:14: accounts.work.sync.mirror: “both” is not known | Write one of `local`, `remote`.".into(),
+        ),
+        (
+            "sync={mirror='local',flags='none'}",
+            "6:7: accounts.work.sync.mirror: says what `flags` says too | Remove `mirror`, or `create`, `delete`, `flags` \
+             and `remove_folders`."
+                .into(),
+        ),
+        (
+            "sync={trash='@junk'}",
+            "6:13: accounts.work.sync.trash: “@junk” cannot be the trash | Write `trash = \"@trash\"`, or a folder's name \
+             such as \"Deleted/Old\"."
+                .into(),
+        ),
+        (
+            "sync={trash='a//b'}",
+            "6:13: accounts.work.sync.trash: “a//b” cannot be the trash | Write `trash = \"@trash\"`, or a folder's name \
+             such as \"Deleted/Old\"."
+                .into(),
+        ),
+        (
+            "sync={max_age=90}",
+            "6:15: accounts.work.sync.max_age: expected a text, found a whole number | Write a text in quotes: `max_age = \
+             \"…\"`."
+                .into(),
+        ),
+        (
+            "mirror='local'",
+            "6:1: accounts.work.mirror: unknown key | Write it under `[accounts.work.sync]`.".into(),
+        ),
+        (
             "sync={max_delete={percent=101}}",
             "6:27: accounts.work.sync.max_delete.percent: 101 is out of range | Write a number from 0 to 100.".into(),
         ),

@@ -1,0 +1,187 @@
+//! The work on one account: lock, state, log-in, and the record of the run.
+
+use super::{Tally, Work};
+use crate::cli::args::Global;
+use crate::cli::report::{self, Report, Summary};
+use crate::config::Account;
+use crate::credentials::{Login, resolve};
+use crate::error::{Error, Kind, Result};
+use crate::event::Counts;
+use crate::imap::{self, Imap};
+use crate::interrupt::Interrupt;
+use crate::net;
+use crate::retrieve::Job;
+use crate::state::{Home, Ledger, Lock, Run};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// An account to be worked on.
+pub struct Task {
+    /// The account.
+    pub account: Account,
+    /// Nothing is changed, only told.
+    pub dry_run: bool,
+    /// Says when to stop.
+    pub interrupt: Interrupt,
+    home: Home,
+    wait: Duration,
+    report: Arc<dyn Report>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct TaskEnd {
+    /// What was done.
+    pub counts: Counts,
+    /// The account's exit code, before signals and `--exit-code`.
+    pub exit: u8,
+}
+
+/// The fact under which the next allowed log-in is remembered, in seconds since 1970 UTC (RFC 2449 section 6.5).
+const NOT_BEFORE: &str = "login_not_before";
+/// The longest pause that a server can ask for, in seconds: a server that lies, or a clock that was wrong, must not keep
+/// an account from ever being worked on again.
+const LONGEST_PAUSE: i64 = 86_400;
+/// The fact under which the store's path is remembered.
+const STORE: &str = "store";
+
+impl Task {
+    /// A task with the options of the command line.
+    pub fn new(
+        account: Account,
+        state_dir: &Path,
+        global: &Global,
+        report: Arc<dyn Report>,
+        interrupt: Interrupt,
+    ) -> Task {
+        let home = Home::new(state_dir, &account.name);
+        Task { account, dry_run: global.dry_run, interrupt, home, wait: Duration::from_secs(global.wait), report }
+    }
+
+    /// Does a command's work. Errors are reported where they come up, and end in the exit code.
+    pub async fn run<W: Work>(&self, work: &W, begun: Instant) -> TaskEnd {
+        let mut tally = Tally::new(&self.account.name, &*self.report);
+        let started = jiff::Timestamp::now().as_second();
+        if let Err(e) = self.locked(work, &mut tally, started, begun).await {
+            tally.failed(&e);
+        }
+        TaskEnd { exit: tally.exit(), counts: tally.counts() }
+    }
+
+    async fn locked<W: Work>(&self, work: &W, tally: &mut Tally<'_>, now: i64, begun: Instant) -> Result<()> {
+        let (_lock, opened) = if self.dry_run {
+            (None, Ledger::open_copy(&self.home)?)
+        } else {
+            let path = self.home.lock_file();
+            let lock = self.interrupt.unless_raised(Lock::take(&path, &self.account.name, self.wait));
+            let Some(lock) = lock.await? else { return Ok(()) };
+            (Some(lock), Ledger::open(&self.home)?)
+        };
+        let job = Job {
+            account: self.account.name.clone(),
+            ledger: Arc::new(Mutex::new(opened)),
+            policy: self.account.pull.clone(),
+            observer: Arc::new(Arc::clone(&self.report)),
+            interrupt: self.interrupt.clone(),
+            now,
+        };
+        if let Err(e) = work.run(self, &job, tally).await {
+            tally.failed(&e);
+        }
+        if !self.dry_run {
+            let summary = Summary {
+                account: self.account.name.clone(),
+                counts: tally.counts(),
+                seconds: begun.elapsed().as_secs_f64(),
+                exit: tally.exit(),
+            };
+            let counts = report::summary_entry(&summary).to_string();
+            let run = Run { started: now, seconds: summary.seconds, exit: summary.exit, counts };
+            job.ledger().record(&run)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the work can begin: the store stands, and the server asks for no pause. A store that was there last time
+    /// and is gone now is a disk that is not mounted, not a wish for a new one; it is an error of the kind `gone`.
+    pub fn ready(&self, job: &Job, gone: Kind) -> Result<()> {
+        let path = &self.account.store.path;
+        if !path.exists() && job.ledger().fact(STORE)? == Some(self.store_fact()) {
+            return Err(Error::new(
+                gone,
+                format!("the store {} was there last time and is gone", path.display()),
+                "Mount its disk or bring it back; if it is to start anew, create it as an empty folder or file.",
+            ));
+        }
+        let not_before = job.ledger().fact(NOT_BEFORE)?.and_then(|t| t.parse::<i64>().ok());
+        match not_before.and_then(|t| pause(job.now, t)) {
+            None => Ok(()),
+            Some(pause) => Err(Error::new(
+                Kind::TryLater,
+                format!("{} asks for a pause between log-ins", self.account.server.host),
+                format!("Run again in {pause} seconds, and less often from cron."),
+            )),
+        }
+    }
+
+    /// Writes down that the store stands; to be done before anything is put into it.
+    pub fn remember_store(&self, job: &Job) -> Result<()> {
+        let (mut ledger, fact) = (job.ledger(), self.store_fact());
+        if ledger.fact(STORE)?.as_ref() == Some(&fact) { Ok(()) } else { ledger.set_fact(STORE, &fact) }
+    }
+
+    fn store_fact(&self) -> String {
+        self.account.store.path.to_string_lossy().into_owned()
+    }
+
+    /// Writes down that the server wants no other log-in for so long.
+    pub fn pause_after(&self, job: &Job, delay: Duration) -> Result<()> {
+        job.ledger().set_fact(NOT_BEFORE, &not_before(job.now, delay).to_string())
+    }
+
+    /// User and password.
+    pub async fn login(&self) -> Result<Login> {
+        let Account { user, password, server, .. } = &self.account;
+        Ok(Login { user: user.clone(), secret: resolve(password, user, &server.host).await? })
+    }
+
+    /// Connects to the account's IMAP server and logs in; `None` when told to stop.
+    pub async fn imap(&self) -> Result<Option<Imap<net::Stream>>> {
+        let Some(login) = self.interrupt.unless_raised(self.login()).await? else { return Ok(None) };
+        self.interrupt.unless_raised(imap::open(&self.account.server, &login, self.account.auth)).await
+    }
+}
+
+/// When the next log-in is welcome at a server that asks for a pause.
+fn not_before(now: i64, delay: Duration) -> i64 {
+    now.saturating_add(i64::try_from(delay.as_secs()).map_or(LONGEST_PAUSE, |s| s.min(LONGEST_PAUSE)))
+}
+
+/// Seconds until then, if any.
+fn pause(now: i64, not_before: i64) -> Option<i64> {
+    Some(not_before.saturating_sub(now)).filter(|pause| (1..=LONGEST_PAUSE).contains(pause))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_ends_and_is_never_longer_than_a_day() {
+        for (delay, later, left) in [
+            (0, 0, None),
+            (60, 0, Some(60)),
+            (60, 59, Some(1)),
+            (60, 60, None),
+            (86_400, 0, Some(86_400)),
+            (u64::MAX, 0, Some(86_400)),
+            (u64::MAX, 86_400, None),
+            // The clock was years ahead when the pause was written down.
+            (60, -100_000_000, None),
+        ] {
+            let now = 1_700_000_000;
+            assert_eq!(pause(now + later, not_before(now, Duration::from_secs(delay))), left, "{delay} {later}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `mailferry sync`: IMAP accounts both ways; POP3 accounts are pulled.
+
+use super::accounts::{self, Tally, Task, Work};
+use super::args::{Global, SyncArgs};
+use super::pull::Pull;
+use crate::config::{self, Protocol};
+use crate::error::{Error, Kind, Result, Retry, Scope};
+use crate::event::Counts;
+use crate::retrieve::{self, Keep, Policy};
+use crate::store::StoreKind;
+use crate::sync::{Ended, Job};
+
+/// Runs the command and gives its exit code.
+pub async fn run(global: &Global, args: &SyncArgs) -> Result<u8> {
+    let accounts = config::load(&config::path(global.config.clone())?)?.select(&args.accounts)?;
+    accounts::run(global, accounts, Sync { allow_delete: args.allow_delete }).await
+}
+
+/// The work of `mailferry sync`.
+#[derive(Debug, Clone, Copy)]
+struct Sync {
+    allow_delete: Option<u64>,
+}
+
+impl Work for Sync {
+    const COMMAND: &'static str = "sync";
+
+    async fn run(&self, task: &Task, job: &retrieve::Job, tally: &mut Tally<'_>) -> Result<()> {
+        match (task.account.protocol, task.account.store.kind) {
+            (Protocol::Pop3, _) => Pull.run(task, job, tally).await,
+            (Protocol::Imap, StoreKind::Maildir) => self.both_ways(task, job, tally).await,
+            (Protocol::Imap, StoreKind::Mbox) => Err(Error::new(
+                Kind::Config,
+                "the store is an mbox, and two ways need a Maildir",
+                format!(
+                    "Write `kind = \"maildir\"` and another `path` under `[accounts.{0}.store]`, or run: mailferry pull {0}",
+                    task.account.name
+                ),
+            )),
+        }
+    }
+
+    fn found_news(counts: &Counts) -> bool {
+        counts.changed() > 0
+    }
+}
+
+impl Sync {
+    async fn both_ways(&self, task: &Task, job: &retrieve::Job, tally: &mut Tally<'_>) -> Result<()> {
+        // What deletions are told from is missing.
+        task.ready(job, Kind::Guard)?;
+        let Some(mut session) = task.imap().await? else { return Ok(()) };
+        let Ended { counts, problems } = self.job(task, job).run(&mut session).await;
+        tally.count(counts);
+        problems.iter().for_each(|e| tally.failed(e));
+        if !task.dry_run && task.account.store.path.exists() {
+            task.remember_store(job)?;
+        }
+        let broken = |e: &Error| e.scope() == Scope::Account && e.retry() == Retry::Later;
+        if !task.interrupt.is_raised() && !problems.iter().any(broken) {
+            session.logout().await;
+        }
+        Ok(())
+    }
+
+    fn job(&self, task: &Task, job: &retrieve::Job) -> Job {
+        let config::Sync { folders, policy, limit } = task.account.sync.clone();
+        let downloads = Policy { keep: Keep::Always, folders: Vec::new(), max_size: None };
+        Job {
+            carrier: retrieve::Job { policy: downloads, ..job.clone() },
+            store: task.account.store.clone(),
+            folders,
+            policy,
+            limit,
+            allow_delete: self.allow_delete,
+            dry_run: task.dry_run,
+        }
+    }
+}
