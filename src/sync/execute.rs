@@ -9,7 +9,7 @@ use crate::event::{Counts, Event, Outlook};
 use crate::imap::{Appended, Imap, ImapFolder, Link};
 use crate::mail::{Change, Content, Flags, FolderName, Key, Marks, Side, Sides};
 use crate::retrieve::{Delivery, Desk, Handle, Listed, Retriever};
-use crate::state::{Intent, IntentId, RowId};
+use crate::state::{Intent, IntentId, Row, RowId};
 use crate::store::{Mailbox, MaildirFolder, Outgoing};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -52,7 +52,7 @@ impl Errand<'_> {
             return Err(self.changed());
         }
         let steps = &plan.steps;
-        let recognised = self.download(&mut remote, &local, steps, &mut done, counts).await?;
+        let recognised = self.download(&mut remote, &local, plan, &mut done, counts).await?;
         done.recognised = !recognised.is_empty();
         self.upload(&mut remote, &local, steps, &recognised, &mut done, counts).await?;
         if self.job.carrier.interrupt.is_raised() {
@@ -103,14 +103,14 @@ impl Errand<'_> {
         &self,
         remote: &mut ImapFolder<'_, S>,
         local: &MaildirFolder,
-        steps: &[Step],
+        plan: &Plan,
         done: &mut Done,
         counts: &mut Counts,
     ) -> Result<HashSet<RowId>> {
         let sizes: HashMap<&Key, Option<u64>> =
             self.look.comparison.unpaired.remote.iter().map(|u| (&u.key, u.size)).collect();
         let (mut listed, mut marked, mut superseded) = (Vec::new(), HashMap::new(), Vec::new());
-        for step in steps {
+        for step in &plan.steps {
             let Action::Copy { to: Side::Local, key, marks, row } = &step.action else { continue };
             let Some(handle) = uid(key).map(Handle) else { continue };
             let size = sizes.get(key).copied().flatten();
@@ -129,7 +129,7 @@ impl Errand<'_> {
             ..Outlook::default()
         };
         self.job.tell(Event::Folder { folder: &folder, outlook });
-        let suspects = self.suspects()?;
+        let suspects = self.suspects(&plan.may_be_had(Side::Local))?;
         let desk = Desk {
             job: job.clone(),
             folder: folder.clone(),
@@ -161,8 +161,9 @@ impl Errand<'_> {
     }
 
     /// Messages that stand here alone: one that comes down may turn out to be one of them.
-    fn suspects(&self) -> Result<Vec<crate::state::Row>> {
-        let alone = self.look.comparison.unpaired.local.iter().filter(|u| !u.is_deleted());
+    fn suspects(&self, keys: &[&Key]) -> Result<Vec<Row>> {
+        let keys: HashSet<&Key> = keys.iter().copied().collect();
+        let alone = self.look.comparison.unpaired.local.iter().filter(|u| keys.contains(&u.key));
         let mut ledger = self.job.carrier.ledger();
         let mut rows: Vec<RowId> = alone.clone().filter_map(|u| u.row.as_ref().map(|(row, _)| *row)).collect();
         let unknown: Vec<(Key, Content)> =

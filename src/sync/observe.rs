@@ -1,7 +1,7 @@
 //! How a folder stands on both sides: what was left half done is settled, both are looked at, and what can be recognised is.
 
 use super::account::Job;
-use super::{Comparison, Folder, Policy, Sought, compare, pair};
+use super::{Comparison, Folder, Pairing, Policy, Sought, compare, pair};
 use crate::error::Result;
 use crate::event::{Counts, Event};
 use crate::imap::{self, FolderStatus, Imap, ImapFolder, Link};
@@ -113,16 +113,13 @@ impl<S: Link> Opened<'_, S> {
         let mut comparison = self.compared(job, folder.id, seen, &mut identities).await?;
         let pairing = pair(&comparison);
         if !pairing.is_empty() {
-            let mut ledger = carrier.ledger();
-            for side in Side::BOTH {
-                ledger.rename(folder.id, side, pairing.renamed.on(side))?;
-            }
-            ledger.adopt(folder.id, &pairing.adoptions, carrier.now)?;
-            drop(ledger);
+            job.recognise(folder.id, &pairing)?;
             crate::fault::point();
             counts.adopted += pairing.adoptions.len() as u64;
             comparison = self.compared(job, folder.id, seen, &mut identities).await?;
         }
+        let uids = there.messages.keys().filter_map(|k| std::str::from_utf8(&k.0).ok()?.parse::<u32>().ok());
+        let highest = uids.max().unwrap_or(0);
         let facts = Facts {
             synced: true,
             messages: u32::try_from(there.messages.len()).ok(),
@@ -142,7 +139,8 @@ impl<S: Link> Opened<'_, S> {
                 local: self.local.as_ref().map_or_else(all, |l| l.holds().clone()),
             },
             synced,
-            uidnext: facts.uidnext.unwrap_or(1),
+            // Some servers (Yahoo) state one far too high.
+            uidnext: facts.uidnext.unwrap_or(u32::MAX).min(highest.saturating_add(1)),
             facts,
         })
     }
@@ -207,6 +205,14 @@ pub(super) async fn find<S: Link>(
 }
 
 impl Job {
+    fn recognise(&self, folder: FolderId, pairing: &Pairing) -> Result<()> {
+        let mut ledger = self.carrier.ledger();
+        for side in Side::BOTH {
+            ledger.rename(folder, side, pairing.renamed.on(side))?;
+        }
+        ledger.adopt(folder, &pairing.adoptions, self.carrier.now)
+    }
+
     /// Finds out what became of messages that an interrupted run may have sent to the server or moved there; in all
     /// folders, before any of them is compared: a message's row may belong to another one by now.
     pub(super) async fn settle_intents<S: Link>(&self, imap: &mut Imap<S>, tree: &imap::Tree) -> Result<()> {
