@@ -122,10 +122,6 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    pub(super) fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
     pub(super) fn into_entries(self) -> Vec<Entry> {
         self.entries
     }
@@ -239,7 +235,7 @@ mod tests {
     }
 
     fn shown(listing: &Listing) -> Vec<String> {
-        listing.entries().iter().map(|e| format!("{}/{}", e.part(), e.name.display())).collect()
+        listing.entries.iter().map(|e| format!("{}/{}", e.part(), e.name.display())).collect()
     }
 
     #[test]
