@@ -235,7 +235,7 @@ mod tests {
     }
 
     fn shown(listing: &Listing) -> Vec<String> {
-        listing.entries().iter().map(|e| format!("{}/{}", e.part(), e.name.display())).collect()
+        listing.entries.iter().map(|e| format!("{}/{}", e.part(), e.name.display())).collect()
     }
 
     #[test]
