@@ -14,12 +14,6 @@ fn folders_are_made_both_ways() {
 }
 
 #[test]
-fn a_folder_that_may_not_be_made_is_left() {
-    let pair = Pair::of(1, "\n[accounts.x.sync]\ncreate = \"none\"\n");
-    assert_eq!(pair.here("INBOX").len(), 0);
-}
-
-#[test]
 fn a_removed_folder_is_kept_on_the_other_side() {
     let pair = Pair::of(1, "");
     pair.add_here("A", 2);
