@@ -1,9 +1,9 @@
 //! `--json`: one object a line on stdout. `docs/json.md` describes the schema.
 
-use super::{Lines, Report, Summary, server_side};
+use super::{Lines, Report, Summary, mark_names, server_side};
 use crate::error::Error;
-use crate::event::{Action, Counts, Event, Observer};
-use serde_json::{Map, Value, json};
+use crate::event::{Action, Counts, Deed, Event, Observer};
+use serde_json::{Value, json};
 use std::io::Write;
 
 /// The version of the schema: raised when a script that reads it would break.
@@ -24,13 +24,9 @@ impl Json {
 }
 
 fn emit(event: &str, fields: Value) {
-    let mut object = Map::new();
-    object.insert("event".into(), event.into());
-    if let Value::Object(fields) = fields {
-        object.extend(fields);
-    }
+    let object = with(json!({"event": event}), fields);
     // A reader that went away is no error of ours: the work goes on.
-    let _ = writeln!(std::io::stdout().lock(), "{}", Value::Object(object));
+    let _ = writeln!(std::io::stdout().lock(), "{object}");
 }
 
 impl Observer for Json {
@@ -43,21 +39,22 @@ impl Observer for Json {
             ),
             Event::Message { folder, key, bytes, action, deleted } => {
                 let (action, detail) = match action {
-                    Action::Fetched(place) => ("fetched", Some(("place", place))),
-                    Action::WouldFetch => ("would_fetch", None),
-                    Action::Had => ("had", None),
-                    Action::Skipped(reason) => ("skipped", Some(("reason", reason))),
-                    Action::Gone => ("skipped", Some(("reason", "gone"))),
-                    Action::Refused(reason) => ("failed", Some(("reason", reason))),
+                    Action::Fetched(place) => ("fetched", json!({"place": place})),
+                    Action::WouldFetch => ("would_fetch", json!({})),
+                    Action::Had => ("had", json!({})),
+                    Action::Skipped(reason) => ("skipped", json!({"reason": reason})),
+                    Action::Gone => ("skipped", json!({"reason": "gone"})),
+                    Action::Refused(reason) => ("failed", json!({"reason": reason})),
                 };
-                let mut fields = json!({"account": account, "folder": folder, "key": key.map(ToString::to_string),
-                                        "bytes": bytes, "action": action, "server": server_side(deleted)});
-                if let (Some((name, value)), Value::Object(map)) = (detail, &mut fields) {
-                    map.insert(name.into(), value.into());
-                }
-                emit("message", fields);
+                let fields = json!({"account": account, "folder": folder, "key": key.map(ToString::to_string),
+                                    "bytes": bytes, "action": action, "server": server_side(deleted)});
+                emit("message", with(fields, detail));
             }
-            Event::Deed { .. } => {}
+            Event::Deed { folder, on, deed, key, reason, rehearsal } => {
+                let about = json!({"account": account, "folder": folder, "side": on.to_string(),
+                                   "key": key.to_string(), "reason": reason});
+                emit("message", with(about, action(deed, rehearsal)));
+            }
             Event::Progress { folder, messages, bytes } => {
                 emit("progress", json!({"account": account, "folder": folder, "messages": messages, "bytes": bytes}));
             }
@@ -68,6 +65,27 @@ impl Observer for Json {
             }
         }
     }
+}
+
+/// What is done to a message, and what belongs to that.
+fn action(deed: Deed<'_>, rehearsal: bool) -> Value {
+    let (action, more) = match deed {
+        Deed::Copy => ("copy", json!({})),
+        Deed::Mark(change) => ("flags", json!({"add": mark_names(&change.add), "remove": mark_names(&change.remove)})),
+        Deed::Move(to) => ("move", json!({"to": to})),
+        Deed::Remove => ("delete", json!({})),
+        Deed::Skip => ("skip", json!({})),
+    };
+    let would = if rehearsal { "would_" } else { "" };
+    with(json!({"action": format!("{would}{action}")}), more)
+}
+
+/// One object of the fields of both.
+fn with(mut fields: Value, more: Value) -> Value {
+    if let (Value::Object(fields), Value::Object(more)) = (&mut fields, more) {
+        fields.extend(more);
+    }
+    fields
 }
 
 impl Report for Json {
@@ -92,13 +110,83 @@ impl Report for Json {
     }
 }
 
-/// The account's entry of the summary; listed = fetched + had + skipped + failed.
+/// The account's entry of the summary; of a pull, listed = fetched + had + skipped + failed.
 pub fn entry(s: &Summary) -> Value {
-    let Counts { listed, had, fetched, adopted, skipped, failed, deleted_remote, undeleted_remote, bytes_in, .. } =
-        s.counts;
-    json!({"account": s.account, "listed": listed, "had": had, "fetched": fetched, "uploaded": 0, "flags_local": 0,
-           "flags_remote": 0, "deleted_local": 0, "deleted_remote": deleted_remote,
-           "undeleted_remote": undeleted_remote, "moved_local": 0, "moved_remote": 0,
-           "adopted": adopted, "skipped": skipped, "failed": failed, "bytes_in": bytes_in, "bytes_out": 0,
-           "seconds": (s.seconds * 1000.0).round() / 1000.0, "exit": s.exit})
+    let Counts {
+        listed,
+        had,
+        fetched,
+        adopted,
+        skipped,
+        failed,
+        deleted_remote,
+        undeleted_remote,
+        uploaded,
+        flags_local,
+        flags_remote,
+        deleted_local,
+        moved_local,
+        moved_remote,
+        bytes_in,
+        bytes_out,
+    } = s.counts;
+    json!({"account": s.account, "listed": listed, "had": had, "fetched": fetched, "uploaded": uploaded,
+           "flags_local": flags_local, "flags_remote": flags_remote, "deleted_local": deleted_local,
+           "deleted_remote": deleted_remote, "undeleted_remote": undeleted_remote, "moved_local": moved_local,
+           "moved_remote": moved_remote, "adopted": adopted, "skipped": skipped, "failed": failed, "bytes_in": bytes_in,
+           "bytes_out": bytes_out, "seconds": (s.seconds * 1000.0).round() / 1000.0, "exit": s.exit})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::{Change, Flags, Keyword, Marks};
+
+    #[test]
+    fn an_action_tells_what_belongs_to_it() {
+        let marks = |letters, keyword| Marks {
+            flags: Flags::from_letters(letters),
+            keywords: Keyword::new(keyword).into_iter().collect(),
+        };
+        let change = Change { add: marks("PS", "$Junk"), remove: marks("F", "") };
+        let (add, remove) = (["$Forwarded", "\\Seen", "$Junk"], ["\\Flagged"]);
+        for (deed, rehearsal, expected) in [
+            (Deed::Copy, false, json!({"action": "copy"})),
+            (Deed::Copy, true, json!({"action": "would_copy"})),
+            (Deed::Mark(&change), false, json!({"action": "flags", "add": add, "remove": remove})),
+            (Deed::Mark(&change), true, json!({"action": "would_flags", "add": add, "remove": remove})),
+            (Deed::Move("Old/2024"), true, json!({"action": "would_move", "to": "Old/2024"})),
+            (Deed::Remove, false, json!({"action": "delete"})),
+            (Deed::Skip, true, json!({"action": "would_skip"})),
+        ] {
+            assert_eq!(action(deed, rehearsal), expected);
+        }
+    }
+
+    #[test]
+    fn the_summary_has_every_count_under_its_name() {
+        let counts = Counts {
+            listed: 1,
+            had: 2,
+            fetched: 3,
+            adopted: 4,
+            skipped: 5,
+            failed: 6,
+            deleted_remote: 7,
+            undeleted_remote: 8,
+            uploaded: 9,
+            flags_local: 10,
+            flags_remote: 11,
+            deleted_local: 12,
+            moved_local: 13,
+            moved_remote: 14,
+            bytes_in: 15,
+            bytes_out: 16,
+        };
+        let expected = json!({"account": "work", "listed": 1, "had": 2, "fetched": 3, "adopted": 4, "skipped": 5,
+            "failed": 6, "deleted_remote": 7, "undeleted_remote": 8, "uploaded": 9, "flags_local": 10,
+            "flags_remote": 11, "deleted_local": 12, "moved_local": 13, "moved_remote": 14, "bytes_in": 15,
+            "bytes_out": 16, "seconds": 0.123, "exit": 2});
+        assert_eq!(entry(&Summary { account: "work".into(), counts, seconds: 0.123_456, exit: 2 }), expected);
+    }
 }

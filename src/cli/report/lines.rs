@@ -1,15 +1,18 @@
 //! Plain text: problems on stderr always, a summary line an account on a terminal, more on request.
 
 use super::progress::Progress;
+use super::summary::line;
 use super::units::{messages, octets};
-use super::{Report, Summary, colour, problem_text, server_side};
+use super::{Report, Summary, colour, mark_names, problem_text, server_side};
 use crate::cli::args::Global;
 use crate::error::Error;
-use crate::event::{Action, Counts, Event, Observer};
+use crate::event::{Action, Deed, Event, Observer};
+use crate::mail::{Key, Marks};
 use std::io::{IsTerminal, Write};
 
 /// Prints lines, and progress bars where stderr is a terminal.
 pub struct Lines {
+    command: &'static str,
     /// Every message is listed on stdout, with what would happen to it.
     rehearsal: bool,
     /// A summary line an account on stdout.
@@ -22,10 +25,11 @@ pub struct Lines {
 
 impl Lines {
     /// Lines as the options and the terminal ask for.
-    pub fn new(global: &Global) -> Lines {
+    pub fn new(global: &Global, command: &'static str) -> Lines {
         let (out, err) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
         let talks = !global.quiet && !global.json;
         Lines {
+            command,
             rehearsal: global.dry_run && !global.json,
             summary: talks && (out || global.dry_run || global.verbose > 0),
             verbose: if talks { global.verbose } else { 0 },
@@ -52,11 +56,16 @@ impl Lines {
         let line = format!("{account} {folder} {key} {size}: {text}; server: {}\n", server_side(deleted));
         match action {
             Action::Skipped(_) | Action::Refused(_) if !self.rehearsal => self.err(&format!("warning: {line}")),
-            _ if self.rehearsal => {
-                let _ = std::io::stdout().lock().write_all(line.as_bytes());
-            }
-            _ if self.verbose > 1 => self.err(&line),
-            _ => {}
+            _ => self.detail(&line),
+        }
+    }
+
+    /// Something about one message: told in rehearsals, and to who asks for it.
+    fn detail(&self, line: &str) {
+        if self.rehearsal {
+            let _ = std::io::stdout().lock().write_all(line.as_bytes());
+        } else if self.verbose > 1 {
+            self.err(line);
         }
     }
 }
@@ -70,6 +79,25 @@ fn describe(action: Action<'_>) -> String {
         Action::Gone => "skipped, gone from the server meanwhile".to_owned(),
         Action::Refused(reason) => format!("not delivered, tried again next time: {reason}"),
     }
+}
+
+fn describe_deed(deed: Deed<'_>, key: &Key, rehearsal: bool) -> String {
+    let would = if rehearsal { "would " } else { "" };
+    match deed {
+        Deed::Copy => format!("{would}copy {key}"),
+        Deed::Mark(change) => {
+            let (add, remove) = (signed('+', &change.add), signed('-', &change.remove));
+            format!("{would}mark {key}{add}{remove}")
+        }
+        Deed::Move(to) => format!("{would}move {key} to {to}"),
+        Deed::Remove => format!("{would}delete {key}"),
+        Deed::Skip => format!("{would}skip {key}"),
+    }
+}
+
+/// The names of marks, each after a space and a sign.
+fn signed(sign: char, marks: &Marks) -> String {
+    mark_names(marks).iter().map(|name| format!(" {sign}{name}")).collect()
 }
 
 impl Observer for Lines {
@@ -91,7 +119,10 @@ impl Observer for Lines {
                 }
             }
             Event::Message { .. } => self.message(account, event),
-            Event::Deed { .. } => {}
+            Event::Deed { folder, on, deed, key, reason, rehearsal } => {
+                let done = describe_deed(deed, key, rehearsal);
+                self.detail(&format!("{account} {folder} {on}: {done}: {reason}\n"));
+            }
             Event::Progress { folder, messages, bytes } => {
                 if let Some(progress) = &self.progress {
                     progress.advance(account, folder, messages, bytes);
@@ -116,49 +147,36 @@ impl Report for Lines {
             progress.clear();
         }
         if self.summary {
-            let text: String = summaries.iter().map(|s| summary_line(s, self.rehearsal)).collect();
+            let text: String = summaries.iter().map(|s| line(self.command, s, self.rehearsal)).collect();
             let _ = std::io::stdout().lock().write_all(text.as_bytes());
         }
     }
 }
 
-fn summary_line(s: &Summary, rehearsal: bool) -> String {
-    let Counts { had, fetched, adopted, skipped, failed, deleted_remote, undeleted_remote, bytes_in, .. } = s.counts;
-    let mut parts = match (rehearsal, fetched) {
-        (true, n) => vec![format!("{} would be fetched", messages(n))],
-        (false, 0) => vec!["nothing new".to_owned()],
-        (false, n) => vec![format!("{} new ({})", messages(n), octets(bytes_in))],
-    };
-    let mut also = |n: u64, what: &str| {
-        if n > 0 {
-            parts.push(format!("{n} {what}"));
-        }
-    };
-    also(had, "here already");
-    also(adopted, "of them recognised");
-    also(skipped, "skipped");
-    also(failed, "left");
-    also(deleted_remote, "deleted on the server");
-    also(undeleted_remote, "not deleted there");
-    format!("{}: {}\n", s.account, parts.join(", "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::{Change, Flags, Keyword};
 
     #[test]
-    fn the_summary_says_what_matters() {
-        let mut s = Summary { account: "work".into(), counts: Counts::default(), seconds: 1.0, exit: 0 };
-        assert_eq!(summary_line(&s, false), "work: nothing new\n");
-        s.counts = Counts { fetched: 1, had: 3, skipped: 2, deleted_remote: 1, bytes_in: 2048, ..Counts::default() };
-        assert_eq!(
-            summary_line(&s, false),
-            "work: 1 message new (2.0 KiB), 3 here already, 2 skipped, 1 deleted on the server\n"
-        );
-        assert_eq!(
-            summary_line(&s, true),
-            "work: 1 message would be fetched, 3 here already, 2 skipped, 1 deleted on the server\n"
-        );
+    fn a_deed_is_one_line() {
+        let marks = |letters, keyword| Marks {
+            flags: Flags::from_letters(letters),
+            keywords: Keyword::new(keyword).into_iter().collect(),
+        };
+        let (seen, back) = (marks("S", ""), marks("F", "work"));
+        let change = |add: &Marks, remove: &Marks| Change { add: add.clone(), remove: remove.clone() };
+        let (both, none) = (change(&seen, &back), Marks::default());
+        for (deed, rehearsal, line) in [
+            (Deed::Copy, true, "would copy 1700.a"),
+            (Deed::Copy, false, "copy 1700.a"),
+            (Deed::Mark(&both), true, "would mark 1700.a +\\Seen -\\Flagged -work"),
+            (Deed::Mark(&change(&none, &seen)), false, "mark 1700.a -\\Seen"),
+            (Deed::Move("Old/2024"), true, "would move 1700.a to Old/2024"),
+            (Deed::Remove, false, "delete 1700.a"),
+            (Deed::Skip, true, "would skip 1700.a"),
+        ] {
+            assert_eq!(describe_deed(deed, &Key(b"1700.a".to_vec()), rehearsal), line);
+        }
     }
 }

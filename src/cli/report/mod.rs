@@ -3,11 +3,13 @@
 mod json;
 mod lines;
 mod progress;
+mod summary;
 mod units;
 
 use super::args::{Global, When};
 use crate::error::{Error, Kind};
 use crate::event::{Counts, Event, Observer};
+use crate::mail::{Keyword, Marks};
 use json::Json;
 pub use json::entry as summary_entry;
 use lines::Lines;
@@ -40,7 +42,7 @@ pub trait Report: Observer {
 
 /// The report that the options ask for.
 pub fn choose(global: &Global, command: &'static str) -> Arc<dyn Report> {
-    let lines = Lines::new(global);
+    let lines = Lines::new(global, command);
     if global.json { Arc::new(Json::new(command, global.dry_run, lines)) } else { Arc::new(lines) }
 }
 
@@ -88,6 +90,13 @@ fn colour(global: &Global, terminal: bool) -> bool {
 /// What happens to a message on the server.
 fn server_side(deleted: bool) -> &'static str {
     if deleted { "delete" } else { "keep" }
+}
+
+/// Marks as IMAP names them: flags, then keywords.
+fn mark_names(marks: &Marks) -> Vec<&str> {
+    let mut names: Vec<&str> = marks.flags.imap_names().collect();
+    names.extend(marks.keywords.iter().map(Keyword::as_str));
+    names
 }
 
 impl<R: Report + ?Sized> Observer for Arc<R> {

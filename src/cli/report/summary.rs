@@ -1,0 +1,140 @@
+//! What came of an account, in one line.
+
+use super::Summary;
+use super::units::{messages, octets};
+use crate::event::Counts;
+
+/// The line of an account, with its line end; in a rehearsal it says what is to be done.
+pub fn line(command: &str, s: &Summary, rehearsal: bool) -> String {
+    let parts = if command == "sync" { both_ways(s, rehearsal) } else { one_way(&s.counts, rehearsal) };
+    format!("{}: {}\n", s.account, parts.join(", "))
+}
+
+fn one_way(counts: &Counts, rehearsal: bool) -> Vec<String> {
+    let Counts { had, fetched, adopted, skipped, failed, deleted_remote, undeleted_remote, bytes_in, .. } = *counts;
+    let mut parts = match (rehearsal, fetched) {
+        (true, n) => vec![format!("{} would be fetched", messages(n))],
+        (false, 0) => vec!["nothing new".to_owned()],
+        (false, n) => vec![format!("{} new ({})", messages(n), octets(bytes_in))],
+    };
+    let mut also = |n: u64, what: &str| {
+        if n > 0 {
+            parts.push(format!("{n} {what}"));
+        }
+    };
+    also(had, "here already");
+    also(adopted, "of them recognised");
+    also(skipped, "skipped");
+    also(failed, "left");
+    also(deleted_remote, "deleted on the server");
+    also(undeleted_remote, "not deleted there");
+    parts
+}
+
+fn both_ways(s: &Summary, rehearsal: bool) -> Vec<String> {
+    let c = &s.counts;
+    let size = |n: u64| if n > 0 { format!(" ({})", octets(n)) } else { String::new() };
+    let (bytes_in, bytes_out) = (size(c.bytes_in), size(c.bytes_out));
+    let changes = [
+        (c.fetched, "copied", "copy", format!(" here{bytes_in}")),
+        (c.uploaded, "copied", "copy", format!(" to the server{bytes_out}")),
+        (c.flags_local, "marked", "mark", " here".to_owned()),
+        (c.flags_remote, "marked", "mark", " on the server".to_owned()),
+        (c.moved_local, "moved", "move", " here".to_owned()),
+        (c.moved_remote, "moved", "move", " on the server".to_owned()),
+        (c.deleted_local, "deleted", "delete", " here".to_owned()),
+        (c.deleted_remote, "deleted", "delete", " on the server".to_owned()),
+    ];
+    let verb = |done: &str, due: &str| if rehearsal { format!("to {due}") } else { done.to_owned() };
+    let others = [
+        (c.undeleted_remote, "not deleted there"),
+        (c.adopted, "recognised"),
+        (c.skipped, "skipped"),
+        (c.failed, "left"),
+    ];
+    let changes = changes.into_iter().map(|(n, done, due, place)| (n, verb(done, due) + &place));
+    let told = changes.chain(others.map(|(n, what)| (n, what.to_owned()))).filter(|(n, _)| *n > 0);
+    let mut parts = Vec::new();
+    if c.changed() + c.undeleted_remote + c.failed == 0 {
+        // After a failure it is not known.
+        parts.push(if s.exit <= 1 { "nothing to do".to_owned() } else { "nothing done".to_owned() });
+    }
+    for (i, (n, what)) in told.enumerate() {
+        // The first one says what is counted.
+        parts.push(if i == 0 { format!("{} {what}", messages(n)) } else { format!("{n} {what}") });
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(counts: Counts, exit: u8) -> Summary {
+        Summary { account: "work".into(), counts, seconds: 1.0, exit }
+    }
+
+    #[test]
+    fn a_pull_says_what_matters() {
+        assert_eq!(line("pull", &summary(Counts::default(), 0), false), "work: nothing new\n");
+        let s = summary(
+            Counts { fetched: 1, had: 3, skipped: 2, deleted_remote: 1, bytes_in: 2048, ..Counts::default() },
+            0,
+        );
+        assert_eq!(
+            line("pull", &s, false),
+            "work: 1 message new (2.0 KiB), 3 here already, 2 skipped, 1 deleted on the server\n"
+        );
+        assert_eq!(
+            line("pull", &s, true),
+            "work: 1 message would be fetched, 3 here already, 2 skipped, 1 deleted on the server\n"
+        );
+    }
+
+    #[test]
+    fn a_sync_says_what_was_changed_where() {
+        let all = Counts {
+            listed: 99,
+            had: 50,
+            fetched: 1,
+            uploaded: 2,
+            flags_local: 3,
+            flags_remote: 4,
+            moved_local: 5,
+            moved_remote: 6,
+            deleted_local: 7,
+            deleted_remote: 8,
+            undeleted_remote: 9,
+            adopted: 10,
+            skipped: 11,
+            failed: 12,
+            bytes_in: 2048,
+            bytes_out: 512,
+        };
+        assert_eq!(
+            line("sync", &summary(all, 2), false),
+            "work: 1 message copied here (2.0 KiB), 2 copied to the server (512 B), 3 marked here, 4 marked on the server, \
+             5 moved here, 6 moved on the server, 7 deleted here, 8 deleted on the server, 9 not deleted there, \
+             10 recognised, 11 skipped, 12 left\n"
+        );
+        let few = Counts { flags_remote: 4, deleted_remote: 1, fetched: 0, had: 7, ..Counts::default() };
+        assert_eq!(
+            line("sync", &summary(few, 0), true),
+            "work: 4 messages to mark on the server, 1 to delete on the server\n"
+        );
+    }
+
+    #[test]
+    fn a_sync_that_changed_nothing_says_so() {
+        for (counts, exit, said) in [
+            (Counts { had: 7, listed: 7, ..Counts::default() }, 0, "nothing to do"),
+            (Counts::default(), 1, "nothing to do"),
+            (Counts { skipped: 2, ..Counts::default() }, 0, "nothing to do, 2 messages skipped"),
+            (Counts { adopted: 1, ..Counts::default() }, 0, "nothing to do, 1 message recognised"),
+            (Counts { failed: 1, ..Counts::default() }, 2, "1 message left"),
+            (Counts::default(), 77, "nothing done"),
+        ] {
+            assert_eq!(line("sync", &summary(counts, exit), false), format!("work: {said}\n"));
+        }
+    }
+}
