@@ -14,9 +14,12 @@
     clippy::print_stdout
 )]
 
+#[path = "pairs.rs"]
+mod pairs;
 #[path = "../support/mod.rs"]
 mod support;
 
+use pairs::{compare, number, print_head};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -31,7 +34,6 @@ fn main() {
     if !std::env::args().any(|a| a == "--bench") {
         return;
     }
-    let number = |name: &str, default: usize| std::env::var(name).map_or(default, |n| n.parse().unwrap());
     let bench = Bench {
         dovecot: Dovecot::shared(),
         user: Dovecot::shared().user_with(Storage::Sdbox, &[]),
@@ -41,11 +43,11 @@ fn main() {
     };
     bench.user.deliver("INBOX", &mail::ordinary(bench.messages));
     println!("{} messages of 13 kB on average, TLS, loopback; {} pairs of runs", bench.messages, bench.runs);
-    println!("{:<44} {:>8} {:>17} {:>9} {:>9}", "ours / peer", "median", "range", "peak MiB", "peer MiB");
-    bench.compare("first pull, IMAP / mbsync", |n| bench.ours(n, Protocol::Imap), |n| bench.mbsync(n));
-    bench.compare("nothing new, IMAP / mbsync", |_| bench.ours(0, Protocol::Imap), |_| bench.mbsync(0));
-    bench.compare("first pull, POP3 / mpop", |n| bench.ours(n, Protocol::Pop3), |n| bench.mpop(n));
-    bench.compare("nothing new, POP3 / mpop", |_| bench.ours(0, Protocol::Pop3), |_| bench.mpop(0));
+    print_head();
+    compare("first pull, IMAP / mbsync", bench.runs, |n| bench.ours(n, Protocol::Imap), |n| bench.mbsync(n));
+    compare("nothing new, IMAP / mbsync", bench.runs, |_| bench.ours(0, Protocol::Imap), |_| bench.mbsync(0));
+    compare("first pull, POP3 / mpop", bench.runs, |n| bench.ours(n, Protocol::Pop3), |n| bench.mpop(n));
+    compare("nothing new, POP3 / mpop", bench.runs, |_| bench.ours(0, Protocol::Pop3), |_| bench.mpop(0));
     bench.user.deliver("INBOX", &[mail::large(50 << 20)]);
     for protocol in [Protocol::Imap, Protocol::Pop3] {
         let peak = bench.ours(bench.runs + 1, protocol).peak_kib.unwrap_or(0);
@@ -62,29 +64,14 @@ struct Bench {
 }
 
 impl Bench {
-    /// Pairs of runs in turn; run 0 is the warm-up, and what later "nothing new" runs start from.
-    fn compare(&self, what: &str, ours: impl Fn(usize) -> Outcome, peer: impl Fn(usize) -> Outcome) {
-        let mut ratios = Vec::new();
-        let (mut peak, mut peer_peak) = (0, 0);
-        for n in 0..=self.runs {
-            let (a, b) = (ours(n), peer(n));
-            if n > 0 {
-                ratios.push(a.took.as_secs_f64() / b.took.as_secs_f64());
-            }
-            peak = peak.max(a.peak_kib.unwrap_or(0));
-            peer_peak = peer_peak.max(b.peak_kib.unwrap_or(0));
-        }
-        ratios.sort_by(f64::total_cmp);
-        let range = format!("{:.2}–{:.2}", ratios[0], ratios[ratios.len() - 1]);
-        let median = ratios[ratios.len() / 2];
-        let mib = |kib: u64| kib as f64 / 1024.0;
-        println!("{what:<44} {median:>8.2} {range:>17} {:>9.1} {:>9.1}", mib(peak), mib(peer_peak));
-    }
-
     fn ours(&self, n: usize, protocol: Protocol) -> Outcome {
         let name = format!("{protocol:?}-{n}");
         if !self.work.store(&name).exists() {
             self.work.account(&name, &self.user.endpoint(protocol, Security::Implicit), "");
+            // The same mechanism as the peers: SCRAM would have the server compute for both.
+            let config = fs::read_to_string(self.work.config_file()).unwrap();
+            let plain = format!("[accounts.{name}]\nauth = \"plain\"");
+            self.work.configure(&config.replace(&format!("[accounts.{name}]"), &plain));
         }
         let mut command = self.work.command(&["pull", &name]);
         // What the machine trusts, as in daily use.
