@@ -19,3 +19,4 @@ mod refusals;
 mod retriever_contract;
 mod support;
 mod support_check;
+mod sync_command;
