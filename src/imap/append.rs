@@ -140,7 +140,7 @@ impl<S: Link> ImapFolder<'_, S> {
                     }
                 };
                 let (key, size) = (ready.message.key.clone(), ready.message.size);
-                let unasked = size <= self.capabilities.unasked_literal();
+                let unasked = self.capabilities.takes_unasked(size);
                 let tag = self.session.begin(&line(&name, &ready.message, unasked)).await?;
                 flight.started(tag.clone(), key, size);
                 if unasked {

@@ -69,15 +69,9 @@ impl Capabilities {
         options.join(" ")
     }
 
-    /// Up to how many octets a literal may have that is sent without being asked for (RFC 7888).
-    pub fn unasked_literal(&self) -> u64 {
-        if self.has("LITERAL+") {
-            u64::MAX
-        } else if self.has("LITERAL-") || self.has("IMAP4REV2") {
-            4096
-        } else {
-            0
-        }
+    /// Whether a literal of so many octets may be sent without being asked for (RFC 7888).
+    pub fn takes_unasked(&self, octets: u64) -> bool {
+        self.has("LITERAL+") || (octets <= 4096 && (self.has("LITERAL-") || self.has("IMAP4REV2")))
     }
 
     /// APPENDLIMIT (RFC 7889): how many octets a message may have that is added, where one number holds for all folders.
@@ -132,14 +126,15 @@ mod tests {
 
     #[test]
     fn literals_and_their_limits() {
-        for (words, unasked, limit) in [
-            ("IMAP4rev1", 0, None),
-            ("LITERAL-", 4096, None),
-            ("LITERAL+ LITERAL- APPENDLIMIT", u64::MAX, None),
-            ("IMAP4rev2 APPENDLIMIT=35651584", 4096, Some(35_651_584)),
+        for (words, taken, limit) in [
+            ("IMAP4rev1", [false; 3], None),
+            ("LITERAL-", [true, true, false], None),
+            ("LITERAL+ LITERAL- APPENDLIMIT", [true; 3], None),
+            ("IMAP4rev2 APPENDLIMIT=35651584", [true, true, false], Some(35_651_584)),
         ] {
             let caps = Capabilities::of(words.as_bytes());
-            assert_eq!((caps.unasked_literal(), caps.append_limit()), (unasked, limit), "{words}");
+            let taken_here = [0, 4096, 4097].map(|octets| caps.takes_unasked(octets));
+            assert_eq!((taken_here, caps.append_limit()), (taken, limit), "{words}");
         }
     }
 }

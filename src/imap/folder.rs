@@ -38,8 +38,6 @@ pub struct ImapFolder<'a, S: Link> {
 /// What opening a folder told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Opened {
-    /// How many messages it held.
-    pub exists: u32,
     /// UIDVALIDITY, where the server has a usable one.
     pub uidvalidity: Option<u32>,
     /// Whether UIDs outlive the session.

@@ -1,7 +1,7 @@
 //! The folders of an account, put together from what the server tells of them.
 
+use super::listing::ListEntry;
 use super::names::{Names, trimmed};
-use super::response::ListEntry;
 use crate::mail::{FolderName, FolderPattern};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 

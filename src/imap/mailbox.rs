@@ -6,6 +6,7 @@ use super::framer::Garbled;
 use super::presence::still_there;
 use super::response::Untagged;
 use super::session::{Command, Link};
+use super::set::UidSet;
 use super::status::{Condition, Status};
 use super::tree;
 use crate::error::{Error, Kind, Result};
@@ -208,7 +209,9 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
             let uidvalidity = self.uidvalidity_of(&wire).await?;
             let moves = self.capabilities.can_move();
             let verb = if moves { "UID MOVE" } else { "UID COPY" };
-            for set in sets_of(&uids) {
+            let mut waiting: Vec<UidSet> = sets_of(&uids).collect();
+            waiting.reverse();
+            while let Some(set) = waiting.pop() {
                 let these: BTreeSet<u32> = set.iter().collect();
                 let mut copied = BTreeMap::new();
                 let mut take = |status: &Status| {
@@ -225,11 +228,18 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
                     }
                 };
                 let status = self.session.attempt(Command::new(format!("{verb} {set}")).argument(&wire), on).await?;
-                if status.condition != Condition::Ok {
-                    let doing = format!("move messages from {} to {to}", self.source.folder);
-                    return Err(self.refused(&status, &doing));
-                }
                 take(&status);
+                if status.condition != Condition::Ok {
+                    // Dovecot moves nothing where one message is gone. A server may also have moved a part.
+                    let there = still_there(self.session, &these).await?;
+                    if there.len() == these.len() {
+                        let doing = format!("move messages from {} to {to}", self.source.folder);
+                        return Err(self.refused(&status, &doing));
+                    }
+                    known.extend(copied.into_iter().filter(|(from, _)| moves && !there.contains(from)));
+                    waiting.extend(sets_of(&there));
+                    continue;
+                }
                 if !moves {
                     let leaving = if copied.is_empty() { these } else { copied.keys().copied().collect() };
                     self.remove_all(&leaving).await?;

@@ -6,7 +6,7 @@
 //! | part | is |
 //! |---|---|
 //! | `framer`, `stream` | server output cut into whole responses, in bounded memory; what async-imap sees of it |
-//! | `scan`, `response`, `status`, `capability` | what those responses say (pure) |
+//! | `scan`, `response`, `listing`, `status`, `capability` | what those responses say (pure) |
 //! | `session`, `pipeline` | commands, one at a time or several under way, each ending with its own OK or an error |
 //! | `login` | greeting, STARTTLS, LOGIN, AUTHENTICATE |
 //! | `names`, `folders`, `set` | folder names and UID sets on the wire, the tree of folders (pure) |
@@ -22,6 +22,7 @@ mod fetch;
 mod folder;
 mod folders;
 mod framer;
+mod listing;
 mod login;
 mod mailbox;
 mod names;
@@ -136,7 +137,6 @@ impl<S: Link> Imap<S> {
             return Err(self.session.nonsense(&Garbled::Uncounted).folder());
         };
         self.session.holds(exists);
-        opened.exists = exists;
         opened.writable = writable && status.text.code != "READ-ONLY";
         // A folder that is opened to be read holds nothing for good, which says nothing about what it can hold.
         let permanent = permanent.filter(|_| writable);

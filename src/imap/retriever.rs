@@ -10,6 +10,12 @@ use crate::retrieve::{Abilities, Finished, Handle, Intake, Listed, Listing, Retr
 use std::collections::{BTreeMap, BTreeSet};
 
 impl<S: Link> ImapFolder<'_, S> {
+    /// Takes over the sizes that an earlier listing announced: large messages are fetched in parts.
+    pub fn expect_sizes(&mut self, sizes: impl IntoIterator<Item = (Handle, Option<u64>)>) {
+        self.sizes = sizes.into_iter().map(|(handle, size)| (handle.0, size)).collect();
+        self.sizes.sort_unstable();
+    }
+
     /// The wanted messages with their announced sizes, each once, in the order given.
     fn sized(&self, wanted: &[Handle]) -> Vec<(u32, Option<u64>)> {
         let mut seen = BTreeSet::new();
@@ -31,7 +37,8 @@ impl<S: Link> Retriever for ImapFolder<'_, S> {
     }
 
     async fn list(&mut self) -> Result<Listing> {
-        let (mut exists, mut broken) = (self.opened.exists, 0u32);
+        self.fresh = false;
+        let (mut exists, mut broken) = (self.session.counts().exists, 0u32);
         let mut sizes: BTreeMap<u32, Option<u64>> = BTreeMap::new();
         if exists > 0 {
             let on = |u: Untagged<'_>| match u {

@@ -176,7 +176,9 @@ impl<S: Link> Session<S> {
 
     /// The next octets of the literal. What the server says meanwhile is taken in for [`next`](Self::next).
     pub async fn write(&mut self, octets: &[u8]) -> Result<()> {
-        match self.imap.get_mut().write_all(octets).await {
+        let wire = self.imap.get_mut();
+        wire.cork(true);
+        match wire.write_all(octets).await {
             Ok(()) => Ok(()),
             Err(e) => Err(self.last_words(e).await),
         }
@@ -203,6 +205,7 @@ impl<S: Link> Session<S> {
     /// Why nothing can be written any more: what the server said before it closed, or else the failure itself.
     async fn last_words(&mut self, failure: io::Error) -> Error {
         self.unfinished = false;
+        self.imap.get_mut().cork(false);
         if failure.kind() == io::ErrorKind::TimedOut {
             return self.broken(failure);
         }
@@ -280,6 +283,9 @@ impl<S: Link> Session<S> {
 
     /// Runs one command alone and gives what the server said to it: OK, NO or BAD. Untagged responses go to `on`.
     pub async fn attempt(&mut self, command: Command, mut on: impl FnMut(Untagged<'_>) + Send) -> Result<Status> {
+        if self.unfinished {
+            self.hang_up();
+        }
         // What an abandoned command still has to say is not meant for this one.
         while !self.under_way.is_empty() {
             self.next().await?;

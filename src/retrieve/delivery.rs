@@ -80,6 +80,7 @@ pub struct Delivered {
 /// The receiving end of a retrieval.
 pub struct Delivery {
     wanted: HashMap<Handle, Listed>,
+    marks: HashMap<Handle, Marks>,
     loads: Sender<Vec<Part>>,
     load: Vec<Part>,
     loaded: usize,
@@ -100,6 +101,7 @@ impl Delivery {
         let store = Arc::clone(&desk.store);
         Delivery {
             wanted: wanted.iter().map(|l| (l.handle, (*l).clone())).collect(),
+            marks: HashMap::new(),
             loads,
             load: Vec::new(),
             loaded: 0,
@@ -115,6 +117,13 @@ impl Delivery {
                 (delivered, result)
             }),
         }
+    }
+
+    /// The same, with these marks on the messages instead of those that the server shows when they come.
+    #[must_use]
+    pub fn marking(mut self, marks: HashMap<Handle, Marks>) -> Delivery {
+        self.marks = marks;
+        self
     }
 
     /// Commits every message that is whole, drops one that is not, and tells what came of it all, with the error that
@@ -150,7 +159,7 @@ impl Delivery {
 }
 
 impl Intake for Delivery {
-    async fn begin(&mut self, handle: Handle, envelope: Envelope) -> Result<()> {
+    async fn begin(&mut self, handle: Handle, mut envelope: Envelope) -> Result<()> {
         let Some(listed) = self.wanted.remove(&handle) else {
             return Err(Error::new(
                 Kind::Protocol,
@@ -158,6 +167,9 @@ impl Intake for Delivery {
                 "Run again; if it stays, report the server's name and version.",
             ));
         };
+        if let Some(marks) = self.marks.remove(&handle) {
+            envelope.marks = marks;
+        }
         let expected = envelope.size.and_then(|size| usize::try_from(size).ok());
         self.piece.reserve(expected.unwrap_or_default().min(PIECE));
         self.under_way = Some(listed.clone());
@@ -205,7 +217,7 @@ impl Intake for Delivery {
 }
 
 struct Batch<T> {
-    messages: Vec<(Listed, Marks, Content)>,
+    messages: Vec<(Listed, Content)>,
     staged: Vec<T>,
     recognised: Vec<(Listed, Content, Row)>,
     bytes: u64,
@@ -237,27 +249,24 @@ fn stage<S: Store>(
     batches: &SyncSender<Batch<StagedOf<S>>>,
 ) -> Result<()> {
     let mut batch = Batch::new();
-    let mut open: Option<(Listed, Marks, S::Draft)> = None;
+    let mut open: Option<(Listed, S::Draft)> = None;
     while let Some(load) = incoming.blocking_recv() {
         for part in load {
             match part {
-                Part::Begin(listed, envelope) => {
-                    let draft = store.draft(&envelope)?;
-                    open = Some((listed, envelope.marks, draft));
-                }
+                Part::Begin(listed, envelope) => open = Some((listed, store.draft(&envelope)?)),
                 Part::Bytes(bytes) => {
-                    if let Some((.., draft)) = &mut open {
+                    if let Some((_, draft)) = &mut open {
                         draft.write(&bytes)?;
                     }
                 }
                 Part::End => {
-                    let Some((listed, marks, draft)) = open.take() else { continue };
+                    let Some((listed, draft)) = open.take() else { continue };
                     let (staged, content) = draft.finish()?;
                     match suspects.take(&content.digest) {
                         Some(row) => batch.recognised.push((listed, content, row)),
                         None => {
                             batch.bytes += content.octets;
-                            batch.messages.push((listed, marks, content));
+                            batch.messages.push((listed, content));
                             batch.staged.push(staged);
                         }
                     }
@@ -288,11 +297,8 @@ fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &mut D
     if !batch.staged.is_empty() {
         let prepared = desk.store.prepare(batch.staged)?;
         let places: Vec<Place> = prepared.places().to_vec();
-        let arrivals: Vec<Arrival> = batch
-            .messages
-            .iter()
-            .zip(&places)
-            .map(|((listed, marks, content), place)| arrival(listed, marks, content, place))
+        let arrivals: Vec<Arrival> = (batch.messages.iter().zip(&places).zip(prepared.marks()))
+            .map(|(((listed, content), place), marks)| arrival(listed, marks, content, place))
             .collect();
         crate::fault::point();
         let rows = desk.job.ledger().arriving(desk.folder_id, &arrivals, desk.job.now)?;
@@ -303,7 +309,7 @@ fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &mut D
         crate::fault::point();
         let leaves = desk.job.policy.keep.is_due(desk.job.now, desk.job.now);
         delivered.fetched += rows.len() as u64;
-        for (((listed, _, content), place), row) in batch.messages.iter().zip(&places).zip(rows) {
+        for (((listed, content), place), row) in batch.messages.iter().zip(&places).zip(rows) {
             delivered.bytes += content.octets;
             delivered.leaving.extend(leaves.then_some(Had { handle: listed.handle, row }));
             desk.report(listed, content.octets, Action::Fetched(&place.0), leaves);

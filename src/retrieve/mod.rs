@@ -12,6 +12,7 @@ mod pull;
 mod select;
 
 pub use crate::mail::Key;
+pub use delivery::{Delivered, Delivery, Desk};
 pub use pairing::Pool;
 pub use policy::{Keep, Policy};
 pub use pull::{Job, Outcome};

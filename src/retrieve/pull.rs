@@ -168,7 +168,7 @@ impl Job {
     }
 
     /// Settles what an interrupted run left on its way.
-    fn settle<S: Store>(&self, folder_name: &str, store: &S) -> Result<()> {
+    pub fn settle<S: Store>(&self, folder_name: &str, store: &S) -> Result<()> {
         let Some(folder) = self.ledger().folder(folder_name)? else { return Ok(()) };
         let unsettled = self.ledger().unsettled(folder.id)?;
         if unsettled.is_empty() {

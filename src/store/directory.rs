@@ -1,10 +1,11 @@
-//! Directories: made where missing, and made durable.
+//! Directories and what stands in them: made where missing, put in place, made durable.
 
 use crate::error::{Error, Kind};
-use std::fs::{DirBuilder, File};
-use std::io;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
+use std::path::{Path, PathBuf};
 
 /// Makes a directory and those above it (mode 0700) where they are missing, durably.
 pub(super) fn make(path: &Path) -> io::Result<()> {
@@ -23,6 +24,52 @@ pub(super) fn make(path: &Path) -> io::Result<()> {
 /// Makes the entries of a directory durable.
 pub(super) fn sync(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// Gives a small file its content, durably, at once or not at all; its mode and owner stay, or it becomes one's own, 0600.
+pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let temporary = beside(path);
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        if let Ok(old) = fs::metadata(path) {
+            file.set_permissions(old.permissions())?;
+            // Only root can give a file away, and nobody else has to.
+            let _ = fchown(&file, Some(old.uid()), Some(old.gid()));
+        }
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    let written = write();
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written.and_then(|()| sync(parent(path)))
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(format!(".{:016x}", rand::random::<u64>()));
+    name.into()
+}
+
+/// Renames a file unless one of the new name is there already ([`io::ErrorKind::AlreadyExists`]).
+pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // A file system that cannot do it (NFS).
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            done => return Ok(done?),
+        }
+    }
+    match fs::symlink_metadata(to) {
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => fs::rename(from, to),
+        Err(e) => Err(e),
+    }
 }
 
 /// The directory a path lies in; `.` for a bare name.
@@ -64,6 +111,36 @@ mod tests {
         std::fs::write(root.path().join("file"), "").unwrap();
         assert_eq!(make(&root.path().join("file")).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(make(&root.path().join("file/x")).unwrap_err().kind(), io::ErrorKind::NotADirectory);
+    }
+
+    #[test]
+    fn nothing_is_overwritten_by_a_rename() {
+        let root = tempfile::tempdir().unwrap();
+        let (a, b) = (root.path().join("a"), root.path().join("b"));
+        std::fs::write(&a, "a").unwrap();
+        rename_new(&a, &b).unwrap();
+        std::fs::write(&a, "other").unwrap();
+        assert_eq!(rename_new(&a, &b).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            rename_new(&root.path().join("none"), &root.path().join("c")).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
+        assert_eq!((std::fs::read(&a).unwrap(), std::fs::read(&b).unwrap()), (b"other".to_vec(), b"a".to_vec()));
+    }
+
+    #[test]
+    fn a_file_is_replaced_with_its_mode() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("file");
+        for (content, mode) in [("one", 0o600), ("two", 0o640)] {
+            if mode == 0o640 {
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            }
+            replace(&path, content.as_bytes()).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), content.as_bytes());
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, mode);
+        }
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use super::{Layout, Spec, StoreKind};
 use crate::error::{Error, Kind, Result, quoted};
 use crate::mail::FolderName;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Octets in a file name, on every file system in use.
 const NAME_LIMIT: usize = 255;
@@ -32,16 +32,16 @@ impl Spec {
             (_, Layout::Single) => {}
             (StoreKind::Maildir, Layout::Nested) => {
                 for level in folder.levels() {
-                    push(encode(level, &[start_of_dotted, start_of_maildir_part]), 0)?;
+                    push(encode(level, NESTED_CLASHES), 0)?;
                 }
             }
             (StoreKind::Maildir, Layout::MaildirPlusPlus) if folder.is_inbox() => {}
             (StoreKind::Maildir, Layout::MaildirPlusPlus) => {
                 let levels = folder.levels().iter();
-                push(levels.map(|level| format!(".{}", encode(level, &[dots]))).collect(), 0)?;
+                push(levels.map(|level| format!(".{}", encode(level, DOTTED_CLASHES))).collect(), 0)?;
             }
             (StoreKind::Mbox, _) => {
-                let names = folder.levels().iter().map(|level| encode(level, &[start_of_dotted, dot_of_suffix]));
+                let names = folder.levels().iter().map(|level| encode(level, MBOX_CLASHES));
                 let depth = folder.levels().len();
                 for (i, name) in names.enumerate() {
                     if i + 1 < depth {
@@ -54,7 +54,40 @@ impl Spec {
         }
         Ok(path)
     }
+
+    /// The folder whose mailbox lies at a path under the root; `None` where none does. The inverse of
+    /// [`mailbox_path`](Spec::mailbox_path), but takes INBOX in any case.
+    pub fn folder_at(&self, path: &Path) -> Option<FolderName> {
+        let below = path.strip_prefix(&self.path).ok()?;
+        let names = || below.components().map(|c| c.as_os_str().to_str()).collect::<Option<Vec<&str>>>();
+        let levels: Option<Vec<String>> = match (self.kind, self.layout) {
+            (_, Layout::Single) | (StoreKind::Maildir, Layout::MaildirPlusPlus) if below.as_os_str().is_empty() => {
+                return Some(FolderName::inbox());
+            }
+            (_, Layout::Single) => return None,
+            (StoreKind::Maildir, Layout::Nested) => {
+                names()?.into_iter().map(|name| decode(name, NESTED_CLASHES)).collect()
+            }
+            (StoreKind::Maildir, Layout::MaildirPlusPlus) => {
+                let names = below.to_str()?.strip_prefix('.')?.split('.');
+                names.map(|name| decode(name, DOTTED_CLASHES)).collect()
+            }
+            (StoreKind::Mbox, _) => {
+                let mut names = names()?;
+                let last = names.pop()?;
+                let above = names.into_iter().map(|name| decode(name.strip_suffix(CHILDREN)?, MBOX_CLASHES));
+                above.chain([decode(last, MBOX_CLASHES)]).collect()
+            }
+        };
+        let folder = FolderName::from_levels(levels?)?;
+        let is_root = self.layout == Layout::MaildirPlusPlus && self.kind == StoreKind::Maildir && folder.is_inbox();
+        Some(folder).filter(|_| !is_root)
+    }
 }
+
+const NESTED_CLASHES: &[Clash] = &[start_of_dotted, start_of_maildir_part];
+const DOTTED_CLASHES: &[Clash] = &[dots];
+const MBOX_CLASHES: &[Clash] = &[start_of_dotted, dot_of_suffix];
 
 /// Says of the character at an index of a level whether it must not stand there as it is.
 type Clash = fn(&str, usize) -> bool;
@@ -94,6 +127,26 @@ fn encode(level: &str, clashes: &[Clash]) -> String {
     name
 }
 
+/// The inverse of [`encode`]; `None` where that makes no such name.
+fn decode(name: &str, clashes: &[Clash]) -> Option<String> {
+    let mut rest = name.as_bytes();
+    let mut level = Vec::with_capacity(rest.len());
+    while let Some((first, after)) = rest.split_first() {
+        let hex = after.get(..2).filter(|hex| *first == b'%' && hex.iter().all(u8::is_ascii_hexdigit));
+        match hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()) {
+            Some(byte) => {
+                level.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                level.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(level).ok().filter(|level| encode(level, clashes) == name)
+}
+
 fn too_long(folder: &FolderName) -> Error {
     let what = format!("the name of folder {} is too long for a local file", quoted(folder.to_string().as_bytes()));
     Error::new(Kind::CannotCreate, what, "Give it a shorter name on the server, or leave it out by `folders`.").folder()
@@ -111,10 +164,13 @@ mod tests {
     const PLUS_PLUS: (StoreKind, Layout) = (StoreKind::Maildir, Layout::MaildirPlusPlus);
     const MBOX: (StoreKind, Layout) = (StoreKind::Mbox, Layout::Nested);
 
-    fn path((kind, layout): (StoreKind, Layout), levels: &[&str]) -> Result<String> {
-        let spec = Spec { kind, path: "/m".into(), layout, line_endings: LineEndings::Lf };
+    fn spec((kind, layout): (StoreKind, Layout)) -> Spec {
+        Spec { kind, path: "/m".into(), layout, line_endings: LineEndings::Lf }
+    }
+
+    fn path(how: (StoreKind, Layout), levels: &[&str]) -> Result<String> {
         let folder = FolderName::from_levels(levels.iter().map(|l| (*l).to_owned()).collect()).unwrap();
-        Ok(spec.mailbox_path(&folder)?.to_str().unwrap().to_owned())
+        Ok(spec(how).mailbox_path(&folder)?.to_str().unwrap().to_owned())
     }
 
     #[test]
@@ -163,44 +219,40 @@ mod tests {
         assert!(path(NESTED, &["a", &"/".repeat(86)]).is_err());
     }
 
-    /// The inverse of [`encode`].
-    fn decode(name: &str) -> String {
-        let bytes = name.as_bytes();
-        let (mut out, mut i) = (Vec::new(), 0);
-        while let Some(b) = bytes.get(i) {
-            let pair = bytes.get(i + 1..i + 3).filter(|_| *b == b'%').and_then(|p| std::str::from_utf8(p).ok());
-            match pair.and_then(|p| u8::from_str_radix(p, 16).ok().filter(|_| !p.starts_with('+'))) {
-                Some(byte) => {
-                    out.push(byte);
-                    i += 3;
-                }
-                None => {
-                    out.push(*b);
-                    i += 1;
-                }
-            }
+    #[test]
+    fn what_no_folder_is_called_decodes_to_none() {
+        for (how, path) in [
+            (NESTED, "/m/.hidden"),
+            (NESTED, "/m/a/cur"),
+            (NESTED, "/m/TMP"),
+            (NESTED, "/m/a%2fb"),
+            (NESTED, "/m/%41"),
+            (NESTED, "/m/a%FF"),
+            (NESTED, "/m/a\nb"),
+            (NESTED, "/m"),
+            (NESTED, "/elsewhere/a"),
+            (PLUS_PLUS, "/m/a"),
+            (PLUS_PLUS, "/m/.a."),
+            (PLUS_PLUS, "/m/.a..b"),
+            (PLUS_PLUS, "/m/.inbox"),
+            (MBOX, "/m/a/b"),
+            (MBOX, "/m/a.lock"),
+        ] {
+            assert_eq!(spec(how).folder_at(Path::new(path)), None, "{path}");
         }
-        String::from_utf8(out).unwrap()
-    }
-
-    /// The folder that lies at a path below the root.
-    fn folder_at((kind, layout): (StoreKind, Layout), path: &Path) -> Vec<String> {
-        let below = path.strip_prefix("/m").unwrap().to_str().unwrap();
-        match (kind, layout) {
-            (StoreKind::Maildir, Layout::MaildirPlusPlus) if below.is_empty() => vec!["INBOX".to_owned()],
-            (StoreKind::Maildir, Layout::MaildirPlusPlus) => {
-                below.strip_prefix('.').unwrap().split('.').map(decode).collect()
-            }
-            (StoreKind::Maildir, _) => below.split('/').map(decode).collect(),
-            (StoreKind::Mbox, _) => below.split('/').map(|n| decode(n.strip_suffix(CHILDREN).unwrap_or(n))).collect(),
-        }
+        let found = |how, path: &str| spec(how).folder_at(Path::new(path)).unwrap().to_string();
+        assert_eq!(found(NESTED, "/m/Inbox/x"), "INBOX/x");
+        assert_eq!(found(PLUS_PLUS, "/m/.inbox.x"), "INBOX/x");
     }
 
     #[test]
     fn a_single_mailbox_is_the_path_itself() {
         for kind in [StoreKind::Maildir, StoreKind::Mbox] {
-            let spec = Spec { kind, path: "/m".into(), layout: Layout::Single, line_endings: LineEndings::Lf };
-            assert_eq!(spec.mailbox_path(&FolderName::parse("Lists/rust").unwrap()).unwrap(), Path::new("/m"));
+            assert_eq!(spec((kind, Layout::Single)).folder_at(Path::new("/m")), Some(FolderName::inbox()));
+            assert_eq!(
+                spec((kind, Layout::Single)).mailbox_path(&FolderName::parse("Lists/rust").unwrap()).unwrap(),
+                Path::new("/m")
+            );
         }
     }
 
@@ -214,9 +266,9 @@ mod tests {
             how in prop::sample::select(vec![NESTED, PLUS_PLUS, MBOX]),
         ) {
             let folder = FolderName::from_levels(levels).unwrap();
-            let spec = Spec { kind: how.0, path: "/m".into(), layout: how.1, line_endings: LineEndings::Lf };
+            let spec = spec(how);
             let path = spec.mailbox_path(&folder).unwrap();
-            prop_assert_eq!(folder_at(how, &path), folder.levels());
+            prop_assert_eq!(spec.folder_at(&path), Some(folder));
         }
     }
 }

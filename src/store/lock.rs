@@ -33,26 +33,7 @@ pub(super) struct Lock {
 impl Lock {
     /// Opens and locks an existing mbox, waiting no longer than `patience` for others. `path` must be free of symbolic links.
     pub(super) fn take(path: &Path, patience: Duration) -> Result<Lock> {
-        let start = Instant::now();
-        let mut pause = Duration::from_millis(5);
-        loop {
-            let failed = |e| Error::local_io(format!("cannot lock {}", path.display()), e).folder();
-            if let Some(lock) = Lock::attempt(path).map_err(failed)? {
-                return Ok(lock);
-            }
-            let left = patience.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                let what = format!("cannot lock {}: another program holds the lock", path.display());
-                let lock = dot_lock_path(path);
-                let mut remedy = "Run again when that program is done.".to_owned();
-                if lock.exists() {
-                    remedy += &format!(" If no mail program is running, remove {}.", lock.display());
-                }
-                return Err(Error::new(Kind::TryLater, what, remedy).folder());
-            }
-            std::thread::sleep(pause.min(left));
-            pause = (pause * 2).min(Duration::from_millis(200));
-        }
+        patiently(path, patience, || Lock::attempt(path))
     }
 
     /// The mbox.
@@ -78,6 +59,30 @@ impl Lock {
             Dot::Taken(dot) => Some(Lock { _dot: Some(dot), file, _gate: gate }),
             Dot::Impossible => Some(Lock { _dot: None, file, _gate: gate }),
         })
+    }
+}
+
+/// Attempts until something is had, waiting no longer than `patience`.
+fn patiently<T>(path: &Path, patience: Duration, mut attempt: impl FnMut() -> io::Result<Option<T>>) -> Result<T> {
+    let start = Instant::now();
+    let mut pause = Duration::from_millis(5);
+    loop {
+        let failed = |e| Error::local_io(format!("cannot lock {}", path.display()), e).folder();
+        if let Some(lock) = attempt().map_err(failed)? {
+            return Ok(lock);
+        }
+        let left = patience.saturating_sub(start.elapsed());
+        if left.is_zero() {
+            let what = format!("cannot lock {}: another program holds the lock", path.display());
+            let lock = dot_lock_path(path);
+            let mut remedy = "Run again when that program is done.".to_owned();
+            if lock.exists() {
+                remedy += &format!(" If no mail program is running, remove {}.", lock.display());
+            }
+            return Err(Error::new(Kind::TryLater, what, remedy).folder());
+        }
+        std::thread::sleep(pause.min(left));
+        pause = (pause * 2).min(Duration::from_millis(200));
     }
 }
 
@@ -109,7 +114,7 @@ impl Drop for Gate {
 
 /// The file `PATH.lock`; removed when dropped, if it is still the same one.
 #[derive(Debug)]
-struct DotLock {
+pub(super) struct DotLock {
     path: PathBuf,
     identity: (u64, u64),
 }
@@ -123,7 +128,19 @@ enum Dot {
 }
 
 impl DotLock {
-    /// Only called with the `fcntl` lock held, so that no two of us remove a dead one and make their own at once.
+    /// Waits for `PATH.lock`, no longer than `patience`; `None` where no such file can be made. Not to be called twice at once
+    /// for one path.
+    pub(super) fn wait(path: &Path, patience: Duration) -> Result<Option<DotLock>> {
+        patiently(path, patience, || {
+            Ok(match DotLock::take(path)? {
+                Dot::Taken(lock) => Some(Some(lock)),
+                Dot::Impossible => Some(None),
+                Dot::Held => None,
+            })
+        })
+    }
+
+    /// Only called by one at a time (an mbox: with the `fcntl` lock held), so that no two of us remove a dead one and make their own at once.
     fn take(mailbox: &Path) -> io::Result<Dot> {
         let path = dot_lock_path(mailbox);
         if let Some(dead) = is_dead(&path)? {

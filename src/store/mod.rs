@@ -1,4 +1,4 @@
-//! Where pulled mail goes: Maildir and mbox, written in durable batches.
+//! Where mail is kept on this machine: Maildir and mbox, written in durable batches; and what either side of a sync is.
 //!
 //! A message passes three stations. A *draft* takes its bytes. A *staged* message is whole but invisible. A batch of
 //! staged messages is *prepared* (durable, still invisible, each with the place where it will stand) and then
@@ -10,16 +10,20 @@ mod layout;
 mod lock;
 mod mailbox;
 mod maildir;
+mod marker;
 mod mbox;
 mod spec;
+mod tree;
 
 pub use mailbox::{Holds, Identity, Mailbox, Outgoing, Seen, Snapshot};
-pub use maildir::Maildir;
+pub use maildir::{FolderTimes, Maildir, MaildirFolder};
+pub use marker::{Marker, Standing};
 pub use mbox::Mbox;
 pub use spec::{Layout, LineEndings, Spec, StoreKind};
+pub use tree::{Removal, Tree};
 
 use crate::error::Result;
-use crate::mail::{Content, Digest, Envelope};
+use crate::mail::{Content, Digest, Envelope, Marks};
 
 /// Where in its store a message stands: a Maildir file name (`cur/…`, `new/…`), or offset and length in an mbox.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -66,4 +70,7 @@ pub trait Draft: Send {
 pub trait Prepared: Send {
     /// Where each message will stand, in the order of the batch.
     fn places(&self) -> &[Place];
+
+    /// What of its marks is written on each message: what the store can hold.
+    fn marks(&self) -> &[Marks];
 }

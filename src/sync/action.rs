@@ -7,8 +7,8 @@ use std::fmt;
 /// One thing to be done. Those of equal kind stand together in a plan and can be carried out in one go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Copy a message to a side. It is left out when it was paired meanwhile: what was copied to the other side before
-    /// turned out to be the same.
+    /// Copy a message to a side. Where its content tells that it is one of those that
+    /// [may be had](super::Plan::may_be_had), the two are paired instead, and the copy of that one is left out.
     Copy {
         /// Where it is missing.
         to: Side,

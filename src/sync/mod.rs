@@ -8,12 +8,16 @@
 mod account;
 mod action;
 mod compare;
+mod execute;
+mod folders;
 mod guard;
 mod merge;
 mod moves;
+mod observe;
 mod pairing;
 mod plan;
 mod policy;
+mod tell;
 mod traits;
 
 #[cfg(test)]

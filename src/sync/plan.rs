@@ -6,7 +6,7 @@ use super::guard::Tally;
 use super::merge::{Merged, Room, merge, understood, without_deleted};
 use super::moves::{Move, moves};
 use super::policy::Policy;
-use crate::mail::{Flags, FolderName, Marks, Side, Sides};
+use crate::mail::{Flags, FolderName, Key, Marks, Side, Sides};
 use crate::store::Holds;
 use std::collections::{HashMap, HashSet};
 
@@ -38,6 +38,17 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The messages of a side that may turn out to be what is copied there, when its content has come. Those that were
+    /// moved into the folder are not among them.
+    pub fn may_be_had(&self, on: Side) -> Vec<&Key> {
+        let new = self.steps.iter().filter_map(|s| match &s.action {
+            Action::Copy { to, key, .. } if *to == on.other() => Some(key),
+            _ => None,
+        });
+        let left = self.skipped.iter().filter(|s| s.on == on && s.why != Why::Deleted).map(|s| &s.key);
+        new.chain(left).collect()
+    }
+
     /// Leaves out what removes messages, and what is forgotten with them.
     pub fn without_removals(&mut self) {
         let doomed: HashSet<_> = (self.steps.iter())

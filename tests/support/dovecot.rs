@@ -255,6 +255,12 @@ impl User<'_> {
         }
     }
 
+    /// Where its Maildir++ tree stands.
+    pub fn maildir(&self) -> PathBuf {
+        assert_eq!(self.storage, Storage::Maildir);
+        self.home.join("Maildir")
+    }
+
     /// What a folder holds now, in the order of arrival; only where the storage is a Maildir.
     pub fn messages(&self, folder: &str) -> Vec<Stored> {
         assert_eq!(self.storage, Storage::Maildir, "only a Maildir can be read without Dovecot");

@@ -21,6 +21,11 @@ fn outgoing(n: u32, body: &[u8]) -> Outgoing {
     }
 }
 
+/// Several connections work on threads of their own.
+fn sendable<F: Future + Send>(work: F) -> F {
+    work
+}
+
 type Results = Vec<(String, Appended)>;
 
 /// Adds messages to a folder of a scripted server. Gives what came of them and the commands from the first on.
@@ -32,7 +37,7 @@ async fn added(
     let (pipe, task) = scripted(capabilities, &[script, &[SELECT]].concat());
     let mut imap = logged_in(pipe).await.unwrap();
     let mut folder = imap.mailbox(&inbox(), true).await.unwrap();
-    let done = folder.append(messages.into_iter()).await;
+    let done = sendable(folder.append(messages.into_iter())).await;
     drop(imap);
     let named = done.map(|done| done.into_iter().map(|(k, a)| (k.to_string(), a)).collect());
     (named, heard(task).await.split_off(1))

@@ -50,7 +50,7 @@ async fn opening_tells_what_the_folder_can_hold() {
         ("* OK [PERMANENTFLAGS (\\Seen \\Deleted $Junk x \\*)] y\r\n", true, everything),
         ("* OK [PERMANENTFLAGS (\\Seen \\Recent)] y\r\n", true, Holds { marks: marks("S", &[]), room: 0 }),
         ("* OK [PERMANENTFLAGS ()] y\r\n", true, Holds::default()),
-        ("* OK [PERMANENTFLAGS (\\Seen a]b]\r\n", true, Holds { marks: marks("S", &[]), room: 0 }),
+        ("* OK [PERMANENTFLAGS (\\Seen a]b)] y\r\n", true, Holds { marks: marks("S", &[]), room: 0 }),
         ("", true, Holds { marks: marks("FS", &["old"]), room: 0 }),
         // Nothing is kept of what is only looked at; what could be kept is guessed.
         ("* OK [PERMANENTFLAGS ()] y\r\n", false, Holds { marks: marks("FS", &["old"]), room: usize::MAX }),
@@ -283,8 +283,28 @@ async fn without_move_messages_are_copied_then_removed() {
 
     let script = [TREE, TARGET, ("UID COPY", "{tag} NO [TRYCREATE] no such folder\r\n")];
     let (refused, commands) = called!("IMAP4rev1 UIDPLUS", script, |folder| folder.relocate(&keys(&[2, 4]), &to));
-    assert_eq!(refused.unwrap_err().scope(), Scope::Folder);
-    assert_eq!(commands.len(), 3, "{commands:?}");
+    // Nothing is told of them, so they are gone.
+    assert_eq!((refused.unwrap(), commands.len()), (vec![None, None], 5));
+}
+
+#[tokio::test]
+async fn a_move_that_fails_for_those_that_are_gone_goes_on_with_the_others() {
+    let script = [
+        TREE,
+        TARGET,
+        ("UID MOVE 2,4,9", "* OK [COPYUID 5 9 13] x\r\n{tag} NO [EXPUNGEISSUED] some are gone\r\n"),
+        ("UID MOVE 4", "* OK [COPYUID 5 4 14] x\r\n{tag} OK x\r\n"),
+        ("UID FETCH", "* 1 FETCH (UID 4)\r\n{tag} OK x\r\n"),
+    ];
+    let to = FolderName::parse("b").unwrap();
+    let (found, commands) = called!("IMAP4rev1 MOVE", script, |folder| folder.relocate(&keys(&[2, 4, 9]), &to));
+    assert_eq!(found.unwrap(), [None, Some(key(14)), Some(key(13))]);
+    let expected = ["UID MOVE 2,4,9 \"b\"", "NOOP", "UID FETCH 2,4,9 (UID)", "UID MOVE 4 \"b\""];
+    assert_eq!(commands[2..], expected);
+    // Where all of them are there, it is a refusal.
+    let script = [TREE, TARGET, ("UID MOVE", "{tag} NO x\r\n"), ("UID FETCH", "* 1 FETCH (UID 4)\r\n{tag} OK x\r\n")];
+    let (refused, commands) = called!("IMAP4rev1 MOVE", script, |folder| folder.relocate(&keys(&[4]), &to));
+    assert_eq!((refused.unwrap_err().scope(), commands.len()), (Scope::Folder, 5));
 }
 
 #[tokio::test]

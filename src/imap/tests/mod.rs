@@ -112,7 +112,7 @@ fn serve(
 /// every answer has its turn once, the last of a kind for ever. Anything else is done and nothing told.
 fn scripted(capabilities: &'static str, script: &[(&'static str, &'static str)]) -> (Pipe, JoinHandle<Vec<String>>) {
     let mut script = script.to_vec();
-    serve("* OK hi\r\n", usize::MAX, move |tag, command| {
+    serve(&format!("* OK [CAPABILITY {capabilities}] hi\r\n"), usize::MAX, move |tag, command| {
         let line = if command.starts_with("LOGIN") {
             format!("{{tag}} OK [CAPABILITY {capabilities}] in\r\n")
         } else if let Some(at) = script.iter().position(|(start, _)| command.starts_with(start)) {

@@ -1,7 +1,7 @@
 //! A message on its way into a Maildir: a file in `tmp`.
 
 use crate::error::{Error, Result};
-use crate::mail::{Content, Digester, Envelope, Flags};
+use crate::mail::{Content, Digester, Envelope, Marks};
 use crate::store::{Draft, LineEndings};
 use std::fs::{File, FileTimes, OpenOptions};
 use std::io::Write;
@@ -49,7 +49,7 @@ pub struct MaildirDraft {
 pub struct MaildirStaged {
     pub(super) tmp: TmpFile,
     pub(super) name: String,
-    pub(super) flags: Flags,
+    pub(super) marks: Marks,
 }
 
 impl MaildirDraft {
@@ -60,7 +60,7 @@ impl MaildirDraft {
         let size = envelope.size.and_then(|s| usize::try_from(s).ok()).unwrap_or(0);
         Ok(MaildirDraft {
             file,
-            staged: MaildirStaged { tmp: TmpFile(Some(path)), name, flags: envelope.marks.flags },
+            staged: MaildirStaged { tmp: TmpFile(Some(path)), name, marks: envelope.marks.clone() },
             line_endings,
             received_at: envelope.received_at,
             digester: Digester::default(),

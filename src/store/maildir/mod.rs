@@ -7,32 +7,47 @@
 //! of only after the ledger says delivered). A draft that never got into the ledger is a file in `tmp` that nobody
 //! reads; it is removed after 36 hours, as the Maildir rules allow.
 
+mod changes;
 mod draft;
 mod durable;
+mod info;
+mod keywords;
+mod listing;
+mod mailbox;
 mod name;
+mod outgoing;
 #[cfg(test)]
 mod tests;
 
+use super::lock::DotLock;
 use super::{LineEndings, Place, Prepared, Store, directory};
 use crate::error::{Error, Kind, Result};
-use crate::mail::{Content, Digest, Digester, Envelope};
+use crate::mail::{Content, Digest, Digester, Envelope, Keyword, Marks};
 use draft::TmpFile;
 pub use draft::{MaildirDraft, MaildirStaged};
 use durable::Durability;
-use std::collections::HashSet;
+use info::Letters;
+use keywords::Keywords;
+pub use listing::FolderTimes;
+pub use mailbox::MaildirFolder;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Age in seconds after which a file in `tmp` may be removed (36 hours).
 const TMP_LIFE: i64 = 36 * 3600;
 
 /// How often a message is looked for that does not seem to be there: a listing may miss what a mail reader renames.
 const LOOKS: usize = 3;
+
+/// How long to wait for a Dovecot that serves the same Maildir.
+const DOVECOT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The parts of a Maildir that hold messages.
 const VISIBLE: [&str; 2] = ["new", "cur"];
@@ -50,11 +65,16 @@ pub struct Maildir {
 pub struct MaildirPrepared {
     files: Vec<TmpFile>,
     places: Vec<Place>,
+    marks: Vec<Marks>,
 }
 
 impl Prepared for MaildirPrepared {
     fn places(&self) -> &[Place] {
         &self.places
+    }
+
+    fn marks(&self) -> &[Marks] {
+        &self.marks
     }
 }
 
@@ -118,18 +138,53 @@ impl Maildir {
 
     /// The names of the files in one part; not those that start with a dot.
     fn list(&self, part: &str) -> Result<Vec<OsString>> {
+        let mut names = Vec::new();
+        self.each_name(part, |name| names.push(name))?;
+        Ok(names)
+    }
+
+    fn each_name(&self, part: &str, mut take: impl FnMut(OsString)) -> Result<()> {
         let dir = self.path.join(part);
-        let read = || -> io::Result<Vec<OsString>> {
-            let mut names = Vec::new();
+        let mut read = || -> io::Result<()> {
             for entry in fs::read_dir(&dir)? {
                 let entry = entry?;
-                if !entry.file_name().as_bytes().starts_with(b".") && !entry.file_type()?.is_dir() {
-                    names.push(entry.file_name());
+                let name = entry.file_name();
+                if !name.as_bytes().starts_with(b".") && !entry.file_type()?.is_dir() {
+                    take(name);
                 }
             }
-            Ok(names)
+            Ok(())
         };
         read().map_err(|e| Error::local_io(format!("cannot list {}", dir.display()), e))
+    }
+
+    /// What the letters of its files stand for.
+    fn keywords(&self) -> Result<Keywords> {
+        let read = Keywords::read(&self.path);
+        read.map_err(|e| {
+            Error::local_io(format!("cannot read {}", self.path.join(keywords::FILE).display()), e).folder()
+        })
+    }
+
+    /// The same, after those of the `wanted` keywords that had no letter were given one, durably, as far as there are letters.
+    fn naming(&self, wanted: &BTreeSet<Keyword>) -> Result<Keywords> {
+        static NAMING: Mutex<()> = Mutex::new(());
+        let known = self.keywords()?;
+        if wanted.is_subset(&known.named()) || known.free(Letters::default()).next().is_none() {
+            return Ok(known);
+        }
+        let _naming = NAMING.lock().unwrap_or_else(PoisonError::into_inner);
+        // Dovecot names keywords only while it holds this lock.
+        let uidlist = self.path.join("dovecot-uidlist");
+        let _lock = if uidlist.exists() { DotLock::wait(&uidlist, DOVECOT_PATIENCE)? } else { None };
+        let in_use = self.listing()?.letters();
+        let mut keywords = self.keywords()?;
+        if keywords.name(wanted, in_use) {
+            let file = self.path.join(keywords::FILE);
+            let written = keywords.write(&self.path);
+            written.map_err(|e| Error::local_io(format!("cannot write {}", file.display()), e).folder())?;
+        }
+        Ok(keywords)
     }
 
     fn sync_part(&self, part: &str) -> Result<()> {
@@ -153,14 +208,18 @@ impl Store for Maildir {
 
     fn prepare(&self, batch: Vec<MaildirStaged>) -> Result<MaildirPrepared> {
         self.durability.ensure(&self.path.join("tmp"), &batch)?;
-        let place = |staged: &MaildirStaged| {
-            Place(match staged.flags.letters() {
-                none if none.is_empty() => format!("new/{}", staged.name),
-                letters => format!("cur/{}:2,{letters}", staged.name),
-            })
-        };
-        let places = batch.iter().map(place).collect();
-        Ok(MaildirPrepared { files: batch.into_iter().map(|staged| staged.tmp).collect(), places })
+        let keywords = self.naming(&batch.iter().flat_map(|staged| &staged.marks.keywords).cloned().collect())?;
+        let mut prepared = MaildirPrepared { files: Vec::new(), places: Vec::new(), marks: Vec::new() };
+        for staged in batch {
+            let letters = keywords.letters(&staged.marks);
+            prepared.places.push(Place(match letters.is_empty() {
+                true => format!("new/{}", staged.name),
+                false => format!("cur/{}:2,{letters}", staged.name),
+            }));
+            prepared.marks.push(keywords.marks(letters));
+            prepared.files.push(staged.tmp);
+        }
+        Ok(prepared)
     }
 
     fn publish(&self, prepared: MaildirPrepared) -> Result<()> {
@@ -262,20 +321,22 @@ fn base_of(place: &Place) -> Option<&str> {
     (VISIBLE.contains(&part) && !base.is_empty() && !base.starts_with('.') && !name.contains('/')).then_some(base)
 }
 
-/// What a message's file holds; `None` when there is no such file.
+/// What a message's file holds.
+fn read(path: &Path) -> io::Result<Content> {
+    let mut file = File::open(path)?;
+    let mut digester = Digester::default();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(digester.finish().1),
+            n => digester.update(buffer.get(..n).unwrap_or_default()),
+        };
+    }
+}
+
+/// The same; `None` when there is no such file.
 fn content(path: &Path) -> Result<Option<Content>> {
-    let read = || -> io::Result<Content> {
-        let mut file = File::open(path)?;
-        let mut digester = Digester::default();
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(digester.finish().1),
-                n => digester.update(buffer.get(..n).unwrap_or_default()),
-            };
-        }
-    };
-    match read() {
+    match read(path) {
         Ok(content) => Ok(Some(content)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(Error::local_io(format!("cannot read {}", path.display()), e)),

@@ -22,7 +22,7 @@ mod tests;
 use super::lock::Lock;
 use super::{LineEndings, Place, Prepared, Store, directory};
 use crate::error::{Error, Kind, Result};
-use crate::mail::{Content, Digest, Envelope};
+use crate::mail::{Content, Digest, Envelope, Marks};
 pub use draft::{MboxDraft, MboxStaged};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -54,11 +54,17 @@ pub struct MboxPrepared {
     padding: Vec<u8>,
     batch: Vec<MboxStaged>,
     places: Vec<Place>,
+    /// None on any: an mbox keeps no marks.
+    marks: Vec<Marks>,
 }
 
 impl Prepared for MboxPrepared {
     fn places(&self) -> &[Place] {
         &self.places
+    }
+
+    fn marks(&self) -> &[Marks] {
+        &self.marks
     }
 }
 
@@ -125,7 +131,8 @@ impl Store for Mbox {
             places.push(Site { at, length: staged.length, from_line: &staged.from_line }.to_place());
             at += staged.length;
         }
-        Ok(MboxPrepared { lock, size, padding, batch, places })
+        let marks = vec![Marks::default(); batch.len()];
+        Ok(MboxPrepared { lock, size, padding, batch, places, marks })
     }
 
     fn publish(&self, prepared: MboxPrepared) -> Result<()> {

@@ -4,7 +4,7 @@ use crate::mail::{Change, Content, Digest, Fingerprint, Flags, FolderName, Key, 
 use crate::state::{FolderId, Home, Ledger};
 use crate::store::{Holds, Identity, Seen, Snapshot};
 use crate::sync::Policy;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 mod engine;
 
@@ -57,6 +57,8 @@ pub struct World {
     pub effects: usize,
     next: u32,
     recognised: bool,
+    /// Files that may turn out to be what is downloaded.
+    free: HashSet<Key>,
 }
 
 pub fn content(body: u8) -> Content {
@@ -88,6 +90,7 @@ impl World {
             effects: 0,
             next: 100,
             recognised: false,
+            free: HashSet::new(),
         };
         for folder in FOLDERS {
             world.ledger.begin(folder, "scope", &[], 0).unwrap();

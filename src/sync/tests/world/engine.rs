@@ -1,7 +1,7 @@
 //! Runs, effect by effect.
 
 use super::{FOLDERS, Message, World, content, identity, name};
-use crate::mail::{Flags, Key, Marks, Side, Sides};
+use crate::mail::{Flags, Key, Keyword, Marks, Side, Sides};
 use crate::state::{Adoption, Arrival, Facts, Intent, Pair, RowId};
 use crate::store::{Holds, Identity, Snapshot};
 use crate::sync::{Action, Comparison, Folder, Plan, Sought, compare, pair, plan};
@@ -37,6 +37,7 @@ impl World {
         }
         let plans = self.plan()?;
         for (folder, plan) in plans.iter().enumerate() {
+            self.free = plan.may_be_had(Side::Local).into_iter().cloned().collect();
             for step in &plan.steps {
                 self.carry_out(folder, &step.action)?;
             }
@@ -70,8 +71,8 @@ impl World {
         }
         self.identify(&mut compared);
         let names = [name(0), name(1)];
-        let held = Sides::of(|side| self.held(side));
-        let holds = Sides { remote: &held.remote, local: &held.local };
+        Side::BOTH.iter().for_each(|side| self.hold(*side));
+        let holds = Sides { remote: &self.holds.remote, local: &self.holds.local };
         let folders: Vec<Folder<'_>> = (0..2)
             .map(|f| Folder {
                 name: &names[f],
@@ -84,14 +85,16 @@ impl World {
         Ok(plan(&folders, 0))
     }
 
-    /// Which marks a side can hold now: keywords that it took on take up room.
-    fn held(&self, side: Side) -> Holds {
-        let Holds { marks, room } = self.holds.on(side);
-        let used = self.sides.on(side).iter().flat_map(BTreeMap::values).flat_map(|m| &m.marks.keywords);
-        let mut keywords = marks.keywords.clone();
-        keywords.extend(used.cloned());
-        let room = room.saturating_sub(keywords.len() - marks.keywords.len());
-        Holds { marks: Marks { flags: marks.flags, keywords }, room }
+    /// Keywords that a side took on are held there from then on.
+    fn hold(&mut self, side: Side) {
+        let used = self.sides.on(side).iter().flat_map(BTreeMap::values).flat_map(|m| m.marks.keywords.clone());
+        let used: Vec<Keyword> = used.collect();
+        let Holds { marks, room } = self.holds.on_mut(side);
+        for keyword in used {
+            if marks.keywords.insert(keyword) {
+                *room = room.saturating_sub(1);
+            }
+        }
     }
 
     pub fn snapshots(&self, folder: usize) -> Sides<Snapshot> {
@@ -233,8 +236,8 @@ impl World {
         let body = self.sides.remote[folder][key].body;
         // A file that nobody knows yet may turn out to be the same.
         let compared = self.compare(folder);
-        let same = compared.unpaired.local.iter().find(|u| self.sides.local[folder][&u.key].body == body);
-        if let Some(same) = same.filter(|u| !u.is_deleted()) {
+        let may_be = |key: &Key| self.free.contains(key) && self.sides.local[folder][key].body == body;
+        if let Some(same) = compared.unpaired.local.iter().find(|u| may_be(&u.key)) {
             let adoption = Adoption {
                 rows: Sides { remote: row, local: same.row.as_ref().map(|r| r.0) },
                 keys: Sides { remote: key.clone(), local: same.key.clone() },

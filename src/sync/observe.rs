@@ -1,0 +1,253 @@
+//! How a folder stands on both sides: what was left half done is settled, both are looked at, and what can be recognised is.
+
+use super::account::Job;
+use super::{Comparison, Folder, Pairing, Policy, Sought, compare, pair};
+use crate::error::Result;
+use crate::event::{Counts, Event};
+use crate::imap::{self, FolderStatus, Imap, ImapFolder, Link};
+use crate::mail::{Flags, FolderName, Key, Marks, Side, Sides};
+use crate::retrieve::Retriever;
+use crate::state::{Facts, FolderId, Intent, IntentId};
+use crate::store::{Holds, Identity, Mailbox, MaildirFolder, Snapshot};
+use std::collections::{HashMap, HashSet};
+use std::time::SystemTime;
+
+/// A folder as both sides show it.
+pub(super) struct Observed {
+    pub name: FolderName,
+    pub id: FolderId,
+    /// The folder on the server; `None` where it would have to be made first.
+    pub remote: Option<imap::Folder>,
+    pub comparison: Comparison,
+    pub holds: Sides<Holds>,
+    /// A sync of it has come to its end before.
+    pub synced: bool,
+    /// UIDNEXT when it was opened.
+    pub uidnext: u32,
+    /// What to remember of it if nothing has to be done.
+    pub facts: Facts,
+}
+
+impl Observed {
+    /// Looks at both sides.
+    pub async fn of<S: Link>(
+        job: &Job,
+        imap: &mut Imap<S>,
+        name: &FolderName,
+        remote: Option<imap::Folder>,
+        counts: &mut Counts,
+    ) -> Result<Observed> {
+        let local = match job.dry_run {
+            true => MaildirFolder::standing(&job.store, name)?,
+            false => Some(MaildirFolder::open(&job.store, name)?),
+        };
+        let mut sides = Opened { local, remote: None };
+        if let Some(folder) = &remote {
+            sides.remote = Some(imap.mailbox(folder, !job.dry_run).await?);
+        }
+        sides.observe(job, name, remote.clone(), counts).await
+    }
+
+    /// For the plan.
+    pub fn folder<'a>(&'a self, policy: &'a Policy) -> Folder<'a> {
+        let holds = Sides { remote: &self.holds.remote, local: &self.holds.local };
+        Folder { name: &self.name, comparison: &self.comparison, holds, policy, synced: self.synced }
+    }
+
+    /// Looks at messages on the server that may be what is sought in other folders.
+    pub async fn identify_remote<S: Link>(&mut self, imap: &mut Imap<S>, sought: &Sought) -> Result<()> {
+        let keys = self.comparison.worth_identifying(Side::Remote, sought);
+        if let (false, Some(folder)) = (keys.is_empty(), &self.remote) {
+            let found = imap.mailbox(folder, false).await?.identify(&keys).await?;
+            self.comparison.identify(Side::Remote, &found);
+        }
+        Ok(())
+    }
+}
+
+/// A folder, open on the sides where it stands.
+struct Opened<'a, S: Link> {
+    local: Option<MaildirFolder>,
+    remote: Option<ImapFolder<'a, S>>,
+}
+
+impl<S: Link> Opened<'_, S> {
+    async fn observe(
+        &mut self,
+        job: &Job,
+        name: &FolderName,
+        remote: Option<imap::Folder>,
+        counts: &mut Counts,
+    ) -> Result<Observed> {
+        let carrier = &job.carrier;
+        let text = name.to_string();
+        let scope = self.remote.as_ref().map_or_else(String::new, |r| r.source().scope.clone());
+        let known = carrier.ledger().folder(&text)?;
+        let folder = match known {
+            Some(folder) => folder,
+            None => carrier.ledger().begin(&text, &scope, &[], carrier.now)?,
+        };
+        if folder.scope != scope && self.remote.is_some() {
+            carrier.ledger().change_scope(folder.id, &scope)?;
+            crate::fault::point();
+        }
+        if let (false, Some(local)) = (job.dry_run, &self.local) {
+            carrier.settle(&text, &**local.store())?;
+        }
+
+        let times = self.local.as_ref().map(MaildirFolder::times).transpose()?;
+        let settled = times.filter(|t| t.are_settled(SystemTime::now()));
+        let local = match &mut self.local {
+            Some(local) => local.snapshot().await?,
+            None => Snapshot::default(),
+        };
+        let there = match &mut self.remote {
+            Some(remote) => remote.snapshot().await?,
+            None => Snapshot::default(),
+        };
+        for note in local.notes.iter().chain(&there.notes) {
+            job.tell(Event::Warning(note));
+        }
+        let mut identities: Sides<HashMap<Key, Identity>> = Sides::default();
+        let seen = Sides { remote: &there, local: &local };
+        let mut comparison = self.compared(job, folder.id, seen, &mut identities).await?;
+        let pairing = pair(&comparison);
+        if !pairing.is_empty() {
+            job.recognise(folder.id, &pairing)?;
+            crate::fault::point();
+            counts.adopted += pairing.adoptions.len() as u64;
+            comparison = self.compared(job, folder.id, seen, &mut identities).await?;
+        }
+        let uids = there.messages.keys().filter_map(|k| std::str::from_utf8(&k.0).ok()?.parse::<u32>().ok());
+        let highest = uids.max().unwrap_or(0);
+        let facts = Facts {
+            synced: true,
+            messages: u32::try_from(there.messages.len()).ok(),
+            uidnext: self.remote.as_ref().and_then(ImapFolder::uidnext),
+            highestmodseq: self.remote.as_ref().and_then(ImapFolder::highestmodseq),
+            times: settled.map(|t| (t.cur, t.new)),
+        };
+        let synced = carrier.ledger().facts(folder.id)?.synced;
+        let all = || Holds { marks: Marks::of(Flags::from_letters("DFPRST")), room: usize::MAX };
+        Ok(Observed {
+            name: name.clone(),
+            id: folder.id,
+            remote,
+            comparison,
+            holds: Sides {
+                remote: self.remote.as_ref().map_or_else(all, |r| r.holds().clone()),
+                local: self.local.as_ref().map_or_else(all, |l| l.holds().clone()),
+            },
+            synced,
+            // Some servers (Yahoo) state one far too high.
+            uidnext: facts.uidnext.unwrap_or(u32::MAX).min(highest.saturating_add(1)),
+            facts,
+        })
+    }
+
+    /// Holds both sides against the ledger, and finds out what tells messages apart where that may pair them.
+    async fn compared(
+        &mut self,
+        job: &Job,
+        folder: FolderId,
+        seen: Sides<&Snapshot>,
+        known: &mut Sides<HashMap<Key, Identity>>,
+    ) -> Result<Comparison> {
+        let pairs = job.carrier.ledger().pairs(folder)?;
+        let mut comparison = compare(&pairs, seen);
+        comparison.recall(&job.carrier.ledger().rows_of(&comparison.worth_recalling())?);
+        // Whatever stands here alone is read in any case: it has to be known before it is copied.
+        if let Some(local) = &mut self.local {
+            let unread = comparison.unpaired.local.iter().filter(|u| u.traits.is_none()).map(|u| &u.key);
+            let keys: Vec<Key> = unread.filter(|k| !known.local.contains_key(k)).cloned().collect();
+            known.local.extend(local.identify(&keys).await?);
+            comparison.identify(Side::Local, &known.local);
+        }
+        if let Some(remote) = &mut self.remote {
+            let mut sought = Sought::default();
+            sought.add(&comparison, Side::Remote);
+            let mut keys = comparison.worth_identifying(Side::Remote, &sought);
+            keys.retain(|k| !known.remote.contains_key(k));
+            if !keys.is_empty() {
+                known.remote.extend(remote.identify(&keys).await?);
+            }
+            comparison.identify(Side::Remote, &known.remote);
+        }
+        Ok(comparison)
+    }
+}
+
+/// Where the messages of intents stand now: among those that came since, the ones of equal header and size that are not
+/// known to be another, one for each.
+pub(super) async fn find<S: Link>(
+    job: &Job,
+    remote: &mut ImapFolder<'_, S>,
+    folder: FolderId,
+    intents: &[(IntentId, Intent)],
+) -> Result<Vec<(IntentId, Option<Key>)>> {
+    let since = intents.iter().map(|(_, i)| i.uidnext).min().unwrap_or(1);
+    let pairs = job.carrier.ledger().pairs(folder)?;
+    let known: HashSet<&Key> = pairs.iter().filter_map(|p| p.keys.remote.as_ref()).collect();
+    let arrived = remote.arrived_since(since).await?;
+    let mut free: Vec<Key> = arrived.into_iter().map(|(key, _)| key).filter(|k| !known.contains(k)).collect();
+    let found = remote.identify(&free).await?;
+    let mut settled = Vec::new();
+    for (id, intent) in intents {
+        let is_it = |key: &Key| {
+            found.get(key).is_some_and(|f| {
+                f.fingerprint == intent.content.fingerprint && f.size.is_none_or(|s| s == intent.content.wire_size)
+            })
+        };
+        let at = free.iter().position(is_it);
+        settled.push((*id, at.map(|at| free.remove(at))));
+    }
+    Ok(settled)
+}
+
+impl Job {
+    fn recognise(&self, folder: FolderId, pairing: &Pairing) -> Result<()> {
+        let mut ledger = self.carrier.ledger();
+        for side in Side::BOTH {
+            ledger.rename(folder, side, pairing.renamed.on(side))?;
+        }
+        ledger.adopt(folder, &pairing.adoptions, self.carrier.now)
+    }
+
+    /// Finds out what became of messages that an interrupted run may have sent to the server or moved there; in all
+    /// folders, before any of them is compared: a message's row may belong to another one by now.
+    pub(super) async fn settle_intents<S: Link>(&self, imap: &mut Imap<S>, tree: &imap::Tree) -> Result<()> {
+        let folders = self.carrier.ledger().folders()?;
+        for name in folders.iter().filter_map(|f| FolderName::parse(&f.name)) {
+            let Some(folder) = self.carrier.ledger().folder(&name.to_string())? else { continue };
+            let intents = self.carrier.ledger().intents(folder.id)?;
+            let Some(remote) = tree.get(&name).filter(|_| !intents.is_empty()) else { continue };
+            let mut remote = imap.mailbox(remote, false).await?;
+            let settled = match remote.source().scope == folder.scope {
+                true => find(self, &mut remote, folder.id, &intents).await?,
+                // UIDs begin anew; what is there is recognised like everything else.
+                false => intents.iter().map(|(id, _)| (*id, None)).collect(),
+            };
+            self.carrier.ledger().settled(folder.id, &settled, self.carrier.now)?;
+            crate::fault::point();
+        }
+        Ok(())
+    }
+
+    /// How many pairs a folder has in which nothing has changed since the last sync; `None` where something may have.
+    pub(super) fn unchanged(&self, name: &FolderName, status: &FolderStatus) -> Result<Option<u64>> {
+        let ledger = self.carrier.ledger();
+        let Some(folder) = ledger.folder(&name.to_string())? else { return Ok(None) };
+        let facts = ledger.facts(folder.id)?;
+        let same_scope = status.uidvalidity.is_some_and(|v| folder.scope.ends_with(&format!(" UIDVALIDITY={v}")));
+        let same_there = facts.highestmodseq.is_some()
+            && facts.highestmodseq == status.highestmodseq
+            && (facts.messages, facts.uidnext) == (status.messages, status.uidnext);
+        if !facts.synced || !same_scope || !same_there || facts.times.is_none() {
+            return Ok(None);
+        }
+        let Some(local) = MaildirFolder::standing(&self.store, name)? else { return Ok(None) };
+        let times = local.times()?;
+        let open = !ledger.unsettled(folder.id)?.is_empty() || !ledger.intents(folder.id)?.is_empty();
+        Ok((facts.times == Some((times.cur, times.new)) && !open).then_some(u64::from(facts.messages.unwrap_or(0))))
+    }
+}

@@ -1,0 +1,144 @@
+//! `mailferry sync` as a user runs it, against a real Dovecot.
+
+mod changes;
+mod command;
+mod crash;
+mod folders;
+mod guard;
+mod healing;
+
+use crate::support::dovecot::{Dovecot, User};
+use crate::support::endpoint::Security;
+use crate::support::mail;
+use crate::support::run::{Ferry, Outcome};
+use crate::support::server::Protocol;
+use crate::support::stored::{Stored, maildir, subject};
+use std::fs;
+use std::path::PathBuf;
+
+/// An account, called `x`, with its Maildir here and its mailbox on a server.
+struct Pair {
+    user: User<'static>,
+    ferry: Ferry,
+}
+
+impl Pair {
+    /// Nothing on either side; `more` is TOML behind the store section.
+    fn with(more: &str) -> Pair {
+        let (user, ferry) = (Dovecot::shared().user(), Ferry::new());
+        ferry.account("x", &user.endpoint(Protocol::Imap, Security::Implicit), more);
+        Pair { user, ferry }
+    }
+
+    /// Messages 1 to `n` in the inbox of both sides, synced.
+    fn of(n: usize, more: &str) -> Pair {
+        let pair = Pair::with(more);
+        pair.user.deliver("INBOX", &(1..=n).map(message).collect::<Vec<_>>());
+        assert_eq!(pair.sync(), format!("fetched {n}"));
+        pair
+    }
+
+    fn run(&self, args: &[&str]) -> Outcome {
+        self.ferry.run(&[&["sync", "--json"], args].concat())
+    }
+
+    /// Syncs, and gives the counts that are not 0.
+    fn sync(&self) -> String {
+        counts(&self.run(&[]).expect(0))
+    }
+
+    /// The folder here.
+    fn path(&self, folder: &str) -> PathBuf {
+        self.ferry.store("x").join(folder)
+    }
+
+    fn here(&self, folder: &str) -> Vec<Stored> {
+        maildir(&self.path(folder))
+    }
+
+    /// The file of message `n` in a folder here.
+    fn file(&self, folder: &str, n: usize) -> PathBuf {
+        let found = self.here(folder).into_iter().find(|m| number(m) == n);
+        let found = found.unwrap_or_else(|| panic!("message {n} is not in {folder}"));
+        self.path(folder).join(found.place).join(found.file_name)
+    }
+
+    /// Gives message `n` here these letters, as a mail reader does.
+    fn mark_here(&self, n: usize, letters: &str) {
+        let file = self.file("INBOX", n);
+        let name = file.file_name().unwrap().to_str().unwrap().split(':').next().unwrap().to_owned();
+        fs::rename(&file, self.path("INBOX").join("cur").join(format!("{name}:2,{letters}"))).unwrap();
+    }
+
+    /// Puts message `n` into a folder here, as a mail reader does.
+    fn add_here(&self, folder: &str, n: usize) {
+        for part in ["tmp", "new", "cur"] {
+            fs::create_dir_all(self.path(folder).join(part)).unwrap();
+        }
+        fs::write(self.path(folder).join("cur").join(format!("{n}.reader.host:2,S")), mail::with_lf(&message(n)))
+            .unwrap();
+    }
+
+    /// Has doveadm do something to message `n` of the server's inbox.
+    fn there(&self, command: &[&str], n: usize) {
+        let (verb, rest) = command.split_first().unwrap();
+        let verb: Vec<&str> = verb.split(' ').collect();
+        let subject = format!("message {n:03}");
+        let query = ["mailbox", "INBOX", "HEADER", "Subject", &subject];
+        self.user.doveadm(&[&verb[..], &["-u", &self.user.name], rest, &query].concat());
+    }
+
+    /// What both sides of a folder hold: each message's number with its letters, which have to agree, bytes too.
+    fn both(&self, folder: &str) -> String {
+        let list = |stored: Vec<Stored>| {
+            let mut all: Vec<(usize, String, Vec<u8>)> =
+                stored.into_iter().map(|m| (number(&m), m.flags, m.bytes)).collect();
+            all.sort();
+            all
+        };
+        let (here, there) = (list(self.here(folder)), list(self.user.messages(folder)));
+        assert_eq!(here, there, "the sides of {folder} differ");
+        here.iter().map(|(n, flags, _)| format!("{n}{flags}")).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The next run has nothing to do.
+    fn is_idle(&self) {
+        assert_eq!(self.sync(), "", "a run right after a clean one");
+    }
+}
+
+/// Message `n`: its subject is `message N`, and no other's holds that.
+fn message(n: usize) -> Vec<u8> {
+    let n = format!("{n:03}");
+    format!("From: a@example.org\r\nMessage-ID: <{n}@sync>\r\nSubject: message {n}\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n\r\nbody {n}\r\n")
+        .into_bytes()
+}
+
+fn number(stored: &Stored) -> usize {
+    subject(&stored.bytes).unwrap().strip_prefix("message ").unwrap().trim().parse().unwrap()
+}
+
+/// The counts of a summary that are not 0, but for octets.
+fn counts(outcome: &Outcome) -> String {
+    const NAMES: [&str; 13] = [
+        "fetched",
+        "uploaded",
+        "flags_local",
+        "flags_remote",
+        "deleted_local",
+        "deleted_remote",
+        "moved_local",
+        "moved_remote",
+        "adopted",
+        "skipped",
+        "failed",
+        "undeleted_remote",
+        "listed",
+    ];
+    let summary = outcome.summary_of("x");
+    let told = NAMES.iter().filter_map(|name| {
+        let n = summary[name].as_u64().unwrap_or_else(|| panic!("no {name} in {summary}"));
+        (n > 0).then(|| format!("{name} {n}"))
+    });
+    told.collect::<Vec<_>>().join(", ")
+}

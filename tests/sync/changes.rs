@@ -1,0 +1,129 @@
+//! Changes on either side come to the other.
+
+use super::*;
+use std::time::SystemTime;
+
+#[test]
+fn a_first_sync_brings_all_and_the_second_nothing() {
+    let pair = Pair::with("");
+    for (name, bytes) in mail::nasty() {
+        pair.user.deliver_as("INBOX", &bytes, if name.len() % 2 == 0 { "FS" } else { "" }, SystemTime::UNIX_EPOCH);
+    }
+    let n = mail::nasty().len();
+    assert_eq!(pair.sync(), format!("fetched {n}"));
+    pair.is_idle();
+    let mut here: Vec<_> = pair.here("INBOX").into_iter().map(|m| (m.bytes, m.flags)).collect();
+    let sent = |bytes: &[u8]| mail::with_lf(&Dovecot::sends(Protocol::Imap, &mail::with_lf(bytes)));
+    let mut there: Vec<_> =
+        pair.user.messages("INBOX").into_iter().map(|m| (sent(&m.bytes), m.flags)).collect();
+    here.sort();
+    there.sort();
+    assert_eq!(here.len(), n);
+    assert!(here == there, "the sides differ");
+}
+
+#[test]
+fn new_messages_travel_both_ways() {
+    let pair = Pair::of(2, "");
+    pair.add_here("INBOX", 3);
+    pair.user.deliver_as("INBOX", &message(4), "RS", SystemTime::UNIX_EPOCH);
+    assert_eq!(pair.sync(), "fetched 1, uploaded 1");
+    assert_eq!(pair.both("INBOX"), "1 2 3S 4RS");
+    pair.is_idle();
+}
+
+#[test]
+fn flags_merge_each_on_its_own() {
+    let pair = Pair::of(4, "");
+    pair.mark_here(1, "F");
+    pair.there(&["flags add", "\\Answered"], 1);
+    pair.mark_here(2, "S");
+    pair.there(&["flags add", "\\Seen"], 2);
+    pair.there(&["flags add", "\\Flagged"], 3);
+    assert_eq!(pair.sync(), "flags_local 2, flags_remote 1");
+    assert_eq!(pair.both("INBOX"), "1FR 2S 3F 4");
+    pair.mark_here(1, "R");
+    pair.there(&["flags remove", "\\Answered"], 1);
+    pair.there(&["flags remove", "\\Flagged"], 3);
+    assert_eq!(pair.sync(), "flags_local 2, flags_remote 1");
+    assert_eq!(pair.both("INBOX"), "1 2S 3 4");
+    pair.is_idle();
+}
+
+#[test]
+fn keywords_travel_by_their_names() {
+    let pair = Pair::of(2, "");
+    pair.there(&["flags add", "$Junk work"], 1);
+    assert_eq!(pair.sync(), "flags_local 1");
+    let names = fs::read_to_string(pair.path("INBOX").join("dovecot-keywords")).unwrap();
+    assert!(names.contains("$Junk") && names.contains("work"), "{names}");
+    assert_eq!(pair.here("INBOX").iter().find(|m| number(m) == 1).unwrap().flags.len(), 2);
+    let work = names.lines().find(|l| l.ends_with("work")).unwrap().split(' ').next().unwrap().parse::<u8>().unwrap();
+    pair.mark_here(2, &char::from(b'a' + work).to_string());
+    pair.mark_here(1, &char::from(b'a' + work).to_string());
+    assert_eq!(pair.sync(), "flags_remote 2");
+    assert_eq!(pair.user.flags("INBOX"), ["flags", "work", "work"][1..]);
+    pair.is_idle();
+}
+
+#[test]
+fn deletions_travel_both_ways_and_win_over_marks() {
+    let pair = Pair::of(6, "");
+    fs::remove_file(pair.file("INBOX", 1)).unwrap();
+    pair.there(&["expunge"], 2);
+    pair.mark_here(3, "ST");
+    pair.there(&["flags add", "\\Deleted"], 4);
+    fs::remove_file(pair.file("INBOX", 5)).unwrap();
+    pair.there(&["flags add", "\\Flagged"], 5);
+    assert_eq!(pair.sync(), "deleted_local 3, deleted_remote 4");
+    assert_eq!(pair.both("INBOX"), "6");
+    pair.is_idle();
+}
+
+#[test]
+fn a_deletion_that_may_not_travel_stays_where_it_was_made() {
+    let pair = Pair::of(4, "\n[accounts.x.sync]\ndelete = \"none\"\n");
+    fs::remove_file(pair.file("INBOX", 1)).unwrap();
+    pair.there(&["expunge"], 2);
+    assert_eq!(pair.sync(), "");
+    pair.is_idle();
+    assert_eq!(pair.here("INBOX").iter().map(number).collect::<Vec<_>>().len(), 3);
+    assert_eq!(pair.user.messages("INBOX").len(), 3);
+}
+
+#[test]
+fn moves_are_moves_on_the_other_side_too() {
+    let pair = Pair::of(4, "");
+    pair.add_here("Archive", 9);
+    assert_eq!(pair.sync(), "uploaded 1");
+    // A mail reader that keeps the name, and one that gives another.
+    let kept = pair.file("INBOX", 1);
+    fs::rename(&kept, pair.path("Archive").join("cur").join(kept.file_name().unwrap())).unwrap();
+    fs::rename(pair.file("INBOX", 2), pair.path("Archive").join("cur").join("other.name:2,RS")).unwrap();
+    pair.there(&["move", "Archive"], 3);
+    let counts = pair.run(&[]).expect(0);
+    assert_eq!(super::counts(&counts), "flags_local 0, moved_local 1, moved_remote 2".replace("flags_local 0, ", ""));
+    assert_eq!(counts.summary_of("x")["bytes_out"], 0);
+    assert_eq!(counts.summary_of("x")["bytes_in"], 0);
+    assert_eq!((pair.both("INBOX"), pair.both("Archive")), ("4".to_owned(), "1 2RS 3 9S".to_owned()));
+    pair.is_idle();
+}
+
+#[test]
+fn a_dry_run_tells_and_changes_nothing() {
+    let pair = Pair::of(3, "");
+    pair.add_here("INBOX", 4);
+    pair.mark_here(1, "F");
+    fs::remove_file(pair.file("INBOX", 2)).unwrap();
+    let before = (pair.here("INBOX"), pair.user.flags("INBOX"));
+    let told = pair.run(&["--dry-run"]).expect(0);
+    assert_eq!(counts(&told), "uploaded 1, flags_remote 1, deleted_remote 1");
+    let actions: Vec<String> = (told.events().iter())
+        .filter(|e| e["event"] == "message")
+        .map(|e| format!("{} {}", e["side"].as_str().unwrap(), e["action"].as_str().unwrap()))
+        .collect();
+    assert_eq!(actions, ["remote would_copy", "remote would_flags", "remote would_delete"]);
+    assert_eq!((pair.here("INBOX"), pair.user.flags("INBOX")), before);
+    assert_eq!(pair.sync(), "uploaded 1, flags_remote 1, deleted_remote 1");
+    assert_eq!(pair.both("INBOX"), "1F 3 4S");
+}

@@ -1,0 +1,45 @@
+//! The program dies at any of its points in the midst of changes on both sides; the next run makes both sides equal.
+
+use super::*;
+use crate::support::run::Running;
+
+/// Something of everything.
+fn changed() -> Pair {
+    let pair = Pair::of(8, "");
+    pair.add_here("Archive", 20);
+    pair.sync();
+    pair.add_here("INBOX", 9);
+    pair.add_here("INBOX", 10);
+    pair.user.deliver("INBOX", &[message(11), message(12)]);
+    pair.mark_here(1, "FS");
+    pair.there(&["flags add", "\\Answered"], 2);
+    fs::remove_file(pair.file("INBOX", 3)).unwrap();
+    pair.there(&["expunge"], 4);
+    let moved = pair.file("INBOX", 5);
+    fs::rename(&moved, pair.path("Archive").join("cur").join(moved.file_name().unwrap())).unwrap();
+    pair.there(&["move", "Archive"], 6);
+    pair
+}
+
+#[test]
+fn at_every_numbered_point() {
+    for n in 1.. {
+        assert!(n < 200, "no end of points");
+        let pair = changed();
+        let mut command = pair.ferry.command(&["sync", "--json"]);
+        command.env("MAILFERRY_FAULT_BATCH", "1").env("MAILFERRY_FAULT_POINT", n.to_string());
+        let died = Running::start(command).wait();
+        let alive = died.signal != Some(9);
+        assert!(!alive || died.code == Some(0), "point {n}: {}", died.stderr);
+        let healed = pair.run(&[]);
+        assert_eq!(healed.code, Some(0), "after point {n}: {}", healed.stderr);
+        let inbox = "1FS 2R 7 8 9S 10S 11 12";
+        let (found, archive) = (pair.both("INBOX"), pair.both("Archive"));
+        assert_eq!((found.as_str(), archive.as_str()), (inbox, "5 6 20S"), "after point {n}");
+        assert_eq!(pair.sync(), "", "after point {n}, a run right after a clean one");
+        if alive {
+            assert!(n > 20, "only {n} points");
+            return;
+        }
+    }
+}
