@@ -1,6 +1,7 @@
 //! `mailferry sync` as a user runs it, against a real Dovecot.
 
 mod changes;
+mod command;
 mod crash;
 mod folders;
 mod guard;

@@ -35,9 +35,16 @@ fn as_text(account: &str, run: Option<&Run>, folders: &[FolderStatus]) -> String
         }
     };
     for f in folders {
-        text.push_str(&format!("  {}: {} messages pulled", f.name, f.delivered));
-        for (n, what) in [(f.delete_sent, "to be deleted on the server"), (f.arriving, "on their way when a run ended")]
-        {
+        let held = match f.synced {
+            true => format!("{} messages on both sides", f.paired),
+            false => format!("{} messages pulled", f.delivered),
+        };
+        text.push_str(&format!("  {}: {held}", f.name));
+        for (n, what) in [
+            (f.delete_sent, "to be deleted on the server"),
+            (f.arriving, "on their way when a run ended"),
+            (f.sending, "on their way to the server when a run ended"),
+        ] {
             if n > 0 {
                 text.push_str(&format!(", {n} {what}"));
             }
@@ -59,7 +66,7 @@ fn as_json(account: &str, run: Option<&Run>, folders: &[FolderStatus]) -> String
                 .map(|q| json!({"key": q.key.to_string(), "tries": q.tries, "reason": q.reason}))
                 .collect();
             json!({"folder": f.name, "delivered": f.delivered, "delete_sent": f.delete_sent, "arriving": f.arriving,
-                   "quarantined": left})
+                   "synced": f.synced, "paired": f.paired, "sending": f.sending, "quarantined": left})
         })
         .collect();
     let run = run.map(|r| {
@@ -67,4 +74,33 @@ fn as_json(account: &str, run: Option<&Run>, folders: &[FolderStatus]) -> String
                                  "counts": serde_json::from_str::<Value>(&r.counts).unwrap_or_default()})
     });
     format!("{}\n", json!({"event": "status", "account": account, "last_run": run, "folders": folders}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str, synced: bool) -> FolderStatus {
+        FolderStatus {
+            name: name.into(),
+            delivered: 9,
+            delete_sent: 0,
+            arriving: 0,
+            synced,
+            paired: 7,
+            sending: 0,
+            quarantined: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_folder_tells_what_both_sides_have_and_what_is_open() {
+        let open = FolderStatus { arriving: 1, sending: 2, delete_sent: 3, ..folder("Lists/rust", true) };
+        assert_eq!(
+            as_text("work", None, &[folder("INBOX", false), folder("Sent", true), open]),
+            "work: never pulled\n  INBOX: 9 messages pulled\n  Sent: 7 messages on both sides\n  Lists/rust: 7 messages on \
+             both sides, 3 to be deleted on the server, 1 on their way when a run ended, 2 on their way to the server when a \
+             run ended\n"
+        );
+    }
 }

@@ -47,8 +47,17 @@ impl Work for Sync {
 
 impl Sync {
     async fn both_ways(&self, task: &Task, job: &retrieve::Job, tally: &mut Tally<'_>) -> Result<()> {
-        // What deletions are told from is missing.
-        task.ready(job, Kind::Guard)?;
+        if task.lacks_store(job)? {
+            return Err(Error::new(
+                Kind::Guard,
+                format!(
+                    "the store {} was there last time and is gone; nothing was deleted",
+                    task.account.store.path.display()
+                ),
+                "Mount its disk, or bring the store back. To start anew, move the account's state file away (docs/state.md).",
+            ));
+        }
+        task.may_log_in(job)?;
         let Some(mut session) = task.imap().await? else { return Ok(()) };
         let Ended { counts, problems } = self.job(task, job).run(&mut session).await;
         tally.count(counts);

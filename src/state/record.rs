@@ -107,6 +107,12 @@ pub struct FolderStatus {
     pub delete_sent: u64,
     /// Open intents: messages on their way into the store when a run ended.
     pub arriving: u64,
+    /// A two-way sync of it has come to its end before.
+    pub synced: bool,
+    /// Messages that both sides have.
+    pub paired: u64,
+    /// Open intents: messages on their way to the server when a run ended.
+    pub sending: u64,
     /// Messages that the server would not give.
     pub quarantined: Vec<Quarantined>,
 }

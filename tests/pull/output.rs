@@ -171,8 +171,8 @@ fn status_tells_of_the_last_run() {
     assert_eq!(lines[1..], ["  INBOX: 3 messages pulled"]);
     let json: Value = serde_json::from_str(&status(&["--json"])).unwrap();
     assert_eq!((&json["last_run"]["exit"], &json["last_run"]["counts"]["fetched"]), (&0.into(), &3.into()));
-    let folder =
-        serde_json::json!({"folder": "INBOX", "delivered": 3, "delete_sent": 0, "arriving": 0, "quarantined": []});
+    let folder = serde_json::json!({"folder": "INBOX", "delivered": 3, "delete_sent": 0, "arriving": 0, "synced": false,
+                                    "paired": 3, "sending": 0, "quarantined": []});
     assert_eq!(json["folders"], Value::from(vec![folder]));
     // A failure is remembered as well.
     let mut wrong = user.endpoint(Protocol::Imap, Security::Implicit);

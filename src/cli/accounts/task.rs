@@ -103,17 +103,13 @@ impl Task {
         Ok(())
     }
 
-    /// Whether the work can begin: the store stands, and the server asks for no pause. A store that was there last time
-    /// and is gone now is a disk that is not mounted, not a wish for a new one; it is an error of the kind `gone`.
-    pub fn ready(&self, job: &Job, gone: Kind) -> Result<()> {
-        let path = &self.account.store.path;
-        if !path.exists() && job.ledger().fact(STORE)? == Some(self.store_fact()) {
-            return Err(Error::new(
-                gone,
-                format!("the store {} was there last time and is gone", path.display()),
-                "Mount its disk or bring it back; if it is to start anew, create it as an empty folder or file.",
-            ));
-        }
+    /// Whether the store was there last time and is gone: a disk that is not mounted, not a wish for a new store.
+    pub fn lacks_store(&self, job: &Job) -> Result<bool> {
+        Ok(!self.account.store.path.exists() && job.ledger().fact(STORE)? == Some(self.store_fact()))
+    }
+
+    /// Whether the server lets this account log in yet.
+    pub fn may_log_in(&self, job: &Job) -> Result<()> {
         let not_before = job.ledger().fact(NOT_BEFORE)?.and_then(|t| t.parse::<i64>().ok());
         match not_before.and_then(|t| pause(job.now, t)) {
             None => Ok(()),

@@ -2,7 +2,7 @@
 
 use crate::cli::accounts::{Tally, Task, Work};
 use crate::config::Protocol;
-use crate::error::{Kind, Result, Scope};
+use crate::error::{Error, Kind, Result, Scope};
 use crate::event::Counts;
 use crate::mail::FolderName;
 use crate::pop3;
@@ -20,7 +20,14 @@ impl Work for Pull {
     const COMMAND: &'static str = "pull";
 
     async fn run(&self, task: &Task, job: &Job, tally: &mut Tally<'_>) -> Result<()> {
-        task.ready(job, Kind::LocalIo)?;
+        if task.lacks_store(job)? {
+            return Err(Error::new(
+                Kind::LocalIo,
+                format!("the store {} was there last time and is gone", task.account.store.path.display()),
+                "Mount its disk or bring it back; if it is to start anew, create it as an empty folder or file.",
+            ));
+        }
+        task.may_log_in(job)?;
         match task.account.protocol {
             Protocol::Pop3 => pop3_mailbox(task, job, tally).await,
             Protocol::Imap => imap_folders(task, job, tally).await,

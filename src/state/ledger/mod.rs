@@ -231,13 +231,25 @@ impl Ledger {
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut query = self.db.prepare(
                 "SELECT f.id, f.name, count(m.id) FILTER (WHERE status != 'arriving'),
-                        count(*) FILTER (WHERE status = 'delete_sent'), count(*) FILTER (WHERE status = 'arriving')
+                        count(*) FILTER (WHERE status = 'delete_sent'), count(*) FILTER (WHERE status = 'arriving'),
+                        f.synced, count(*) FILTER (WHERE status = 'delivered' AND gone IS NULL AND key IS NOT NULL
+                                                   AND local_key IS NOT NULL),
+                        (SELECT count(*) FROM intent i WHERE i.folder = f.id)
                  FROM folder f LEFT JOIN message m ON m.folder = f.id GROUP BY f.id ORDER BY f.name",
             )?;
             query
                 .query_map([], |r| {
-                    let (name, delivered, delete_sent, arriving) = (r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?);
-                    Ok((r.get(0)?, FolderStatus { name, delivered, delete_sent, arriving, quarantined: Vec::new() }))
+                    let folder = FolderStatus {
+                        name: r.get(1)?,
+                        delivered: r.get(2)?,
+                        delete_sent: r.get(3)?,
+                        arriving: r.get(4)?,
+                        synced: r.get(5)?,
+                        paired: r.get(6)?,
+                        sending: r.get(7)?,
+                        quarantined: Vec::new(),
+                    };
+                    Ok((r.get(0)?, folder))
                 })?
                 .collect()
         };

@@ -106,6 +106,7 @@ fn tombstones_outlive_missing_rows_and_can_be_revived() {
     ledger.mark_missing(&rows, &[], 100, 10).unwrap();
     ledger.mark_missing(&[RowId(99)], &[], 200, 10).unwrap();
     assert_eq!(told(&ledger, folder), ["1 a [] gone remote"]);
+    assert_eq!(ledger.folders().unwrap()[0].paired, 0);
     ledger.tombstone(&rows, None).unwrap();
     assert_eq!(told(&ledger, folder), ["1 a []"]);
 }
@@ -134,6 +135,8 @@ fn intents_become_pairs_or_are_forgotten() {
     let mut ledger = Ledger::open(&home).unwrap();
     let expected: Vec<_> = ids.iter().copied().zip(sent).collect();
     assert_eq!((ledger.intents(other).unwrap(), ledger.intents(folder).unwrap()), (expected, vec![]));
+    let status: Vec<_> = ledger.folders().unwrap().into_iter().map(|f| (f.name, f.paired, f.sending)).collect();
+    assert_eq!(status, [("Archive".to_owned(), 0, 4), ("INBOX".to_owned(), 2, 0)]);
     ledger.change_scope(other, "new").unwrap();
     assert!(ledger.intents(other).unwrap().iter().all(|(_, i)| i.uidnext == 1), "UIDs of another scope tell nothing");
     ledger.forget(&rows[1..]).unwrap();
@@ -158,8 +161,10 @@ fn how_a_folder_was_left_is_kept_until_its_scope_changes() {
         highestmodseq: Some(1 << 62),
         times: Some((1, -2)),
     };
+    assert!(!ledger.folders().unwrap()[0].synced);
     ledger.set_facts(folder, &facts).unwrap();
     assert_eq!(ledger.facts(folder).unwrap(), facts);
+    assert!(ledger.folders().unwrap()[0].synced);
     ledger.change_scope(folder, "other").unwrap();
     let kept = Facts { synced: true, times: Some((1, -2)), ..Facts::default() };
     assert_eq!(ledger.facts(folder).unwrap(), kept);
