@@ -93,6 +93,7 @@ impl Job {
             }
         }
         self.seek_moves(imap, &mut observed).await?;
+        observed.iter().for_each(|look| self.tell_unstorable(look));
         let plans = plan(&observed.iter().map(|o| o.folder(&policy)).collect::<Vec<Folder<'_>>>(), self.carrier.now);
         tallies.extend(plans.iter().map(|p| p.tally.clone()));
         if let Err(stop) = judge(&tallies, self.limit, self.allow_delete) {

@@ -123,7 +123,7 @@ impl Errand<'_> {
         }
         let (job, folder) = (&self.job.carrier, self.look.name.to_string());
         let outlook = Outlook {
-            listed: listed.len() as u64,
+            listed: self.look.comparison.shown.remote,
             fetch: listed.len() as u64,
             bytes: listed.iter().filter_map(|l| l.size).sum(),
             ..Outlook::default()

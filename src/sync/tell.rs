@@ -4,7 +4,8 @@ use super::account::Job;
 use super::observe::Observed;
 use super::{Action, Plan, Step, Why};
 use crate::event::{Counts, Deed, Event};
-use crate::mail::{Key, Side};
+use crate::mail::{Key, Keyword, Side};
+use std::collections::BTreeSet;
 
 impl Job {
     /// Tells of a step that is done, or in a dry run would be. What is only written down is not told.
@@ -23,6 +24,27 @@ impl Job {
             Action::Agree { .. } | Action::Revive { .. } | Action::Tombstone { .. } | Action::Forget { .. } => return,
         };
         self.tell_deed(&folder, on, key, deed, &reason);
+    }
+
+    /// Tells of keywords that one side has and the other cannot hold: they stay where they are.
+    pub(super) fn tell_unstorable(&self, look: &Observed) {
+        for side in Side::BOTH {
+            let holds = look.holds.on(side);
+            if holds.room > 0 {
+                continue;
+            }
+            let across = side.other();
+            let paired = look.comparison.open.iter().filter_map(|open| open.presence.on(across).marks());
+            let alone = look.comparison.unpaired.on(across).iter().map(|unpaired| &unpaired.marks);
+            let wanted: BTreeSet<&Keyword> = paired.chain(alone).flat_map(|marks| &marks.keywords).collect();
+            let missing: Vec<&str> =
+                wanted.into_iter().filter(|k| !holds.marks.keywords.contains(*k)).map(Keyword::as_str).collect();
+            if !missing.is_empty() {
+                let place = if side == Side::Remote { "the server" } else { "the Maildir" };
+                let list = missing.join(", ");
+                self.tell(Event::Warning(&format!("{}: {place} can hold no further keywords: {list}", look.name)));
+            }
+        }
     }
 
     fn tell_deed(&self, folder: &str, on: Side, key: &Key, deed: Deed<'_>, reason: &str) {

@@ -38,7 +38,7 @@ impl Delay {
     }
 
     /// Octets that came from the server so far.
-    pub fn from_server(&self) -> u64 {
+    pub fn received(&self) -> u64 {
         self.from_server.load(Ordering::SeqCst)
     }
 }

@@ -102,9 +102,9 @@ fn main() {
     bench.mbsync(0);
     bench.settle();
     compare("nothing to do, all folders, 40 ms round trip", runs, |_| bench.ours(0), |_| bench.mbsync(0));
-    let before = bench.delay.from_server();
+    let before = bench.delay.received();
     bench.ours(0);
-    println!("octets from the server in a run with nothing to do: {}", bench.delay.from_server() - before);
+    println!("octets from the server in a run with nothing to do: {}", bench.delay.received() - before);
 }
 
 /// A user behind a line that may be slow.
