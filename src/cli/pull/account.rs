@@ -40,7 +40,7 @@ impl Work for Pull {
 }
 
 async fn pop3_mailbox(task: &Task, job: &Job, tally: &mut Tally<'_>) -> Result<()> {
-    let path = task.account.store.mailbox_path(&FolderName::inbox())?;
+    let path = task.account.store.standing_path(&FolderName::inbox())?;
     let Some(login) = task.interrupt.unless_raised(task.login()).await? else { return Ok(()) };
     let source = pop3::source(&task.account.server, &login.user);
     let connecting = async {
@@ -74,7 +74,7 @@ async fn imap_folders(task: &Task, job: &Job, tally: &mut Tally<'_>) -> Result<(
             ));
         }
         let done = async {
-            let path = task.account.store.mailbox_path(&folder.name)?;
+            let path = task.account.store.standing_path(&folder.name)?;
             let Some(opened) = task.interrupt.unless_raised(session.open_folder(&folder, writable)).await? else {
                 return Ok(Outcome::default());
             };
