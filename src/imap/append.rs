@@ -12,9 +12,9 @@ use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 /// Octets of messages that may be under way.
-const WINDOW: u64 = 1 << 20;
+const WINDOW: u64 = 8 << 20;
 /// Messages that may be under way.
-const COMMANDS: usize = 64;
+const COMMANDS: usize = 512;
 /// Messages up to this size are read whole before the server hears of them.
 const SMALL: u64 = 256 << 10;
 /// Octets of a larger message that are read at a time.

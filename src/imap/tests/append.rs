@@ -222,7 +222,7 @@ async fn an_error_of_the_source_comes_up_once_all_that_is_under_way_has_arrived(
 
 #[tokio::test]
 async fn the_window_bounds_what_is_under_way() {
-    for (size, count) in [(1, 64), (300_000, 3), (2_000_000, 1)] {
+    for (size, count) in [(1, 512), (300_000, 27), (9_000_000, 1)] {
         let (near, far) = tokio::io::duplex(1 << 24);
         let mut far = BufReader::new(far);
         far.write_all(b"* PREAUTH [CAPABILITY IMAP4rev1 LITERAL+] hi\r\n* 0 EXISTS\r\nA0002 OK x\r\n").await.unwrap();
@@ -230,10 +230,10 @@ async fn the_window_bounds_what_is_under_way() {
         let mut imap = Imap::over(pipe, &server(TlsMode::None), &me(), AuthChoice::Auto).await.unwrap();
         let mut folder = imap.mailbox(&inbox(), true).await.unwrap();
         let body = vec![b'x'; size];
-        let messages = (0..100).map(|n| Ok(outgoing(n, &body)));
+        let messages = (0..600).map(|n| Ok(outgoing(n, &body)));
         let mut append = pin!(folder.append(messages));
         let waits = poll_fn(|cx| Poll::Ready(append.as_mut().poll(cx).is_pending())).await;
-        let mut sent = vec![0; 1 << 23];
+        let mut sent = vec![0; 1 << 24];
         let mut n = 0;
         while let Ok(Ok(m @ 1..)) = tokio::time::timeout(Duration::from_millis(1), far.read(&mut sent[n..])).await {
             n += m;
