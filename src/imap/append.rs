@@ -1,28 +1,19 @@
 //! Adds messages to the open folder (RFC 9051 section 6.3.12), many under way at once.
 
+use super::flight::{CHANGED, Flight, Group, Patience, Queue, Ready, SMALL, Sent};
 use super::folder::{ImapFolder, key_of};
 use super::framer::Garbled;
 use super::mailbox::names;
 use super::session::{Event, Link, Tag};
-use super::status::{Condition, Status};
+use super::status::{Condition, Text};
 use crate::error::{Error, Kind, Result};
 use crate::mail::Key;
 use crate::store::Outgoing;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 
-/// Octets of messages that may be under way.
-const WINDOW: u64 = 1 << 20;
-/// Messages that may be under way.
-const COMMANDS: usize = 64;
-/// Messages up to this size are read whole before the server hears of them.
-const SMALL: u64 = 256 << 10;
 /// Octets of a larger message that are read at a time.
 const PIECE: usize = 64 << 10;
-/// Refusals one after the other that are taken for a refusal of everything, where the server says that the folder is full
-/// or gone, or that it is busy, or does not understand.
-const PATIENCE: usize = 10;
-
 /// What became of a message that was to be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Appended {
@@ -34,123 +25,67 @@ pub enum Appended {
     Refused(String),
 }
 
-/// A message with its first octets read.
-struct Ready {
-    message: Outgoing,
-    head: Vec<u8>,
-}
-
-impl Ready {
-    /// Reads the start of a message, and a small one whole; why it cannot be sent.
-    fn new(mut message: Outgoing) -> Result<Ready, (Key, String)> {
-        let mut head = Vec::new();
-        // One octet more, so that a message that has grown is noticed.
-        let read = message.body.by_ref().take(message.size.min(SMALL) + 1).read_to_end(&mut head);
-        match read {
-            Err(e) => Err((message.key, format!("it cannot be read: {e}"))),
-            Ok(n) if n as u64 != message.size.min(SMALL + 1) => Err((message.key, CHANGED.to_owned())),
-            Ok(_) => Ok(Ready { message, head }),
-        }
-    }
-}
-
-const CHANGED: &str = "it changed while it was read";
-
-/// What is under way.
-#[derive(Default)]
-struct Flight {
-    commands: Vec<(Tag, Key, u64)>,
-    octets: u64,
-}
-
-impl Flight {
-    fn has_room_for(&self, size: u64) -> bool {
-        self.commands.is_empty() || (self.commands.len() < COMMANDS && self.octets.saturating_add(size) <= WINDOW)
-    }
-
-    fn started(&mut self, tag: Tag, key: Key, size: u64) {
-        self.octets = self.octets.saturating_add(size);
-        self.commands.push((tag, key, size));
-    }
-
-    fn ended(&mut self, tag: &Tag) -> Option<Key> {
-        let at = self.commands.iter().position(|(t, ..)| t == tag)?;
-        let (_, key, size) = self.commands.remove(at);
-        self.octets = self.octets.saturating_sub(size);
-        Some(key)
-    }
-}
-
-/// Tells the refusal of one message from a server that refuses all of them.
-#[derive(Default)]
-struct Patience {
-    in_a_row: usize,
-}
-
-impl Patience {
-    /// Takes note of a completion; whether it is of use to go on.
-    fn bears(&mut self, status: &Status) -> bool {
-        let of_all = status.condition == Condition::Bad
-            || status.text.kind() == Some(Kind::TryLater)
-            || matches!(status.text.code.as_str(), "OVERQUOTA" | "TRYCREATE");
-        self.in_a_row = if of_all && status.condition != Condition::Ok { self.in_a_row + 1 } else { 0 };
-        self.in_a_row < PATIENCE
-    }
-}
-
 impl<S: Link> ImapFolder<'_, S> {
     /// Adds messages to the folder, and tells what became of each, in the order in which the server answered. An error of
     /// the iterator ends the work once all that is under way has arrived; after any error, some messages may be there
     /// ([`arrived_since`](Self::arrived_since) tells). A message of more than 256 KiB that turns out to have another size than
     /// it said costs the connection: a part of it is never taken for the whole. The iterator and the bodies are read on this
     /// thread.
+    ///
+    /// Where the server has MULTIAPPEND (RFC 3502), a command carries many small messages. It is refused as a whole; its
+    /// messages are then sent again one by one, and so is all that follows.
     pub async fn append(
         &mut self,
         messages: impl Iterator<Item = Result<Outgoing>> + Send,
     ) -> Result<Vec<(Key, Appended)>> {
         self.fresh = false;
         let name = self.name_in_quotes()?;
-        let mut messages = messages.fuse().peekable();
+        let limit = self.capabilities.append_limit().unwrap_or(u64::MAX).min(u64::from(u32::MAX));
+        let mut queue = Queue::new(messages, limit);
         let (mut done, mut given) = (Vec::new(), BTreeSet::new());
         let (mut flight, mut patience) = (Flight::default(), Patience::default());
         // The command that the server has to invite the message of.
         let mut invited: Option<(Tag, Ready)> = None;
-        let (mut failed, mut hopeless) = (None, None);
         loop {
             while invited.is_none()
-                && failed.is_none()
-                && let Some(next) =
-                    messages.next_if(|m| m.as_ref().map_or(true, |m| hopeless.is_some() || flight.has_room_for(m.size)))
+                && let Some(next) = queue.next(|size| flight.has_room_for(1, size))
             {
-                let ready = match next {
-                    Err(e) => {
-                        failed = Some(e);
-                        break;
-                    }
-                    Ok(message) => match hopeless.clone().or_else(|| self.too_large(message.size)) {
-                        Some(reason) => Err((message.key, reason)),
-                        None => Ready::new(message),
-                    },
-                };
-                let ready = match ready {
-                    Ok(ready) => ready,
+                let mut group = match next {
+                    Ok(ready) => Group::of(ready),
                     Err((key, reason)) => {
                         done.push((key, Appended::Refused(reason)));
                         continue;
                     }
                 };
+                while !self.singly
+                    && self.capabilities.takes_many()
+                    && let Some(next) = queue.next(|size| group.takes(size) && group.fits(&flight, size))
+                {
+                    match next {
+                        Ok(ready) => group.push(ready),
+                        Err((key, reason)) => done.push((key, Appended::Refused(reason))),
+                    }
+                }
+                let ready = match group.alone() {
+                    Ok(ready) => ready,
+                    Err(mut group) => {
+                        let tag = self.send_group(&name, &mut group).await?;
+                        flight.started(tag, Sent::Many(group));
+                        continue;
+                    }
+                };
                 let (key, size) = (ready.message.key.clone(), ready.message.size);
                 let unasked = self.capabilities.takes_unasked(size);
-                let tag = self.session.begin(&line(&name, &ready.message, unasked)).await?;
-                flight.started(tag.clone(), key, size);
+                let tag = self.session.begin(&format!("APPEND {name}{}", part(&ready.message, unasked))).await?;
+                flight.started(tag.clone(), Sent::One(key, size));
                 if unasked {
                     self.send_body(ready).await?;
                 } else {
                     invited = Some((tag, ready));
                 }
             }
-            if flight.commands.is_empty() {
-                return failed.map_or(Ok(done), Err);
+            if flight.is_empty() {
+                return queue.failed.map_or(Ok(done), Err);
             }
             match self.session.next().await? {
                 Event::Untagged(_) => self.session.bounded_answer()?,
@@ -159,30 +94,59 @@ impl<S: Link> ImapFolder<'_, S> {
                     None => return Err(self.session.unasked(&text)),
                 },
                 Event::Done(tag, status) => {
-                    let Some(key) = flight.ended(&tag) else { continue };
+                    let Some(sent) = flight.ended(&tag) else { continue };
                     if invited.take_if(|(t, _)| *t == tag).is_some() {
                         self.session.abandon();
                         if status.condition == Condition::Ok {
                             return Err(self.session.nonsense(&Garbled::NoResponse(status.text.words)));
                         }
                     }
+                    let is_ok = status.condition == Condition::Ok;
+                    let keys = match sent {
+                        Sent::Many(group) if !is_ok => {
+                            self.singly = true;
+                            queue.again(group);
+                            continue;
+                        }
+                        sent => sent.keys(),
+                    };
                     let reason = format!("the server refused it: {}", status.text.shown());
                     if !patience.bears(&status) {
-                        hopeless = Some(reason.clone());
+                        queue.hopeless = Some(reason.clone());
                     }
-                    let appended = match (status.condition, status.text.appended()) {
-                        (Condition::Ok, Some((of, uid)))
-                            if Some(of) == self.opened.uidvalidity && given.insert(uid) =>
-                        {
-                            Appended::As(key_of(uid))
-                        }
-                        (Condition::Ok, _) => Appended::Somewhere,
-                        _ => Appended::Refused(reason),
-                    };
-                    done.push((key, appended));
+                    if is_ok {
+                        let new_keys = self.new_keys(&status.text, keys.len(), &mut given);
+                        done.extend(keys.into_iter().zip(new_keys));
+                    } else {
+                        done.extend(keys.into_iter().map(|key| (key, Appended::Refused(reason.clone()))));
+                    }
                 }
             }
         }
+    }
+
+    /// What an OK tells of so many messages: all their keys, or none. `given` are the UIDs told before.
+    fn new_keys(&self, text: &Text, count: usize, given: &mut BTreeSet<u32>) -> Vec<Appended> {
+        match text.appended(count) {
+            Some((of, uids)) if Some(of) == self.opened.uidvalidity && uids.iter().all(|uid| !given.contains(uid)) => {
+                given.extend(&uids);
+                uids.into_iter().map(|uid| Appended::As(key_of(uid))).collect()
+            }
+            _ => vec![Appended::Somewhere; count],
+        }
+    }
+
+    /// Sends many messages in one command.
+    async fn send_group(&mut self, name: &str, group: &mut Group) -> Result<Tag> {
+        let (first, others) = group.messages();
+        let tag = self.session.begin(&format!("APPEND {name}{}", part(&first.message, true))).await?;
+        self.session.write(&first.head).await?;
+        for ready in others {
+            self.session.write(format!("{}\r\n", part(&ready.message, true)).as_bytes()).await?;
+            self.session.write(&ready.head).await?;
+        }
+        self.session.end().await?;
+        Ok(tag)
     }
 
     /// Sends the literal of the command that was begun, and ends it.
@@ -217,11 +181,6 @@ impl<S: Link> ImapFolder<'_, S> {
         }
     }
 
-    fn too_large(&self, size: u64) -> Option<String> {
-        let limit = self.capabilities.append_limit().unwrap_or(u64::MAX).min(u64::from(u32::MAX));
-        (size > limit).then(|| format!("the server takes no message of more than {limit} octets"))
-    }
-
     /// The folder's name as it stands in a line.
     fn name_in_quotes(&self) -> Result<String> {
         match std::str::from_utf8(&self.wire) {
@@ -236,11 +195,12 @@ impl<S: Link> ImapFolder<'_, S> {
     }
 }
 
-fn line(name: &str, message: &Outgoing, unasked: bool) -> String {
+/// What an APPEND says of one message, up to its literal (RFC 3502 `append-message`).
+fn part(message: &Outgoing, unasked: bool) -> String {
     let marks = if message.marks.is_empty() { String::new() } else { format!(" {}", names(&message.marks)) };
     let date = message.received_at.and_then(date).map(|d| format!(" \"{d}\"")).unwrap_or_default();
     let plus = if unasked { "+" } else { "" };
-    format!("APPEND {name}{marks}{date} {{{}{plus}}}", message.size)
+    format!("{marks}{date} {{{}{plus}}}", message.size)
 }
 
 /// INTERNALDATE; `None` where the format has no room for it.

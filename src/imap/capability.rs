@@ -74,6 +74,11 @@ impl Capabilities {
         self.has("LITERAL+") || (octets <= 4096 && (self.has("LITERAL-") || self.has("IMAP4REV2")))
     }
 
+    /// MULTIAPPEND (RFC 3502): an APPEND takes several messages; here also that it takes them unasked.
+    pub fn takes_many(&self) -> bool {
+        self.has("MULTIAPPEND") && self.has("LITERAL+")
+    }
+
     /// APPENDLIMIT (RFC 7889): how many octets a message may have that is added, where one number holds for all folders.
     pub fn append_limit(&self) -> Option<u64> {
         self.0.iter().find_map(|c| c.strip_prefix("APPENDLIMIT=")?.parse().ok())
@@ -135,6 +140,9 @@ mod tests {
             let caps = Capabilities::of(words.as_bytes());
             let taken_here = [0, 4096, 4097].map(|octets| caps.takes_unasked(octets));
             assert_eq!((taken_here, caps.append_limit()), (taken, limit), "{words}");
+        }
+        for (words, many) in [("MULTIAPPEND LITERAL-", false), ("LITERAL+", false), ("multiappend literal+", true)] {
+            assert_eq!(Capabilities::of(words.as_bytes()).takes_many(), many, "{words}");
         }
     }
 }

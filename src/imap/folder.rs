@@ -32,6 +32,8 @@ pub struct ImapFolder<'a, S: Link> {
     pub(super) disposed: BTreeSet<u32>,
     /// Nothing was asked since it was opened.
     pub(super) fresh: bool,
+    /// The server refused a command with several messages.
+    pub(super) singly: bool,
     pub(super) notes: Vec<String>,
 }
 

@@ -14,11 +14,12 @@
 //! | `fetch`, `parts` | messages in sets and in parts |
 //! | `folder` | an open folder, as a [`Retriever`](crate::retrieve::Retriever) in `retriever` and as a [`Mailbox`](crate::store::Mailbox) in `mailbox` |
 //! | `presence` | which messages are still there |
-//! | `append` | messages added to it |
+//! | `append`, `flight` | messages added to it |
 
 mod append;
 mod capability;
 mod fetch;
+mod flight;
 mod folder;
 mod folders;
 mod framer;
@@ -155,6 +156,7 @@ impl<S: Link> Imap<S> {
             sizes: Vec::new(),
             disposed: BTreeSet::new(),
             fresh: true,
+            singly: false,
             notes: Vec::new(),
         })
     }

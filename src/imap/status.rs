@@ -91,11 +91,13 @@ impl Text {
         std::str::from_utf8(&self.arguments).ok()?.parse::<i64>().ok()?.try_into().ok()
     }
 
-    /// What APPENDUID tells (RFC 4315): the UIDVALIDITY of the folder, and the UID of the one message added to it.
-    pub fn appended(&self) -> Option<(u32, u32)> {
+    /// What APPENDUID tells (RFC 4315) of `count` messages added by one command: the UIDVALIDITY of the folder, and their
+    /// UIDs in the order of the messages, which is ascending.
+    pub fn appended(&self, count: usize) -> Option<(u32, Vec<u32>)> {
         let words = std::str::from_utf8(&self.arguments).ok().filter(|_| self.code == "APPENDUID")?;
-        let (uidvalidity, uid) = words.split_once(' ')?;
-        Some((uidvalidity.parse().ok()?, uid.parse().ok().filter(|uid| *uid > 0)?))
+        let (uidvalidity, set) = words.split_once(' ')?;
+        let uids = uids(set, count).filter(|uids| uids.len() == count && uids.is_sorted_by(|a, b| a < b))?;
+        Some((uidvalidity.parse().ok()?, uids))
     }
 
     /// What COPYUID tells (RFC 4315): the UIDVALIDITY of the folder copied to, and each UID with the one it has there. At
@@ -207,10 +209,23 @@ mod tests {
         ] {
             assert_eq!(copied(broken), None, "{broken}");
         }
-        let appended = |code: &str| Text::of(format!("[{code}] x").as_bytes()).appended();
-        assert_eq!(appended("APPENDUID 7 9"), Some((7, 9)));
-        for broken in ["APPENDUID 7 9:10", "APPENDUID 7", "APPENDUID 7 0", "COPYUID 7 9"] {
-            assert_eq!(appended(broken), None, "{broken}");
+        let appended = |code: &str, count| Text::of(format!("[{code}] x").as_bytes()).appended(count);
+        for (told, count, expected) in [
+            ("APPENDUID 7 9", 1, Some(vec![9])),
+            ("APPENDUID 7 5:7", 3, Some(vec![5, 6, 7])),
+            ("APPENDUID 7 5,6,9", 3, Some(vec![5, 6, 9])),
+            ("APPENDUID 7 5,7:8", 3, Some(vec![5, 7, 8])),
+            ("APPENDUID 7 9:10", 1, None),
+            ("APPENDUID 7 9", 2, None),
+            ("APPENDUID 7 1:4294967295", 3, None),
+            ("APPENDUID 7 7,5,6", 3, None),
+            ("APPENDUID 7 5,5", 2, None),
+            ("APPENDUID 7 0:1", 2, None),
+            ("APPENDUID 7", 1, None),
+            ("APPENDUID 7 0", 1, None),
+            ("COPYUID 7 9", 1, None),
+        ] {
+            assert_eq!(appended(told, count), expected.map(|uids| (7, uids)), "{told}");
         }
     }
 

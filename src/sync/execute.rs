@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Messages that are written down, sent and settled together.
-const UPLOADS: usize = 256;
+const UPLOADS: usize = 512;
 
 /// The work on one folder.
 pub(super) struct Errand<'a> {
