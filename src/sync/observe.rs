@@ -118,6 +118,9 @@ impl<S: Link> Opened<'_, S> {
             counts.adopted += pairing.adoptions.len() as u64;
             comparison = self.compared(job, folder.id, seen, &mut identities).await?;
         }
+        if job.policy.max_age.is_some() {
+            self.date(&mut comparison).await?;
+        }
         let uids = there.messages.keys().filter_map(|k| std::str::from_utf8(&k.0).ok()?.parse::<u32>().ok());
         let highest = uids.max().unwrap_or(0);
         let facts = Facts {
@@ -143,6 +146,18 @@ impl<S: Link> Opened<'_, S> {
             uidnext: facts.uidnext.unwrap_or(u32::MAX).min(highest.saturating_add(1)),
             facts,
         })
+    }
+
+    /// Finds out how old the messages are that stand on one side alone.
+    async fn date(&mut self, comparison: &mut Comparison) -> Result<()> {
+        let alone = Sides::of(|side| comparison.alone(side));
+        if let (Some(local), false) = (&mut self.local, alone.local.is_empty()) {
+            comparison.date(Side::Local, &local.received_at(&alone.local).await?);
+        }
+        if let (Some(remote), false) = (&mut self.remote, alone.remote.is_empty()) {
+            comparison.date(Side::Remote, &remote.received_at(&alone.remote).await?);
+        }
+        Ok(())
     }
 
     /// Holds both sides against the ledger, and finds out what tells messages apart where that may pair them.

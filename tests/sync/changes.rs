@@ -14,8 +14,7 @@ fn a_first_sync_brings_all_and_the_second_nothing() {
     pair.is_idle();
     let mut here: Vec<_> = pair.here("INBOX").into_iter().map(|m| (m.bytes, m.flags)).collect();
     let sent = |bytes: &[u8]| mail::with_lf(&Dovecot::sends(Protocol::Imap, &mail::with_lf(bytes)));
-    let mut there: Vec<_> =
-        pair.user.messages("INBOX").into_iter().map(|m| (sent(&m.bytes), m.flags)).collect();
+    let mut there: Vec<_> = pair.user.messages("INBOX").into_iter().map(|m| (sent(&m.bytes), m.flags)).collect();
     here.sort();
     there.sort();
     assert_eq!(here.len(), n);
