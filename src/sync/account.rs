@@ -176,7 +176,7 @@ impl Job {
     }
 
     /// The store's root has to be the one that was synced before: an unmounted disk is no wish to delete everything.
-    fn store_stands(&self) -> Result<()> {
+    pub(super) fn store_stands(&self) -> Result<()> {
         let root = &self.store.path;
         let expected = self.carrier.ledger().fact(MARKER)?.map(Marker);
         let standing = expected.as_ref().map(|marker| marker.standing(root)).transpose()?;

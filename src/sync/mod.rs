@@ -7,6 +7,7 @@
 
 mod account;
 mod action;
+mod adopt;
 mod compare;
 mod execute;
 mod folders;
