@@ -1,6 +1,6 @@
 //! The sync of one account, from the folders to the last deletion.
 
-use super::execute::Errand;
+use super::execute::{Done, Errand};
 use super::folders::{self, Fate};
 use super::observe::Observed;
 use super::{Folder, Limit, Plan, Policy, Sought, Tally, judge, plan};
@@ -81,11 +81,18 @@ impl Job {
             if self.carrier.interrupt.is_raised() {
                 return Ok(false);
             }
-            if let Fate::Left(note) = &fate {
-                self.tell(Event::Warning(note));
-                continue;
+            match &fate {
+                Fate::Left(note) => {
+                    self.tell(Event::Warning(note));
+                    continue;
+                }
+                Fate::Gone => {
+                    self.forget(&name)?;
+                    continue;
+                }
+                Fate::Sync | Fate::CreateRemote | Fate::Remove(_) => {}
             }
-            match self.look(imap, &tree, &name, fate == Fate::CreateRemote, &mut ended.counts).await {
+            match self.look(imap, &tree, &name, &fate, &mut ended.counts).await {
                 Ok(Ok(look)) => observed.push(look),
                 Ok(Err(unchanged)) => tallies.push(unchanged),
                 Err(e) if e.scope() == Scope::Folder => ended.problems.push(e),
@@ -93,7 +100,18 @@ impl Job {
             }
         }
         self.seek_moves(imap, &mut observed).await?;
-        let plans = plan(&observed.iter().map(|o| o.folder(&policy)).collect::<Vec<Folder<'_>>>(), self.carrier.now);
+        let removing = folders::removing(&policy);
+        let of = |o: &'_ Observed| if o.removal.is_some() { &removing } else { &policy };
+        let seen: Vec<Folder<'_>> = observed.iter().map(|o| o.folder(of(o))).collect();
+        let mut plans = plan(&seen, self.carrier.now);
+        for (look, plan) in observed.iter_mut().zip(&mut plans) {
+            if let Some(side) = look.removal
+                && let Some(note) = folders::keep_what_is_left(plan, &look.comparison, &look.name, side)
+            {
+                self.tell(Event::Warning(&note));
+                look.stays = true;
+            }
+        }
         tallies.extend(plans.iter().map(|p| p.tally.clone()));
         if let Err(stop) = judge(&tallies, self.limit, self.allow_delete) {
             return Err(Error::new(Kind::Guard, stop.to_string(), stop.remedy(&self.carrier.account)));
@@ -101,6 +119,7 @@ impl Job {
         if self.dry_run {
             for (look, plan) in observed.iter().zip(&plans) {
                 self.rehearse(look, plan, &mut ended.counts);
+                self.rehearse_removal(look);
             }
             return Ok(false);
         }
@@ -121,7 +140,14 @@ impl Job {
             }
             self.report_skipped(look, plan, &mut ended.counts);
             let errand = Errand { job: self, look, all: observed };
-            match errand.run(imap, plan, &mut ended.counts).await {
+            let done = match look.removal {
+                None => errand.run(imap, plan, &mut ended.counts).await,
+                Some(side) => {
+                    let removed = errand.remove_folder(imap, plan, side, &mut ended.counts).await;
+                    removed.map(|()| Done::default())
+                }
+            };
+            match done {
                 Ok(done) => {
                     again |= done.recognised;
                     if done.whole {
@@ -145,20 +171,23 @@ impl Job {
         imap: &mut Imap<S>,
         tree: &imap::Tree,
         name: &FolderName,
-        create: bool,
+        fate: &Fate,
         counts: &mut Counts,
     ) -> Result<std::result::Result<Observed, Tally>> {
         let remote = match tree.get(name) {
             Some(folder) => Some(folder.clone()),
-            None if create && !self.dry_run => Some(imap.create_folder(name).await?),
+            None if *fate == Fate::CreateRemote && !self.dry_run => Some(imap.create_folder(name).await?),
             None => None,
         };
+        if let Fate::Remove(side) = fate {
+            return Observed::of(self, imap, name, remote, Some(*side), counts).await.map(Ok);
+        }
         if let Some(status) = remote.as_ref().and_then(|f| f.status)
             && let Some(pairs) = self.unchanged(name, &status)?
         {
             return Ok(Err(Tally::unchanged(name.to_string(), pairs)));
         }
-        Observed::of(self, imap, name, remote, counts).await.map(Ok)
+        Observed::of(self, imap, name, remote, None, counts).await.map(Ok)
     }
 
     /// What vanished from one folder may have come up in another: the messages that it could be are looked at.

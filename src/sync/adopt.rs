@@ -37,7 +37,7 @@ impl Job {
                 self.tell(Event::Note(&format!("the folder {name} is {side} alone")));
                 continue;
             };
-            match Observed::of(self, imap, name, Some(remote.clone()), &mut ended.counts).await {
+            match Observed::of(self, imap, name, Some(remote.clone()), None, &mut ended.counts).await {
                 Ok(look) => self.tell_alone(&look, &mut ended.counts),
                 Err(e) if e.scope() == Scope::Folder => ended.problems.push(e),
                 Err(e) => return Err(e),

@@ -1,9 +1,9 @@
 //! Which folders are synced, and which are made: a pure function of the names on both sides.
 
-use super::Policy;
+use super::{Action, Comparison, Plan, Policy, Step, Tally, Travel};
 use crate::error::{Error, Kind, Result};
 use crate::imap::{Role, Tree};
-use crate::mail::{FolderName, FolderPattern, Side};
+use crate::mail::{FolderName, FolderPattern, Side, Sides};
 use std::collections::BTreeSet;
 
 /// What becomes of a folder.
@@ -13,6 +13,10 @@ pub enum Fate {
     Sync,
     /// It is made on the server.
     CreateRemote,
+    /// It was removed on the other side, and is to be removed on this one.
+    Remove(Side),
+    /// It is on neither side any longer.
+    Gone,
     /// It is left as it is, for this reason.
     Left(String),
 }
@@ -70,7 +74,7 @@ pub fn choose(
     policy: &Policy,
 ) -> Vec<(FolderName, Fate)> {
     let there: BTreeSet<&FolderName> = tree.folders().map(|f| &f.name).collect();
-    let names: BTreeSet<&FolderName> = there.iter().copied().chain(here).collect();
+    let names: BTreeSet<&FolderName> = there.iter().copied().chain(here).chain(known).collect();
     let mut chosen: Vec<(FolderName, Fate)> = (names.into_iter())
         .filter(|name| FolderPattern::selects(patterns, name))
         .filter_map(|name| {
@@ -78,11 +82,14 @@ pub fn choose(
                 (true, true, _) => Fate::Sync,
                 (true, false, false) if policy.create.reaches(Side::Local) => Fate::Sync,
                 (false, true, false) if policy.create.reaches(Side::Remote) => Fate::CreateRemote,
+                (true, false, true) if may_go(name, policy, Side::Remote) => Fate::Remove(Side::Remote),
                 (true, false, true) => Fate::Left(format!(
                     "{name} was removed here; it stays on the server, and is not synced. Create the folder again, or remove it \
                      there too."
                 )),
-                (false, true, true) if tree.is_cut_short() => return None,
+                (false, _, true) if tree.is_cut_short() => return None,
+                (false, false, true) => Fate::Gone,
+                (false, true, true) if may_go(name, policy, Side::Local) => Fate::Remove(Side::Local),
                 (false, true, true) => Fate::Left(format!(
                     "{name} was removed on the server; it stays here, and is not synced. Create the folder again, or remove it \
                      here too."
@@ -94,4 +101,42 @@ pub fn choose(
         .collect();
     chosen.sort_by_key(|(name, _)| !name.is_inbox());
     chosen
+}
+
+fn may_go(name: &FolderName, policy: &Policy, side: Side) -> bool {
+    !name.is_inbox() && policy.remove_folders.reaches(side)
+}
+
+/// What holds in a folder that was removed on one side: its messages go where it goes, and nothing is copied any more.
+pub fn removing(policy: &Policy) -> Policy {
+    Policy { create: Travel::None, delete: policy.remove_folders, marks: Travel::None, ..policy.clone() }
+}
+
+/// Holds a folder that is to be removed on a side against what would be left in it there: where anything would, the
+/// plan deletes nothing, and the reason is told.
+pub fn keep_what_is_left(plan: &mut Plan, comparison: &Comparison, name: &FolderName, side: Side) -> Option<String> {
+    let leaves = |step: &&Step| match &step.action {
+        Action::Remove { on, .. } | Action::Relocate { on, .. } => *on == side,
+        _ => false,
+    };
+    let leaving = plan.steps.iter().filter(leaves).count() as u64;
+    let left = comparison.shown.on(side).saturating_sub(leaving);
+    plan.skipped.clear();
+    if left == 0 && !comparison.cut_short.on(side) {
+        return None;
+    }
+    plan.steps.retain(|step| matches!(step.action, Action::Relocate { .. }));
+    plan.tally = Tally { removals: Sides::default(), messages: 0, ..std::mem::take(&mut plan.tally) };
+    let (gone, here) = match side {
+        Side::Local => ("on the server", "here"),
+        Side::Remote => ("here", "on the server"),
+    };
+    Some(if left == 0 {
+        format!("{name} was removed {gone}; it stays {here}, for not all that is in it could be listed. Run again.")
+    } else {
+        let are = if left == 1 { "1 message in it is" } else { &format!("{left} messages in it are") };
+        format!(
+            "{name} was removed {gone}; it stays {here}, for {are} {here} alone. Move that mail away, or remove the folder yourself."
+        )
+    })
 }

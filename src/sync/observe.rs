@@ -26,18 +26,23 @@ pub(super) struct Observed {
     pub uidnext: u32,
     /// What to remember of it if nothing has to be done.
     pub facts: Facts,
+    /// It was removed on the other side, and is to be removed on this one.
+    pub removal: Option<Side>,
+    /// It is not removed after all.
+    pub stays: bool,
 }
 
 impl Observed {
-    /// Looks at both sides.
+    /// Looks at both sides. One on which the folder was removed holds nothing, and it is not made there again.
     pub async fn of<S: Link>(
         job: &Job,
         imap: &mut Imap<S>,
         name: &FolderName,
         remote: Option<imap::Folder>,
+        removal: Option<Side>,
         counts: &mut Counts,
     ) -> Result<Observed> {
-        let local = match job.dry_run {
+        let local = match job.dry_run || removal == Some(Side::Remote) {
             true => MaildirFolder::standing(&job.store, name)?,
             false => Some(MaildirFolder::open(&job.store, name)?),
         };
@@ -45,7 +50,8 @@ impl Observed {
         if let Some(folder) = &remote {
             sides.remote = Some(imap.mailbox(folder, !job.dry_run).await?);
         }
-        sides.observe(job, name, remote.clone(), counts).await
+        let seen = sides.observe(job, name, remote.clone(), counts).await?;
+        Ok(Observed { removal, ..seen })
     }
 
     /// For the plan.
@@ -145,6 +151,8 @@ impl<S: Link> Opened<'_, S> {
             // Some servers (Yahoo) state one far too high.
             uidnext: facts.uidnext.unwrap_or(u32::MAX).min(highest.saturating_add(1)),
             facts,
+            removal: None,
+            stays: false,
         })
     }
 
