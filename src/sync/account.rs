@@ -3,6 +3,7 @@
 use super::execute::{Done, Errand};
 use super::folders::{self, Fate};
 use super::observe::Observed;
+use super::rename::Trees;
 use super::{Folder, Limit, Plan, Policy, Sought, Tally, judge, plan};
 use crate::error::{Error, Kind, Result, Scope};
 use crate::event::{Counts, Event};
@@ -73,8 +74,11 @@ impl Job {
         here.notes.iter().for_each(|note| self.tell(Event::Warning(note)));
         let patterns = folders::resolved(&self.folders, &tree);
         let policy = Policy { trash: folders::trash(self.policy.trash.as_ref(), &tree)?, ..self.policy.clone() };
-        let known = self.known()?;
-        let chosen = folders::choose(&tree, &here.folders.keys().cloned().collect(), &known, &patterns, &policy);
+        let (here, known) = (here.folders.into_keys().collect(), self.known()?);
+        let mut trees = Trees { there: tree, here, known };
+        self.follow_renames(imap, &mut trees, &patterns).await?;
+        let Trees { there: tree, here, known } = trees;
+        let chosen = folders::choose(&tree, &here, &known, &patterns, &policy);
 
         let (mut observed, mut tallies) = (Vec::new(), Vec::new());
         for (name, fate) in chosen {
@@ -232,7 +236,7 @@ impl Job {
     }
 
     /// The folders that were synced before.
-    fn known(&self) -> Result<BTreeSet<FolderName>> {
+    pub(super) fn known(&self) -> Result<BTreeSet<FolderName>> {
         let ledger = self.carrier.ledger();
         let mut known = BTreeSet::new();
         for status in ledger.folders()? {

@@ -103,6 +103,53 @@ pub fn choose(
     chosen
 }
 
+/// Which folders may have been given another name on a side, each with the names it may have there now, outer folders
+/// first. A folder that was synced is missing there; a new one stands there, which the other side lacks, or has only where
+/// it lacks the old one too: then it was renamed on both. `there` and `here` are what the sides have: the one that is asked
+/// about, and the other.
+pub fn maybe_renamed<'a>(
+    there: &'a BTreeSet<FolderName>,
+    here: &'a BTreeSet<FolderName>,
+    known: &'a BTreeSet<FolderName>,
+    patterns: &[FolderPattern],
+) -> Vec<(&'a FolderName, Vec<&'a FolderName>)> {
+    let taken = |name: &&FolderName| FolderPattern::selects(patterns, name) && !name.is_inbox();
+    let missing = known.iter().filter(taken).filter(|name| !there.contains(*name));
+    let new: Vec<&FolderName> = there.iter().filter(taken).filter(|name| !known.contains(*name)).collect();
+    let candidates = |old: &FolderName| {
+        let fits = |name: &&FolderName| here.contains(*name) != here.contains(old) && below(name, old).is_none();
+        new.iter().copied().filter(fits).collect::<Vec<_>>()
+    };
+    missing.map(|old| (old, candidates(old))).filter(|(_, candidates)| !candidates.is_empty()).collect()
+}
+
+/// What is to be renamed with a folder on a side that has `here`, and has been renamed on the side that has `there`: the
+/// folders below it, each with its new name. `None` where they were not renamed along there, or a name is taken here.
+pub fn renamed_along(
+    from: &FolderName,
+    to: &FolderName,
+    there: &BTreeSet<FolderName>,
+    here: &BTreeSet<FolderName>,
+) -> Option<Vec<(FolderName, FolderName)>> {
+    let mut renamed = vec![(from.clone(), to.clone())];
+    for name in here {
+        if let Some(rest) = below(name, from) {
+            if there.contains(name) {
+                return None;
+            }
+            let levels = to.levels().iter().chain(rest).cloned().collect();
+            renamed.push((name.clone(), FolderName::from_levels(levels)?));
+        }
+    }
+    let is_free = |name: &FolderName| !here.iter().any(|h| h == name || below(h, name).is_some());
+    (is_free(to) && below(to, from).is_none() && below(from, to).is_none()).then_some(renamed)
+}
+
+/// The levels of a folder that lies in another.
+fn below<'a>(name: &'a FolderName, outer: &FolderName) -> Option<&'a [String]> {
+    name.levels().strip_prefix(outer.levels()).filter(|rest| !rest.is_empty())
+}
+
 fn may_go(name: &FolderName, policy: &Policy, side: Side) -> bool {
     !name.is_inbox() && policy.remove_folders.reaches(side)
 }
@@ -139,4 +186,76 @@ pub fn keep_what_is_left(plan: &mut Plan, comparison: &Comparison, name: &Folder
             "{name} was removed {gone}; it stays {here}, for {are} {here} alone. Move that mail away, or remove the folder yourself."
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> BTreeSet<FolderName> {
+        text.split_whitespace().map(|name| FolderName::parse(name).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_folder_was_renamed_where_it_is_missing_and_a_new_one_stands() {
+        let all = [FolderPattern::parse("*").unwrap(), FolderPattern::parse("!Secret").unwrap()];
+        for (there, here, known, expected) in [
+            ("INBOX B", "INBOX A", "INBOX A", "A: B"),
+            ("INBOX B C", "INBOX A", "INBOX A", "A: B C"),
+            ("INBOX B", "INBOX A B", "INBOX A", ""),
+            ("INBOX B", "INBOX B", "INBOX A", "A: B"),
+            ("INBOX B", "INBOX", "INBOX A", ""),
+            ("INBOX A B", "INBOX A", "INBOX A", ""),
+            ("INBOX Secret", "INBOX A", "INBOX A", ""),
+            ("INBOX A/B", "INBOX A", "INBOX A", ""),
+            ("B B/x", "A A/x", "A A/x", "A: B B/x, A/x: B B/x"),
+            ("B", "INBOX", "INBOX", ""),
+        ] {
+            let (there, here, known) = (names(there), names(here), names(known));
+            let list = |names: Vec<&FolderName>| names.iter().map(|n| format!(" {n}")).collect::<String>();
+            let found = maybe_renamed(&there, &here, &known, &all);
+            let found: Vec<String> = found.into_iter().map(|(old, new)| format!("{old}:{}", list(new))).collect();
+            assert_eq!(found.join(", "), expected, "{there:?} {here:?} {known:?}");
+        }
+    }
+
+    #[test]
+    fn what_lies_in_a_folder_is_renamed_with_it() {
+        for (there, here, expected) in [
+            ("B", "A", Some("A>B")),
+            ("B B/x", "A A/x AB", Some("A>B A/x>B/x")),
+            ("B A/x", "A A/x", None),
+            ("B", "A B", None),
+            ("B", "A B/y", None),
+        ] {
+            let of = |name| FolderName::parse(name).unwrap();
+            let found = renamed_along(&of("A"), &of("B"), &names(there), &names(here));
+            let shown = |(from, to): (FolderName, FolderName)| format!("{from}>{to}");
+            let found = found.map(|all| all.into_iter().map(shown).collect::<Vec<_>>().join(" "));
+            assert_eq!(found.as_deref(), expected, "{there} {here}");
+        }
+        let of = |name| FolderName::parse(name).unwrap();
+        assert_eq!(renamed_along(&of("A/B"), &of("A"), &names("A"), &names("A/B")), None);
+    }
+
+    #[test]
+    fn a_missing_folder_is_removed_where_that_travels() {
+        let all = [FolderPattern::parse("*").unwrap()];
+        let tree = Tree::default();
+        for (here, travel, expected) in [
+            ("A", Travel::Local, "A Remove(Local)"),
+            ("A", Travel::Both, "A Remove(Local)"),
+            ("A", Travel::Remote, "A Left"),
+            ("", Travel::None, "A Gone"),
+            ("INBOX", Travel::Both, "INBOX Left, A Gone"),
+        ] {
+            let policy = Policy { remove_folders: travel, ..Policy::default() };
+            let chosen = choose(&tree, &names(here), &names(&format!("A {here}")), &all, &policy);
+            let shown = |(name, fate): &(FolderName, Fate)| match fate {
+                Fate::Left(_) => format!("{name} Left"),
+                fate => format!("{name} {fate:?}"),
+            };
+            assert_eq!(chosen.iter().map(shown).collect::<Vec<_>>().join(", "), expected, "{here} {travel:?}");
+        }
+    }
 }

@@ -18,6 +18,7 @@ mod observe;
 mod pairing;
 mod plan;
 mod policy;
+mod rename;
 mod reshape;
 mod tell;
 mod traits;

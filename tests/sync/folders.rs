@@ -151,3 +151,64 @@ fn a_folder_that_is_gone_on_both_sides_is_forgotten() {
     assert_eq!(pair.sync(), "fetched 1");
     assert_eq!(pair.both("A"), "3");
 }
+
+#[test]
+fn a_folder_renamed_on_the_server_is_renamed_here() {
+    let pair = with_folders();
+    pair.user.deliver("A/sub", &[message(30)]);
+    assert_eq!(pair.sync(), "fetched 1");
+    let files = |folder: &str| pair.here(folder).into_iter().map(|m| m.file_name).collect::<Vec<_>>();
+    let (before, sub) = (files("A"), files("A/sub"));
+    pair.folders_there("rename", &["A", "Other/name"]);
+    assert_eq!(pair.changes(&["--dry-run"], ""), ["local would_rename A Other/name"]);
+    assert!(pair.path("A").exists());
+    assert_eq!(pair.changes(&[], ""), ["local rename A Other/name"]);
+    assert_eq!((files("Other/name"), files("Other/name/sub")), (before, sub));
+    assert!(!pair.path("A").exists());
+    assert_eq!(pair.both("Other/name"), "10S 11S");
+    pair.is_idle();
+    // What changed meanwhile comes along.
+    pair.folders_there("rename", &["B", "C"]);
+    pair.user.deliver("C", &[message(21)]);
+    let file = pair.file("B", 20);
+    fs::rename(&file, file.to_str().unwrap().replace(":2,S", ":2,FS")).unwrap();
+    assert_eq!(pair.sync(), "fetched 1, flags_remote 1");
+    assert_eq!(pair.both("C"), "20FS 21");
+    pair.is_idle();
+}
+
+#[test]
+fn a_folder_renamed_here_is_renamed_on_the_server() {
+    let pair = with_folders();
+    pair.add_here("A/sub", 30);
+    assert_eq!(pair.sync(), "uploaded 1");
+    fs::rename(pair.path("A"), pair.path("Z")).unwrap();
+    assert_eq!(pair.changes(&["--dry-run"], ""), ["remote would_rename A Z"]);
+    assert_eq!(pair.all_there(), ["A", "A/sub", "B", "INBOX"]);
+    assert_eq!(pair.changes(&[], ""), ["remote rename A Z"]);
+    assert_eq!(pair.all_there(), ["B", "INBOX", "Z", "Z/sub"]);
+    assert_eq!((pair.both("Z"), pair.both("Z/sub")), ("10S 11S".to_owned(), "30S".to_owned()));
+    pair.is_idle();
+}
+
+#[test]
+fn a_folder_renamed_on_both_sides_is_known_again() {
+    let pair = with_folders();
+    fs::rename(pair.path("A"), pair.path("Z")).unwrap();
+    pair.folders_there("rename", &["A", "Z"]);
+    assert_eq!(pair.changes(&[], ""), [""; 0]);
+    assert_eq!(pair.both("Z"), "10S 11S");
+    pair.is_idle();
+}
+
+#[test]
+fn a_rename_that_may_not_travel_copies_and_keeps() {
+    let pair = Pair::of(1, "");
+    pair.add_here("A", 10);
+    assert_eq!(pair.sync(), "uploaded 1");
+    pair.folders_there("rename", &["A", "B"]);
+    let outcome = pair.run(&[]).expect(0);
+    assert_eq!(counts(&outcome), "fetched 1");
+    assert!(outcome.stderr.contains("A was removed on the server"), "{}", outcome.stderr);
+    assert_eq!((pair.here("A").len(), pair.both("B")), (1, "10S".to_owned()));
+}
