@@ -97,8 +97,12 @@ impl Errand<'_> {
 }
 
 impl Job {
-    /// Forgets a folder that neither side has.
+    /// Forgets a folder that neither side has, and clears away what a removal that was interrupted left of it here.
     pub(super) fn forget(&self, name: &FolderName) -> Result<()> {
+        let is_in_part = self.store.standing_path(name)?.is_dir();
+        if is_in_part && !self.dry_run && !name.is_inbox() && self.policy.remove_folders.reaches(Side::Local) {
+            self.store.remove_folder(name)?;
+        }
         let mut ledger = self.carrier.ledger();
         match ledger.folder(&name.to_string())? {
             Some(folder) => ledger.forget_folder(folder.id),
