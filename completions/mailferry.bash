@@ -16,6 +16,9 @@ _mailferry() {
             ",$1")
                 cmd="mailferry"
                 ;;
+            mailferry,adopt)
+                cmd="mailferry__subcmd__adopt"
+                ;;
             mailferry,completions)
                 cmd="mailferry__subcmd__completions"
                 ;;
@@ -61,6 +64,9 @@ _mailferry() {
             mailferry__subcmd__config__subcmd__help,show)
                 cmd="mailferry__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            mailferry__subcmd__help,adopt)
+                cmd="mailferry__subcmd__help__subcmd__adopt"
+                ;;
             mailferry__subcmd__help,completions)
                 cmd="mailferry__subcmd__help__subcmd__completions"
                 ;;
@@ -98,8 +104,71 @@ _mailferry() {
 
     case "${cmd}" in
         mailferry)
-            opts="-c -q -v -n -h -V --config --state-dir --json --quiet --verbose --color --dry-run --wait --exit-code --jobs --help --version pull sync status config completions man help"
+            opts="-c -q -v -n -h -V --config --state-dir --json --quiet --verbose --color --dry-run --wait --exit-code --jobs --help --version pull sync adopt status config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -c)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailferry__subcmd__adopt)
+            opts="-c -q -v -n -h --config --state-dir --json --quiet --verbose --color --dry-run --wait --exit-code --jobs --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -546,8 +615,22 @@ _mailferry() {
             return 0
             ;;
         mailferry__subcmd__help)
-            opts="pull sync status config completions man help"
+            opts="pull sync adopt status config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailferry__subcmd__help__subcmd__adopt)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

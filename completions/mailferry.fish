@@ -40,6 +40,7 @@ complete -c mailferry -n "__fish_mailferry_needs_command" -s h -l help -d 'Print
 complete -c mailferry -n "__fish_mailferry_needs_command" -s V -l version -d 'Print version'
 complete -c mailferry -n "__fish_mailferry_needs_command" -f -a "pull" -d 'Fetch new messages, one way, from server to store'
 complete -c mailferry -n "__fish_mailferry_needs_command" -f -a "sync" -d 'Keep server and store alike, two ways'
+complete -c mailferry -n "__fish_mailferry_needs_command" -f -a "adopt" -d 'Take over a Maildir that another tool kept, without a download'
 complete -c mailferry -n "__fish_mailferry_needs_command" -f -a "status" -d 'Show the last run, what is here, and what the server would not give'
 complete -c mailferry -n "__fish_mailferry_needs_command" -f -a "config" -d 'Find and check the configuration'
 complete -c mailferry -n "__fish_mailferry_needs_command" -f -a "completions" -d 'Print a completion script'
@@ -81,6 +82,19 @@ complete -c mailferry -n "__fish_mailferry_using_subcommand sync" -s v -l verbos
 complete -c mailferry -n "__fish_mailferry_using_subcommand sync" -s n -l dry-run -d 'Say what would be done, message by message, and change nothing'
 complete -c mailferry -n "__fish_mailferry_using_subcommand sync" -l exit-code -d 'Exit with 1 when there was nothing new'
 complete -c mailferry -n "__fish_mailferry_using_subcommand sync" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mailferry -n "__fish_mailferry_using_subcommand adopt" -s c -l config -d 'Configuration file' -r -F
+complete -c mailferry -n "__fish_mailferry_using_subcommand adopt" -l state-dir -d 'Where state is kept between runs' -r -f -a "(__fish_complete_directories)"
+complete -c mailferry -n "__fish_mailferry_using_subcommand adopt" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c mailferry -n "__fish_mailferry_using_subcommand adopt" -l wait -d 'How long to wait for another run on the same account, in seconds' -r
+complete -c mailferry -n "__fish_mailferry_using_subcommand adopt" -l jobs -d 'How many accounts to work on at once' -r
+complete -c mailferry -n "__fish_mailferry_using_subcommand adopt" -l json -d 'One JSON object a line on stdout'
+complete -c mailferry -n "__fish_mailferry_using_subcommand adopt" -s q -l quiet -d 'Say nothing on success, even on a terminal'
+complete -c mailferry -n "__fish_mailferry_using_subcommand adopt" -s v -l verbose -d 'Say more: folders; twice: every message'
+complete -c mailferry -n "__fish_mailferry_using_subcommand adopt" -s n -l dry-run -d 'Say what would be done, message by message, and change nothing'
+complete -c mailferry -n "__fish_mailferry_using_subcommand adopt" -l exit-code -d 'Exit with 1 when there was nothing new'
+complete -c mailferry -n "__fish_mailferry_using_subcommand adopt" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mailferry -n "__fish_mailferry_using_subcommand status" -s c -l config -d 'Configuration file' -r -F
 complete -c mailferry -n "__fish_mailferry_using_subcommand status" -l state-dir -d 'Where state is kept between runs' -r -f -a "(__fish_complete_directories)"
 complete -c mailferry -n "__fish_mailferry_using_subcommand status" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -180,13 +194,14 @@ complete -c mailferry -n "__fish_mailferry_using_subcommand man" -s v -l verbose
 complete -c mailferry -n "__fish_mailferry_using_subcommand man" -s n -l dry-run -d 'Say what would be done, message by message, and change nothing'
 complete -c mailferry -n "__fish_mailferry_using_subcommand man" -l exit-code -d 'Exit with 1 when there was nothing new'
 complete -c mailferry -n "__fish_mailferry_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mailferry -n "__fish_mailferry_using_subcommand help; and not __fish_seen_subcommand_from pull sync status config completions man help" -f -a "pull" -d 'Fetch new messages, one way, from server to store'
-complete -c mailferry -n "__fish_mailferry_using_subcommand help; and not __fish_seen_subcommand_from pull sync status config completions man help" -f -a "sync" -d 'Keep server and store alike, two ways'
-complete -c mailferry -n "__fish_mailferry_using_subcommand help; and not __fish_seen_subcommand_from pull sync status config completions man help" -f -a "status" -d 'Show the last run, what is here, and what the server would not give'
-complete -c mailferry -n "__fish_mailferry_using_subcommand help; and not __fish_seen_subcommand_from pull sync status config completions man help" -f -a "config" -d 'Find and check the configuration'
-complete -c mailferry -n "__fish_mailferry_using_subcommand help; and not __fish_seen_subcommand_from pull sync status config completions man help" -f -a "completions" -d 'Print a completion script'
-complete -c mailferry -n "__fish_mailferry_using_subcommand help; and not __fish_seen_subcommand_from pull sync status config completions man help" -f -a "man" -d 'Write the man pages into a folder'
-complete -c mailferry -n "__fish_mailferry_using_subcommand help; and not __fish_seen_subcommand_from pull sync status config completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mailferry -n "__fish_mailferry_using_subcommand help; and not __fish_seen_subcommand_from pull sync adopt status config completions man help" -f -a "pull" -d 'Fetch new messages, one way, from server to store'
+complete -c mailferry -n "__fish_mailferry_using_subcommand help; and not __fish_seen_subcommand_from pull sync adopt status config completions man help" -f -a "sync" -d 'Keep server and store alike, two ways'
+complete -c mailferry -n "__fish_mailferry_using_subcommand help; and not __fish_seen_subcommand_from pull sync adopt status config completions man help" -f -a "adopt" -d 'Take over a Maildir that another tool kept, without a download'
+complete -c mailferry -n "__fish_mailferry_using_subcommand help; and not __fish_seen_subcommand_from pull sync adopt status config completions man help" -f -a "status" -d 'Show the last run, what is here, and what the server would not give'
+complete -c mailferry -n "__fish_mailferry_using_subcommand help; and not __fish_seen_subcommand_from pull sync adopt status config completions man help" -f -a "config" -d 'Find and check the configuration'
+complete -c mailferry -n "__fish_mailferry_using_subcommand help; and not __fish_seen_subcommand_from pull sync adopt status config completions man help" -f -a "completions" -d 'Print a completion script'
+complete -c mailferry -n "__fish_mailferry_using_subcommand help; and not __fish_seen_subcommand_from pull sync adopt status config completions man help" -f -a "man" -d 'Write the man pages into a folder'
+complete -c mailferry -n "__fish_mailferry_using_subcommand help; and not __fish_seen_subcommand_from pull sync adopt status config completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailferry -n "__fish_mailferry_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "path" -d 'Print where the configuration is looked for'
 complete -c mailferry -n "__fish_mailferry_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Check it and name every mistake'
 complete -c mailferry -n "__fish_mailferry_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show the accounts as they are understood, without passwords'

@@ -46,6 +46,17 @@ pub enum Event<'a> {
         /// It would be done, and is not.
         rehearsal: bool,
     },
+    /// A sync did something to a folder on one side, or in a dry run would do it.
+    FolderDeed {
+        /// The folder.
+        folder: &'a str,
+        /// Where it is done.
+        on: Side,
+        /// What is done.
+        deed: FolderDeed<'a>,
+        /// It would be done, and is not.
+        rehearsal: bool,
+    },
     /// Messages have become durable.
     Progress {
         /// The folder.
@@ -108,6 +119,15 @@ pub enum Deed<'a> {
     Remove,
     /// It is left where it is, on this side alone.
     Skip,
+}
+
+/// What a sync does to a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FolderDeed<'a> {
+    /// It is removed.
+    Remove,
+    /// It is given this name.
+    Rename(&'a str),
 }
 
 /// What a run did in one account: the numbers of the summary.

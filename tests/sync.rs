@@ -1,5 +1,7 @@
 //! `mailferry sync` as a user runs it, against a real Dovecot.
 
+mod adopt;
+mod age;
 mod changes;
 mod command;
 mod crash;

@@ -81,6 +81,11 @@ pub enum Command {
     /// Brings new messages, flags, keywords, deletions and moves from IMAP servers to Maildirs and back. POP3 accounts are
     /// pulled. A run that would delete far more than usual deletes nothing and exits with 3.
     Sync(SyncArgs),
+    /// Take over a Maildir that another tool kept, without a download
+    ///
+    /// Recognises what both sides have and writes that down; copies, marks and deletes nothing. For Maildirs of mbsync,
+    /// offlineimap, getmail, or any other tool; the sync after it transfers the difference alone.
+    Adopt(NamedAccounts),
     /// Show the last run, what is here, and what the server would not give
     Status(AccountArgs),
     /// Find and check the configuration
@@ -103,6 +108,14 @@ pub enum Command {
 pub struct AccountArgs {
     /// Accounts of the configuration; all where none is named
     #[arg(value_name = "ACCOUNT")]
+    pub accounts: Vec<String>,
+}
+
+/// Accounts by name, one at least.
+#[derive(Debug, Args)]
+pub struct NamedAccounts {
+    /// Accounts of the configuration
+    #[arg(value_name = "ACCOUNT", required = true)]
     pub accounts: Vec<String>,
 }
 

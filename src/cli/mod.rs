@@ -1,6 +1,7 @@
 //! The commands. Only this part prints, reads the terminal or exits.
 
 mod accounts;
+mod adopt;
 pub mod args;
 mod exit;
 mod maintenance;
@@ -50,6 +51,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
     match &cli.command {
         Command::Pull(args) => Ok(pull::run(&cli.global, args).await?),
         Command::Sync(args) => Ok(sync::run(&cli.global, args).await?),
+        Command::Adopt(args) => Ok(adopt::run(&cli.global, args).await?),
         Command::Status(args) => Ok(status::run(&cli.global, args)?),
         Command::Config(args) => Ok(maintenance::config(&cli.global, args)?),
         Command::Completions { shell } => Ok(maintenance::completions(*shell)),

@@ -6,6 +6,8 @@ use super::pull::Pull;
 use crate::config::{self, Protocol};
 use crate::error::{Error, Kind, Result, Retry, Scope};
 use crate::event::Counts;
+use crate::imap::Imap;
+use crate::net::Stream;
 use crate::retrieve::{self, Keep, Policy};
 use crate::store::StoreKind;
 use crate::sync::{Ended, Job};
@@ -29,14 +31,7 @@ impl Work for Sync {
         match (task.account.protocol, task.account.store.kind) {
             (Protocol::Pop3, _) => Pull.run(task, job, tally).await,
             (Protocol::Imap, StoreKind::Maildir) => self.both_ways(task, job, tally).await,
-            (Protocol::Imap, StoreKind::Mbox) => Err(Error::new(
-                Kind::Config,
-                "the store is an mbox, and two ways need a Maildir",
-                format!(
-                    "Write `kind = \"maildir\"` and another `path` under `[accounts.{0}.store]`, or run: mailferry pull {0}",
-                    task.account.name
-                ),
-            )),
+            (Protocol::Imap, StoreKind::Mbox) => Err(needs_maildir(task)),
         }
     }
 
@@ -59,30 +54,58 @@ impl Sync {
         }
         task.may_log_in(job)?;
         let Some(mut session) = task.imap().await? else { return Ok(()) };
-        let Ended { counts, problems } = self.job(task, job).run(&mut session).await;
-        tally.count(counts);
-        problems.iter().for_each(|e| tally.failed(e));
-        if !task.dry_run && task.account.store.path.exists() {
-            task.remember_store(job)?;
-        }
-        let broken = |e: &Error| e.scope() == Scope::Account && e.retry() == Retry::Later;
-        if !task.interrupt.is_raised() && !problems.iter().any(broken) {
-            session.logout().await;
-        }
-        Ok(())
+        let ended = self.job(task, job).run(&mut session).await;
+        end(task, job, tally, session, ended).await
     }
 
     fn job(&self, task: &Task, job: &retrieve::Job) -> Job {
-        let config::Sync { folders, policy, limit } = task.account.sync.clone();
-        let downloads = Policy { keep: Keep::Always, folders: Vec::new(), max_size: None };
-        Job {
-            carrier: retrieve::Job { policy: downloads, ..job.clone() },
-            store: task.account.store.clone(),
-            folders,
-            policy,
-            limit,
-            allow_delete: self.allow_delete,
-            dry_run: task.dry_run,
-        }
+        Job { allow_delete: self.allow_delete, ..of(task, job) }
     }
+}
+
+/// Reports what came of the work on an account, and takes leave of the server.
+pub async fn end(
+    task: &Task,
+    job: &retrieve::Job,
+    tally: &mut Tally<'_>,
+    session: Imap<Stream>,
+    Ended { counts, problems }: Ended,
+) -> Result<()> {
+    tally.count(counts);
+    problems.iter().for_each(|e| tally.failed(e));
+    if !task.dry_run && task.account.store.path.exists() {
+        task.remember_store(job)?;
+    }
+    let broken = |e: &Error| e.scope() == Scope::Account && e.retry() == Retry::Later;
+    if !task.interrupt.is_raised() && !problems.iter().any(broken) {
+        session.logout().await;
+    }
+    Ok(())
+}
+
+/// What the engine needs to know of an account.
+pub fn of(task: &Task, job: &retrieve::Job) -> Job {
+    let config::Sync { folders, policy, limit } = task.account.sync.clone();
+    let downloads = Policy { keep: Keep::Always, folders: Vec::new(), max_size: None };
+    Job {
+        carrier: retrieve::Job { policy: downloads, ..job.clone() },
+        store: task.account.store.clone(),
+        folders,
+        policy,
+        limit,
+        allow_delete: None,
+        dry_run: task.dry_run,
+    }
+}
+
+/// The store cannot be a side of a sync.
+pub fn needs_maildir(task: &Task) -> Error {
+    Error::new(
+        Kind::Config,
+        "the store is an mbox, and two ways need a Maildir",
+        format!(
+            "Write `kind = \"maildir\"` and another `path` under `[accounts.{0}.store]`, or run: mailferry pull {0}",
+            task.account.name
+        ),
+    )
 }

@@ -137,8 +137,8 @@ impl Tree {
         folder
     }
 
-    /// Takes a folder out that was removed.
-    pub(super) fn remove(&mut self, name: &FolderName) {
+    /// Takes a folder out.
+    pub fn remove(&mut self, name: &FolderName) {
         self.folders.remove(name);
     }
 }

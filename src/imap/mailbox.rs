@@ -252,6 +252,24 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
 }
 
 impl<S: Link> ImapFolder<'_, S> {
+    /// When messages were received, in seconds since 1970 UTC; one that is gone, or of which the server does not tell, is
+    /// left out.
+    pub async fn received_at(&mut self, keys: &[Key]) -> Result<HashMap<Key, i64>> {
+        self.fresh = false;
+        let uids = uids_of(keys);
+        let mut found = HashMap::new();
+        let on = |u: Untagged<'_>| {
+            if let Untagged::Fetch(row) = u
+                && let Some((uid, at)) = row.uid.filter(|uid| uids.contains(uid)).zip(row.received_at)
+            {
+                found.insert(key_of(uid), at);
+            }
+        };
+        let lines = sets_of(&uids).map(|set| format!("UID FETCH {set} (UID INTERNALDATE)"));
+        self.exec_all(lines, "ask for the age of messages", on).await?;
+        Ok(found)
+    }
+
     /// What came into the folder since it would have given a message this UID: keys and announced sizes, ascending. For
     /// finding out whether a message arrived whose upload broke off.
     pub async fn arrived_since(&mut self, uidnext: u32) -> Result<Vec<(Key, Option<u64>)>> {

@@ -111,6 +111,24 @@ impl<S: Link> Imap<S> {
         Ok(self.listed().await?.insert(name, wire))
     }
 
+    /// Leaves the folder that is open: opens the inbox to be read, which every account has.
+    pub async fn leave(&mut self) -> Result<()> {
+        self.session.attempt(Command::new("EXAMINE").argument(b"INBOX"), |_| ()).await.map(drop)
+    }
+
+    /// How many messages a folder that is not open holds; `None` where the server does not tell.
+    pub async fn count(&mut self, folder: &Folder) -> Result<Option<u32>> {
+        let mut told = None;
+        let on = |u: Untagged<'_>| {
+            if let Untagged::FolderStatus(_, status) = u {
+                told = status.messages;
+            }
+        };
+        let command = Command::new("STATUS").argument(&folder.wire).text(" (MESSAGES)");
+        let status = self.session.attempt(command, on).await?;
+        Ok(told.filter(|_| status.condition == Condition::Ok))
+    }
+
     /// Removes a folder with all that is in it, and its subscription. An error reaches no further than this folder.
     pub async fn remove_folder(&mut self, folder: &Folder) -> Result<()> {
         let status = self.session.attempt(Command::new("DELETE").argument(&folder.wire), |_| ()).await?;

@@ -1,8 +1,9 @@
 //! The sync of one account, from the folders to the last deletion.
 
-use super::execute::Errand;
+use super::execute::{Done, Errand};
 use super::folders::{self, Fate};
 use super::observe::Observed;
+use super::rename::Trees;
 use super::{Folder, Limit, Plan, Policy, Sought, Tally, judge, plan};
 use crate::error::{Error, Kind, Result, Scope};
 use crate::event::{Counts, Event};
@@ -73,19 +74,29 @@ impl Job {
         here.notes.iter().for_each(|note| self.tell(Event::Warning(note)));
         let patterns = folders::resolved(&self.folders, &tree);
         let policy = Policy { trash: folders::trash(self.policy.trash.as_ref(), &tree)?, ..self.policy.clone() };
-        let known = self.known()?;
-        let chosen = folders::choose(&tree, &here.folders.keys().cloned().collect(), &known, &patterns, &policy);
+        let (here, known) = (here.folders.into_keys().collect(), self.known()?);
+        let mut trees = Trees { there: tree, here, known };
+        self.follow_renames(imap, &mut trees, &patterns).await?;
+        let Trees { there: tree, here, known } = trees;
+        let chosen = folders::choose(&tree, &here, &known, &patterns, &policy);
 
         let (mut observed, mut tallies) = (Vec::new(), Vec::new());
         for (name, fate) in chosen {
             if self.carrier.interrupt.is_raised() {
                 return Ok(false);
             }
-            if let Fate::Left(note) = &fate {
-                self.tell(Event::Warning(note));
-                continue;
+            match &fate {
+                Fate::Left(note) => {
+                    self.tell(Event::Warning(note));
+                    continue;
+                }
+                Fate::Gone => {
+                    self.forget(&name)?;
+                    continue;
+                }
+                Fate::Sync | Fate::CreateRemote | Fate::Remove(_) => {}
             }
-            match self.look(imap, &tree, &name, fate == Fate::CreateRemote, &mut ended.counts).await {
+            match self.look(imap, &tree, &name, &fate, &mut ended.counts).await {
                 Ok(Ok(look)) => observed.push(look),
                 Ok(Err(unchanged)) => tallies.push(unchanged),
                 Err(e) if e.scope() == Scope::Folder => ended.problems.push(e),
@@ -94,7 +105,18 @@ impl Job {
         }
         self.seek_moves(imap, &mut observed).await?;
         observed.iter().for_each(|look| self.tell_unstorable(look));
-        let plans = plan(&observed.iter().map(|o| o.folder(&policy)).collect::<Vec<Folder<'_>>>(), self.carrier.now);
+        let removing = folders::removing(&policy);
+        let of = |o: &'_ Observed| if o.removal.is_some() { &removing } else { &policy };
+        let seen: Vec<Folder<'_>> = observed.iter().map(|o| o.folder(of(o))).collect();
+        let mut plans = plan(&seen, self.carrier.now);
+        for (look, plan) in observed.iter_mut().zip(&mut plans) {
+            if let Some(side) = look.removal
+                && let Some(note) = folders::keep_what_is_left(plan, &look.comparison, &look.name, side)
+            {
+                self.tell(Event::Warning(&note));
+                look.stays = true;
+            }
+        }
         tallies.extend(plans.iter().map(|p| p.tally.clone()));
         if let Err(stop) = judge(&tallies, self.limit, self.allow_delete) {
             return Err(Error::new(Kind::Guard, stop.to_string(), stop.remedy(&self.carrier.account)));
@@ -102,6 +124,7 @@ impl Job {
         if self.dry_run {
             for (look, plan) in observed.iter().zip(&plans) {
                 self.rehearse(look, plan, &mut ended.counts);
+                self.rehearse_removal(look);
             }
             return Ok(false);
         }
@@ -122,7 +145,14 @@ impl Job {
             }
             self.report_skipped(look, plan, &mut ended.counts);
             let errand = Errand { job: self, look, all: observed };
-            match errand.run(imap, plan, &mut ended.counts).await {
+            let done = match look.removal {
+                None => errand.run(imap, plan, &mut ended.counts).await,
+                Some(side) => {
+                    let removed = errand.remove_folder(imap, plan, side, &mut ended.counts).await;
+                    removed.map(|()| Done::default())
+                }
+            };
+            match done {
                 Ok(done) => {
                     again |= done.recognised;
                     if done.whole {
@@ -146,20 +176,23 @@ impl Job {
         imap: &mut Imap<S>,
         tree: &imap::Tree,
         name: &FolderName,
-        create: bool,
+        fate: &Fate,
         counts: &mut Counts,
     ) -> Result<std::result::Result<Observed, Tally>> {
         let remote = match tree.get(name) {
             Some(folder) => Some(folder.clone()),
-            None if create && !self.dry_run => Some(imap.create_folder(name).await?),
+            None if *fate == Fate::CreateRemote && !self.dry_run => Some(imap.create_folder(name).await?),
             None => None,
         };
+        if let Fate::Remove(side) = fate {
+            return Observed::of(self, imap, name, remote, Some(*side), counts).await.map(Ok);
+        }
         if let Some(status) = remote.as_ref().and_then(|f| f.status)
             && let Some(pairs) = self.unchanged(name, &status)?
         {
             return Ok(Err(Tally::unchanged(name.to_string(), pairs)));
         }
-        Observed::of(self, imap, name, remote, counts).await.map(Ok)
+        Observed::of(self, imap, name, remote, None, counts).await.map(Ok)
     }
 
     /// What vanished from one folder may have come up in another: the messages that it could be are looked at.
@@ -177,7 +210,7 @@ impl Job {
     }
 
     /// The store's root has to be the one that was synced before: an unmounted disk is no wish to delete everything.
-    fn store_stands(&self) -> Result<()> {
+    pub(super) fn store_stands(&self) -> Result<()> {
         let root = &self.store.path;
         let expected = self.carrier.ledger().fact(MARKER)?.map(Marker);
         let standing = expected.as_ref().map(|marker| marker.standing(root)).transpose()?;
@@ -204,7 +237,7 @@ impl Job {
     }
 
     /// The folders that were synced before.
-    fn known(&self) -> Result<BTreeSet<FolderName>> {
+    pub(super) fn known(&self) -> Result<BTreeSet<FolderName>> {
         let ledger = self.carrier.ledger();
         let mut known = BTreeSet::new();
         for status in ledger.folders()? {

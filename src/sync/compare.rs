@@ -209,6 +209,18 @@ impl Comparison {
         }
     }
 
+    /// Takes in when messages of a side were received.
+    pub fn date(&mut self, side: Side, found: &HashMap<Key, i64>) {
+        for unpaired in self.unpaired.on_mut(side) {
+            unpaired.received_at = found.get(&unpaired.key).copied().or(unpaired.received_at);
+        }
+    }
+
+    /// The messages that a side has alone.
+    pub fn alone(&self, side: Side) -> Vec<Key> {
+        self.unpaired.on(side).iter().map(|u| u.key.clone()).collect()
+    }
+
     /// How many rows have lost their message on a side, as far as that is no tombstone.
     pub fn vanished(&self, side: Side) -> u64 {
         let lost = |o: &&Open| o.pair.gone.is_none() && *o.presence.on(side) == Presence::Vanished;

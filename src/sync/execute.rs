@@ -67,26 +67,33 @@ impl Errand<'_> {
         }
         self.tell_done(steps, counts, |a| matches!(a, Action::Mark { .. }));
         self.write_down(steps)?;
-        self.relocate(&mut remote, &mut local, steps, &mut done, counts).await?;
-        let left = self.remove(&mut remote, &mut local, steps, counts).await?;
+        self.relocate_local(&mut local, steps, &mut done, counts).await?;
+        self.relocate_remote(&mut remote, steps, &mut done, counts).await?;
+        let mut left = self.remove(Side::Local, &mut local, steps, counts).await?;
+        left.extend(self.remove(Side::Remote, &mut remote, steps, counts).await?);
         done.whole &= left.is_empty();
         for note in remote.take_notes() {
             self.job.tell(Event::Warning(&note));
         }
+        self.forget(steps, &left)?;
+        Ok(done)
+    }
+
+    /// Forgets what the steps say, but for messages that may still be there.
+    pub(super) fn forget(&self, steps: &[Step], left: &HashSet<RowId>) -> Result<()> {
         let forgotten: Vec<RowId> = (steps.iter())
             .filter_map(|s| if let Action::Forget { row } = s.action { Some(row) } else { None })
             .filter(|row| !left.contains(row))
             .collect();
-        self.job.carrier.ledger().forget(&forgotten)?;
-        Ok(done)
+        self.job.carrier.ledger().forget(&forgotten)
     }
 
-    fn scope(&self) -> Result<String> {
+    pub(super) fn scope(&self) -> Result<String> {
         let folder = self.job.carrier.ledger().folder(&self.look.name.to_string())?;
         Ok(folder.map(|f| f.scope).unwrap_or_default())
     }
 
-    fn changed(&self) -> Error {
+    pub(super) fn changed(&self) -> Error {
         Error::new(Kind::TryLater, format!("{} was made anew on the server meanwhile", self.look.name), "Run again.")
             .folder()
     }
@@ -307,46 +314,61 @@ impl Errand<'_> {
         Ok(())
     }
 
-    /// Moves messages to the folders where the other side has them now.
-    async fn relocate<S: Link>(
+    /// Moves messages here to the folders where the server has them now.
+    pub(super) async fn relocate_local(
         &self,
-        remote: &mut ImapFolder<'_, S>,
         local: &mut MaildirFolder,
         steps: &[Step],
         done: &mut Done,
         counts: &mut Counts,
     ) -> Result<()> {
-        for side in [Side::Local, Side::Remote] {
-            let mut by_target: HashMap<&FolderName, Vec<&Step>> = HashMap::new();
-            for step in steps {
-                if let Action::Relocate { on, to, .. } = &step.action
-                    && *on == side
-                {
-                    by_target.entry(to).or_default().push(step);
-                }
-            }
-            for (to, moves) in by_target {
-                let Some(target) = self.all.iter().find(|o| o.name == *to) else { continue };
-                let edits: Edits = moves.iter().filter_map(|s| relocation_edit(&s.action)).collect();
-                let moved = match side {
-                    Side::Local => {
-                        self.mark(side, local, &edits).await?;
-                        self.move_local(local, target, &moves).await?
-                    }
-                    Side::Remote => {
-                        self.mark(side, remote, &edits).await?;
-                        self.mark_across(target, &moves).await?;
-                        self.move_remote(remote, target, &moves).await?
-                    }
-                };
-                done.whole &= moved == moves.len();
-                for step in moves {
-                    self.job.tell_step(self.look, step);
-                    count(step, counts);
-                }
-            }
+        for (target, moves) in self.moves_on(Side::Local, steps) {
+            let edits: Edits = moves.iter().filter_map(|s| relocation_edit(&s.action)).collect();
+            self.mark(Side::Local, local, &edits).await?;
+            let moved = self.move_local(local, target, &moves).await?;
+            self.moved(&moves, moved, done, counts);
         }
         Ok(())
+    }
+
+    /// Moves messages on the server to the folders where they are here now.
+    pub(super) async fn relocate_remote<S: Link>(
+        &self,
+        remote: &mut ImapFolder<'_, S>,
+        steps: &[Step],
+        done: &mut Done,
+        counts: &mut Counts,
+    ) -> Result<()> {
+        for (target, moves) in self.moves_on(Side::Remote, steps) {
+            let edits: Edits = moves.iter().filter_map(|s| relocation_edit(&s.action)).collect();
+            self.mark(Side::Remote, remote, &edits).await?;
+            self.mark_across(target, &moves).await?;
+            let moved = self.move_remote(remote, target, &moves).await?;
+            self.moved(&moves, moved, done, counts);
+        }
+        Ok(())
+    }
+
+    /// The moves on a side, by where they lead.
+    fn moves_on<'s>(&self, side: Side, steps: &'s [Step]) -> Vec<(&Observed, Vec<&'s Step>)> {
+        let mut by_target: HashMap<&FolderName, Vec<&Step>> = HashMap::new();
+        for step in steps {
+            if let Action::Relocate { on, to, .. } = &step.action
+                && *on == side
+            {
+                by_target.entry(to).or_default().push(step);
+            }
+        }
+        let target = |name: &FolderName| self.all.iter().find(|o| o.name == *name);
+        by_target.into_iter().filter_map(|(to, moves)| Some((target(to)?, moves))).collect()
+    }
+
+    fn moved(&self, moves: &[&Step], moved: usize, done: &mut Done, counts: &mut Counts) {
+        done.whole &= moved == moves.len();
+        for step in moves {
+            self.job.tell_step(self.look, step);
+            count(step, counts);
+        }
     }
 
     /// Marks that were set on the server's copy meanwhile come to the file in its new folder here.
@@ -429,41 +451,37 @@ impl Errand<'_> {
         Ok(settled.len())
     }
 
-    /// Removes messages, or moves them to the trash. Gives the rows of those that may still be there.
-    async fn remove<S: Link>(
+    /// Removes messages on a side, or moves them to the trash. Gives the rows of those that may still be there.
+    pub(super) async fn remove(
         &self,
-        remote: &mut ImapFolder<'_, S>,
-        local: &mut MaildirFolder,
+        side: Side,
+        mailbox: &mut impl Mailbox,
         steps: &[Step],
         counts: &mut Counts,
     ) -> Result<HashSet<RowId>> {
         let mut left = HashSet::new();
-        for side in [Side::Local, Side::Remote] {
-            let mut by_trash: HashMap<Option<&FolderName>, Vec<(&Step, RowId, Key)>> = HashMap::new();
-            for step in steps {
-                if let Action::Remove { on, row, key, trash } = &step.action
-                    && *on == side
-                {
-                    by_trash.entry(trash.as_ref()).or_default().push((step, *row, key.clone()));
-                }
+        let mut by_trash: HashMap<Option<&FolderName>, Vec<(&Step, RowId, Key)>> = HashMap::new();
+        for step in steps {
+            if let Action::Remove { on, row, key, trash } = &step.action
+                && *on == side
+            {
+                by_trash.entry(trash.as_ref()).or_default().push((step, *row, key.clone()));
             }
-            for (trash, doomed) in by_trash {
-                let keys: Vec<Key> = doomed.iter().map(|(.., key)| key.clone()).collect();
-                let still: Vec<Key> = match (side, trash) {
-                    (Side::Local, None) => local.remove(&keys).await?,
-                    (Side::Remote, None) => remote.remove(&keys).await?,
-                    (Side::Local, Some(trash)) => throw_away(local, &keys, trash).await?,
-                    (Side::Remote, Some(trash)) => throw_away(remote, &keys, trash).await?,
-                };
-                crate::fault::point();
-                for (step, row, key) in doomed {
-                    if still.contains(&key) {
-                        left.insert(row);
-                        counts.undeleted_remote += u64::from(side == Side::Remote);
-                    } else {
-                        self.job.tell_step(self.look, step);
-                        count(step, counts);
-                    }
+        }
+        for (trash, doomed) in by_trash {
+            let keys: Vec<Key> = doomed.iter().map(|(.., key)| key.clone()).collect();
+            let still: Vec<Key> = match trash {
+                None => mailbox.remove(&keys).await?,
+                Some(trash) => throw_away(mailbox, &keys, trash).await?,
+            };
+            crate::fault::point();
+            for (step, row, key) in doomed {
+                if still.contains(&key) {
+                    left.insert(row);
+                    counts.undeleted_remote += u64::from(side == Side::Remote);
+                } else {
+                    self.job.tell_step(self.look, step);
+                    count(step, counts);
                 }
             }
         }

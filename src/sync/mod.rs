@@ -7,6 +7,7 @@
 
 mod account;
 mod action;
+mod adopt;
 mod compare;
 mod execute;
 mod folders;
@@ -17,6 +18,8 @@ mod observe;
 mod pairing;
 mod plan;
 mod policy;
+mod rename;
+mod reshape;
 mod tell;
 mod traits;
 

@@ -26,18 +26,23 @@ pub(super) struct Observed {
     pub uidnext: u32,
     /// What to remember of it if nothing has to be done.
     pub facts: Facts,
+    /// It was removed on the other side, and is to be removed on this one.
+    pub removal: Option<Side>,
+    /// It is not removed after all.
+    pub stays: bool,
 }
 
 impl Observed {
-    /// Looks at both sides.
+    /// Looks at both sides. One on which the folder was removed holds nothing, and it is not made there again.
     pub async fn of<S: Link>(
         job: &Job,
         imap: &mut Imap<S>,
         name: &FolderName,
         remote: Option<imap::Folder>,
+        removal: Option<Side>,
         counts: &mut Counts,
     ) -> Result<Observed> {
-        let local = match job.dry_run {
+        let local = match job.dry_run || removal == Some(Side::Remote) {
             true => MaildirFolder::standing(&job.store, name)?,
             false => Some(MaildirFolder::open(&job.store, name)?),
         };
@@ -45,7 +50,8 @@ impl Observed {
         if let Some(folder) = &remote {
             sides.remote = Some(imap.mailbox(folder, !job.dry_run).await?);
         }
-        sides.observe(job, name, remote.clone(), counts).await
+        let seen = sides.observe(job, name, remote.clone(), counts).await?;
+        Ok(Observed { removal, ..seen })
     }
 
     /// For the plan.
@@ -118,6 +124,9 @@ impl<S: Link> Opened<'_, S> {
             counts.adopted += pairing.adoptions.len() as u64;
             comparison = self.compared(job, folder.id, seen, &mut identities).await?;
         }
+        if job.policy.max_age.is_some() {
+            self.date(&mut comparison).await?;
+        }
         let uids = there.messages.keys().filter_map(|k| std::str::from_utf8(&k.0).ok()?.parse::<u32>().ok());
         let highest = uids.max().unwrap_or(0);
         let facts = Facts {
@@ -142,7 +151,21 @@ impl<S: Link> Opened<'_, S> {
             // Some servers (Yahoo) state one far too high.
             uidnext: facts.uidnext.unwrap_or(u32::MAX).min(highest.saturating_add(1)),
             facts,
+            removal: None,
+            stays: false,
         })
+    }
+
+    /// Finds out how old the messages are that stand on one side alone.
+    async fn date(&mut self, comparison: &mut Comparison) -> Result<()> {
+        let alone = Sides::of(|side| comparison.alone(side));
+        if let (Some(local), false) = (&mut self.local, alone.local.is_empty()) {
+            comparison.date(Side::Local, &local.received_at(&alone.local).await?);
+        }
+        if let (Some(remote), false) = (&mut self.remote, alone.remote.is_empty()) {
+            comparison.date(Side::Remote, &remote.received_at(&alone.remote).await?);
+        }
+        Ok(())
     }
 
     /// Holds both sides against the ledger, and finds out what tells messages apart where that may pair them.

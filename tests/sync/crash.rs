@@ -43,3 +43,43 @@ fn at_every_numbered_point() {
         }
     }
 }
+
+/// Of four folders, each side has removed one and renamed one.
+fn reshaped() -> Pair {
+    let pair = Pair::with("\n[accounts.x.sync]\nremove_folders = \"both\"\n");
+    pair.user.deliver("INBOX", &[message(1)]);
+    for (folder, n) in [("A", 2), ("B", 3), ("C", 4), ("D", 5)] {
+        pair.add_here(folder, n);
+    }
+    pair.sync();
+    fs::remove_dir_all(pair.path("A")).unwrap();
+    fs::rename(pair.path("C"), pair.path("Y")).unwrap();
+    pair.user.doveadm(&["mailbox", "delete", "-u", &pair.user.name, "B"]);
+    pair.user.doveadm(&["mailbox", "rename", "-u", &pair.user.name, "D", "Z"]);
+    pair
+}
+
+#[test]
+fn at_every_numbered_point_of_changes_to_folders() {
+    for n in 1.. {
+        assert!(n < 100, "no end of points");
+        let pair = reshaped();
+        let mut command = pair.ferry.command(&["sync", "--json"]);
+        command.env("MAILFERRY_FAULT_POINT", n.to_string());
+        let died = Running::start(command).wait();
+        let alive = died.signal != Some(9);
+        let healed = pair.run(&[]);
+        assert_eq!(healed.code, Some(0), "after point {n}: {}", healed.stderr);
+        assert_eq!((pair.both("INBOX"), pair.both("Y"), pair.both("Z")), ("1".into(), "4S".into(), "5S".into()));
+        let mut there: Vec<String> =
+            pair.user.doveadm(&["mailbox", "list", "-u", &pair.user.name]).lines().map(str::to_owned).collect();
+        there.sort();
+        assert_eq!(there, ["INBOX", "Y", "Z"], "after point {n}");
+        assert!(["A", "B", "C", "D"].iter().all(|folder| !pair.path(folder).exists()), "after point {n}");
+        assert_eq!(pair.sync(), "", "after point {n}, a run right after a clean one");
+        if alive {
+            assert!(n > 10, "only {n} points");
+            return;
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::{Lines, Report, Summary, mark_names, server_side};
 use crate::error::Error;
-use crate::event::{Action, Counts, Deed, Event, Observer};
+use crate::event::{Action, Counts, Deed, Event, FolderDeed, Observer};
 use serde_json::{Value, json};
 use std::io::Write;
 
@@ -54,6 +54,16 @@ impl Observer for Json {
                 let about = json!({"account": account, "folder": folder, "side": on.to_string(),
                                    "key": key.to_string(), "reason": reason});
                 emit("message", with(about, action(deed, rehearsal)));
+            }
+            Event::FolderDeed { folder, on, deed, rehearsal } => {
+                let (action, to) = match deed {
+                    FolderDeed::Remove => ("remove", json!({})),
+                    FolderDeed::Rename(to) => ("rename", json!({"to": to})),
+                };
+                let would = if rehearsal { "would_" } else { "" };
+                let about = json!({"account": account, "folder": folder, "side": on.to_string(),
+                                   "action": format!("{would}{action}")});
+                emit("folder_change", with(about, to));
             }
             Event::Progress { folder, messages, bytes } => {
                 emit("progress", json!({"account": account, "folder": folder, "messages": messages, "bytes": bytes}));

@@ -6,7 +6,7 @@ use super::units::{messages, octets};
 use super::{Report, Summary, colour, mark_names, problem_text, server_side};
 use crate::cli::args::Global;
 use crate::error::Error;
-use crate::event::{Action, Deed, Event, Observer};
+use crate::event::{Action, Deed, Event, FolderDeed, Observer};
 use crate::mail::{Key, Marks};
 use std::io::{IsTerminal, Write};
 
@@ -122,6 +122,14 @@ impl Observer for Lines {
             Event::Deed { folder, on, deed, key, reason, rehearsal } => {
                 let done = describe_deed(deed, key, rehearsal);
                 self.detail(&format!("{account} {folder} {on}: {done}: {reason}\n"));
+            }
+            Event::FolderDeed { folder, on, deed, rehearsal } => {
+                let would = if rehearsal { "would " } else { "" };
+                let line = match deed {
+                    FolderDeed::Remove => format!("{account} {folder} {on}: {would}remove the folder\n"),
+                    FolderDeed::Rename(to) => format!("{account} {folder} {on}: {would}rename the folder to {to}\n"),
+                };
+                if self.rehearsal || self.verbose != 1 { self.detail(&line) } else { self.err(&line) }
             }
             Event::Progress { folder, messages, bytes } => {
                 if let Some(progress) = &self.progress {

@@ -6,7 +6,11 @@ use crate::event::Counts;
 
 /// The line of an account, with its line end; in a rehearsal it says what is to be done.
 pub fn line(command: &str, s: &Summary, rehearsal: bool) -> String {
-    let parts = if command == "sync" { both_ways(s, rehearsal) } else { one_way(&s.counts, rehearsal) };
+    let parts = match command {
+        "sync" => both_ways(s, rehearsal),
+        "adopt" => adopted(s, rehearsal),
+        _ => one_way(&s.counts, rehearsal),
+    };
     format!("{}: {}\n", s.account, parts.join(", "))
 }
 
@@ -28,6 +32,22 @@ fn one_way(counts: &Counts, rehearsal: bool) -> Vec<String> {
     also(failed, "left");
     also(deleted_remote, "deleted on the server");
     also(undeleted_remote, "not deleted there");
+    parts
+}
+
+fn adopted(s: &Summary, rehearsal: bool) -> Vec<String> {
+    let Counts { adopted, had, skipped, .. } = s.counts;
+    if s.exit > 2 && adopted + had == 0 {
+        return vec!["nothing done".to_owned()];
+    }
+    let verb = if rehearsal { "to recognise" } else { "recognised" };
+    let mut parts = vec![format!("{} {verb}", messages(adopted))];
+    if had > adopted {
+        parts.push(format!("{} known before", had - adopted));
+    }
+    if skipped > 0 {
+        parts.push(format!("{skipped} on one side alone (to copy them, run: mailferry sync {})", s.account));
+    }
     parts
 }
 
@@ -122,6 +142,26 @@ mod tests {
             line("sync", &summary(few, 0), true),
             "work: 4 messages to mark on the server, 1 to delete on the server\n"
         );
+    }
+
+    #[test]
+    fn an_adoption_says_what_is_left_for_a_sync() {
+        for (adopted, had, skipped, exit, rehearsal, said) in [
+            (5, 5, 0, 0, false, "5 messages recognised"),
+            (1, 3, 0, 0, true, "1 message to recognise, 2 known before"),
+            (
+                0,
+                3,
+                2,
+                0,
+                false,
+                "0 messages recognised, 3 known before, 2 on one side alone (to copy them, run: mailferry sync work)",
+            ),
+            (0, 0, 0, 77, false, "nothing done"),
+        ] {
+            let s = summary(Counts { adopted, had, skipped, ..Counts::default() }, exit);
+            assert_eq!(line("adopt", &s, rehearsal), format!("work: {said}\n"));
+        }
     }
 
     #[test]

@@ -354,3 +354,15 @@ async fn one_open_folder_downloads_as_well() {
     assert_eq!(arrived.whole[0].2, b"abc");
     assert_eq!(commands[1..], ["UID FETCH 3 (UID INTERNALDATE FLAGS BODY.PEEK[])"]);
 }
+
+#[tokio::test]
+async fn dates_are_asked_for_some_messages_alone() {
+    let script = [(
+        "UID FETCH 3,7",
+        "* 1 FETCH (UID 3 INTERNALDATE \" 1-Jan-1970 00:00:01 +0000\")\r\n* 2 FETCH (UID 4 INTERNALDATE \" 1-Jan-1970 00:00:02 +0000\")\r\n\
+         * 3 FETCH (UID 7 INTERNALDATE NIL)\r\n{tag} OK x\r\n",
+    )];
+    let (found, said) = called!("IMAP4rev1", script, |folder| folder.received_at(&keys(&[3, 7])));
+    assert_eq!(found.unwrap(), [(key(3), 1)].into());
+    assert_eq!(said, ["UID FETCH 3,7 (UID INTERNALDATE)"]);
+}

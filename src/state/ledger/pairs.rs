@@ -119,6 +119,25 @@ impl Ledger {
         self.write(|tx| relocate(tx, row, to, keys))
     }
 
+    /// Forgets a folder that is on neither side any longer, and all that was known of its messages.
+    pub fn forget_folder(&mut self, folder: FolderId) -> Result<()> {
+        self.write(|tx| forget_folder(tx, folder))
+    }
+
+    /// Gives folders other names; what was known under one of these is forgotten.
+    pub fn rename_folders(&mut self, renamed: &[(FolderId, String)]) -> Result<()> {
+        self.write(|tx| {
+            for (folder, name) in renamed {
+                let mut of_name = tx.prepare_cached("SELECT id FROM folder WHERE name = ?1 AND id != ?2")?;
+                if let Some(taken) = of_name.query_row(params![name, folder.0], |r| r.get(0)).optional()? {
+                    forget_folder(tx, FolderId(taken))?;
+                }
+                tx.execute("UPDATE folder SET name = ?2 WHERE id = ?1", params![folder.0, name])?;
+            }
+            Ok(())
+        })
+    }
+
     /// How the last sync left the folder.
     pub fn facts(&self, folder: FolderId) -> Result<Facts> {
         self.db
@@ -170,6 +189,19 @@ fn pair_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<Pair> {
         },
         pending: any.then(|| Box::new(pending.map(Option::unwrap_or_default))),
     })
+}
+
+fn forget_folder(tx: &Transaction<'_>, folder: FolderId) -> rusqlite::Result<()> {
+    for sql in [
+        "DELETE FROM intent WHERE folder = ?1",
+        "UPDATE intent SET row = NULL WHERE row IN (SELECT id FROM message WHERE folder = ?1)",
+        "DELETE FROM quarantine WHERE folder = ?1",
+        "DELETE FROM message WHERE folder = ?1",
+        "DELETE FROM folder WHERE id = ?1",
+    ] {
+        tx.execute(sql, [folder.0])?;
+    }
+    Ok(())
 }
 
 /// Takes a key of a side away from the row that has it.

@@ -23,6 +23,12 @@ impl Maildir {
         Ok(keys.iter().cloned().zip(contents).filter_map(|(key, content)| Some((key, content??))).collect())
     }
 
+    /// The times of messages' files, in seconds since 1970 UTC; those that are gone are left out.
+    pub(super) fn received_at(&self, keys: &[Key]) -> Result<HashMap<Key, i64>> {
+        let (times, _) = self.visit(&bases(keys), |_, entry| Ok(fs::metadata(self.path_of(entry))?.mtime()))?;
+        Ok(keys.iter().cloned().zip(times).filter_map(|(key, time)| Some((key, time?))).collect())
+    }
+
     /// Changes marks; gives the messages that are no longer there.
     pub(super) fn edit(&self, edits: &[(Key, Change)]) -> Result<Vec<Key>> {
         let wanted: BTreeSet<Keyword> = edits.iter().flat_map(|(_, change)| &change.add.keywords).cloned().collect();

@@ -68,6 +68,12 @@ impl MaildirFolder {
         Ok(found.into_iter().flatten().next())
     }
 
+    /// When messages were received, in seconds since 1970 UTC: their files' times. One that is gone is left out.
+    pub async fn received_at(&mut self, keys: &[Key]) -> Result<HashMap<Key, i64>> {
+        let keys = keys.to_vec();
+        self.on_thread(move |maildir| maildir.received_at(&keys)).await
+    }
+
     /// The key of a message that was delivered to a place.
     pub fn key_at(place: &Place) -> Option<Key> {
         super::base_of(place).map(|base| Key(base.as_bytes().to_vec()))

@@ -1,0 +1,124 @@
+//! Folders that were removed on one side are removed on the other.
+
+use super::Plan;
+use super::account::Job;
+use super::execute::{Done, Errand};
+use super::observe::Observed;
+use crate::error::Result;
+use crate::event::{Counts, Event, FolderDeed};
+use crate::imap::{Imap, Link};
+use crate::mail::{FolderName, Side};
+use crate::retrieve::Retriever;
+use crate::store::{MaildirFolder, Removal};
+use std::collections::HashSet;
+
+impl Errand<'_> {
+    /// Moves and removes the messages of a folder that was removed on the other side, and the folder when it holds nothing
+    /// any more.
+    pub(super) async fn remove_folder<S: Link>(
+        &self,
+        imap: &mut Imap<S>,
+        plan: &Plan,
+        side: Side,
+        counts: &mut Counts,
+    ) -> Result<()> {
+        let (job, steps) = (self.job, &plan.steps);
+        let mut done = Done { whole: true, ..Done::default() };
+        let mut left = HashSet::new();
+        match (side, &self.look.remote) {
+            (Side::Local, _) => {
+                if let Some(mut local) = MaildirFolder::standing(&job.store, &self.look.name)? {
+                    self.relocate_local(&mut local, steps, &mut done, counts).await?;
+                    left = self.remove(side, &mut local, steps, counts).await?;
+                }
+            }
+            (Side::Remote, Some(folder)) => {
+                let mut remote = imap.mailbox(folder, true).await?;
+                if remote.source().scope != self.scope()? {
+                    return Err(self.changed());
+                }
+                self.relocate_remote(&mut remote, steps, &mut done, counts).await?;
+                left = self.remove(side, &mut remote, steps, counts).await?;
+                for note in remote.take_notes() {
+                    job.tell(Event::Warning(&note));
+                }
+            }
+            (Side::Remote, None) => {}
+        }
+        self.forget(steps, &left)?;
+        crate::fault::point();
+        if self.look.stays || !done.whole || !left.is_empty() {
+            return Ok(());
+        }
+        let is_gone = match side {
+            Side::Local => self.remove_here()?,
+            Side::Remote => self.remove_there(imap).await?,
+        };
+        if is_gone {
+            job.tell_removal(&self.look.name, side);
+            crate::fault::point();
+            job.carrier.ledger().forget_folder(self.look.id)?;
+            crate::fault::point();
+        }
+        Ok(())
+    }
+
+    fn remove_here(&self) -> Result<bool> {
+        let name = &self.look.name;
+        match self.job.store.remove_folder(name)? {
+            Removal::Gone => Ok(true),
+            Removal::Leaving(files) => {
+                let names: Vec<String> = files.iter().take(3).map(|f| f.display().to_string()).collect();
+                let note = format!("{name} was removed; files that are no mail stay: {}", names.join(", "));
+                self.job.tell(Event::Warning(&note));
+                Ok(true)
+            }
+            Removal::NotEmpty => {
+                let note = format!("{name} was removed on the server; it stays here, for something has come into it.");
+                self.job.tell(Event::Warning(&note));
+                Ok(false)
+            }
+        }
+    }
+
+    async fn remove_there<S: Link>(&self, imap: &mut Imap<S>) -> Result<bool> {
+        let name = &self.look.name;
+        let Some(folder) = &self.look.remote else { return Ok(false) };
+        // Servers do not like the open folder to be removed, and what came into it meanwhile would go with it.
+        imap.leave().await?;
+        if imap.count(folder).await? != Some(0) {
+            let note = format!("{name} was removed here; it stays on the server, for something has come into it.");
+            self.job.tell(Event::Warning(&note));
+            return Ok(false);
+        }
+        imap.remove_folder(folder).await?;
+        Ok(true)
+    }
+}
+
+impl Job {
+    /// Forgets a folder that neither side has, and clears away what a removal that was interrupted left of it here.
+    pub(super) fn forget(&self, name: &FolderName) -> Result<()> {
+        let is_in_part = self.store.standing_path(name)?.is_dir();
+        if is_in_part && !self.dry_run && !name.is_inbox() && self.policy.remove_folders.reaches(Side::Local) {
+            self.store.remove_folder(name)?;
+        }
+        let mut ledger = self.carrier.ledger();
+        match ledger.folder(&name.to_string())? {
+            Some(folder) => ledger.forget_folder(folder.id),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells that a folder would be removed.
+    pub(super) fn rehearse_removal(&self, look: &Observed) {
+        if let Some(side) = look.removal.filter(|_| !look.stays) {
+            self.tell_removal(&look.name, side);
+        }
+    }
+
+    fn tell_removal(&self, name: &FolderName, on: Side) {
+        let (folder, deed) = (name.to_string(), FolderDeed::Remove);
+        self.tell(Event::FolderDeed { folder: &folder, on, deed, rehearsal: self.dry_run });
+    }
+}
