@@ -1,10 +1,9 @@
 //! Changes on either side come to the other.
 
 use super::*;
-use std::time::SystemTime;
 
 #[test]
-fn a_first_sync_brings_all_and_the_second_nothing() {
+pub fn a_first_sync_brings_all_and_the_second_nothing() {
     let pair = Pair::with("");
     for (name, bytes) in mail::nasty() {
         pair.user.deliver_as("INBOX", &bytes, if name.len() % 2 == 0 { "FS" } else { "" }, SystemTime::UNIX_EPOCH);
@@ -14,8 +13,7 @@ fn a_first_sync_brings_all_and_the_second_nothing() {
     pair.is_idle();
     let mut here: Vec<_> = pair.here("INBOX").into_iter().map(|m| (m.bytes, m.flags)).collect();
     let sent = |bytes: &[u8]| mail::with_lf(&Dovecot::sends(Protocol::Imap, &mail::with_lf(bytes)));
-    let mut there: Vec<_> =
-        pair.user.messages("INBOX").into_iter().map(|m| (sent(&m.bytes), m.flags)).collect();
+    let mut there: Vec<_> = pair.user.messages("INBOX").into_iter().map(|m| (sent(&m.bytes), m.flags)).collect();
     here.sort();
     there.sort();
     assert_eq!(here.len(), n);
@@ -23,7 +21,7 @@ fn a_first_sync_brings_all_and_the_second_nothing() {
 }
 
 #[test]
-fn new_messages_travel_both_ways() {
+pub fn new_messages_travel_both_ways() {
     let pair = Pair::of(2, "");
     pair.add_here("INBOX", 3);
     pair.user.deliver_as("INBOX", &message(4), "RS", SystemTime::UNIX_EPOCH);
@@ -33,7 +31,7 @@ fn new_messages_travel_both_ways() {
 }
 
 #[test]
-fn flags_merge_each_on_its_own() {
+pub fn flags_merge_each_on_its_own() {
     let pair = Pair::of(4, "");
     pair.mark_here(1, "F");
     pair.there(&["flags add", "\\Answered"], 1);
@@ -51,7 +49,7 @@ fn flags_merge_each_on_its_own() {
 }
 
 #[test]
-fn keywords_travel_by_their_names() {
+pub fn keywords_travel_by_their_names() {
     let pair = Pair::of(2, "");
     pair.there(&["flags add", "$Junk work"], 1);
     assert_eq!(pair.sync(), "flags_local 1");
@@ -67,7 +65,7 @@ fn keywords_travel_by_their_names() {
 }
 
 #[test]
-fn deletions_travel_both_ways_and_win_over_marks() {
+pub fn deletions_travel_both_ways_and_win_over_marks() {
     let pair = Pair::of(6, "");
     fs::remove_file(pair.file("INBOX", 1)).unwrap();
     pair.there(&["expunge"], 2);
@@ -81,7 +79,7 @@ fn deletions_travel_both_ways_and_win_over_marks() {
 }
 
 #[test]
-fn a_deletion_that_may_not_travel_stays_where_it_was_made() {
+pub fn a_deletion_that_may_not_travel_stays_where_it_was_made() {
     let pair = Pair::of(4, "\n[accounts.x.sync]\ndelete = \"none\"\n");
     fs::remove_file(pair.file("INBOX", 1)).unwrap();
     pair.there(&["expunge"], 2);
@@ -92,7 +90,7 @@ fn a_deletion_that_may_not_travel_stays_where_it_was_made() {
 }
 
 #[test]
-fn moves_are_moves_on_the_other_side_too() {
+pub fn moves_are_moves_on_the_other_side_too() {
     let pair = Pair::of(4, "");
     pair.add_here("Archive", 9);
     assert_eq!(pair.sync(), "uploaded 1");
@@ -110,7 +108,7 @@ fn moves_are_moves_on_the_other_side_too() {
 }
 
 #[test]
-fn a_dry_run_tells_and_changes_nothing() {
+pub fn a_dry_run_tells_and_changes_nothing() {
     let pair = Pair::of(3, "");
     pair.add_here("INBOX", 4);
     pair.mark_here(1, "F");
