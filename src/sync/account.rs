@@ -44,7 +44,7 @@ pub struct Ended {
 /// The fact under which the marker of the store is remembered.
 const MARKER: &str = "marker";
 
-/// How often the account is gone through again when downloads turned out to be here already.
+/// How often the account is gone through again where some of it has to be planned anew.
 const ROUNDS: usize = 3;
 
 impl Job {
@@ -123,7 +123,7 @@ impl Job {
             let errand = Errand { job: self, look, all: observed };
             match errand.run(imap, plan, &mut ended.counts).await {
                 Ok(done) => {
-                    again |= done.recognised;
+                    again |= done.again;
                     if done.whole {
                         let quiet = plan.steps.is_empty() && plan.skipped.is_empty();
                         let facts = if quiet { look.facts } else { Facts::default() };

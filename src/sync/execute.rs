@@ -1,4 +1,4 @@
-//! Carries a folder's plan out: copies first, then marks, moves and removals. Whatever has been sent is written down before.
+//! Carries a folder's plan out: copies first, then marks, removals and moves. Whatever has been sent is written down before.
 
 use super::account::Job;
 use super::observe::{Observed, find};
@@ -30,8 +30,9 @@ pub(super) struct Errand<'a> {
 pub(super) struct Done {
     /// Nothing was left.
     pub whole: bool,
-    /// Messages that came down turned out to be here already: they have to be planned again.
-    pub recognised: bool,
+    /// Messages have to be planned again: they came down and turned out to be here already, or were moved here and have
+    /// marks that are not yet on the server's copy.
+    pub again: bool,
 }
 
 /// The marks of one side that are to be changed.
@@ -53,7 +54,7 @@ impl Errand<'_> {
         }
         let steps = &plan.steps;
         let recognised = self.download(&mut remote, &local, plan, &mut done, counts).await?;
-        done.recognised = !recognised.is_empty();
+        done.again = !recognised.is_empty();
         self.upload(&mut remote, &local, steps, &recognised, &mut done, counts).await?;
         if self.job.carrier.interrupt.is_raised() {
             return Ok(Done { whole: false, ..done });
@@ -67,9 +68,11 @@ impl Errand<'_> {
         }
         self.tell_done(steps, counts, |a| matches!(a, Action::Mark { .. }));
         self.write_down(steps)?;
-        self.relocate(&mut remote, &mut local, steps, &mut done, counts).await?;
+        // Before the moves: without MOVE and UIDPLUS a message that is moved is marked as deleted, and so is one that is to be
+        // removed; neither could be expunged beside the other.
         let left = self.remove(&mut remote, &mut local, steps, counts).await?;
         done.whole &= left.is_empty();
+        self.relocate(&mut remote, &mut local, steps, &mut done, counts).await?;
         for note in remote.take_notes() {
             self.job.tell(Event::Warning(&note));
         }
@@ -331,6 +334,7 @@ impl Errand<'_> {
                 let moved = match side {
                     Side::Local => {
                         self.mark(side, local, &edits).await?;
+                        done.again |= moves.iter().any(|s| lags(&s.action));
                         self.move_local(local, target, &moves).await?
                     }
                     Side::Remote => {
@@ -378,7 +382,7 @@ impl Errand<'_> {
             let keys = Sides { remote: Some(uid.clone()), local: Some(here) };
             let mut ledger = self.job.carrier.ledger();
             ledger.relocate(row, target.id, &keys)?;
-            // What changed on the server's copy meanwhile is found by the next run, for this is what both had.
+            // What changed on the server's copy meanwhile is found by the next round, for this is what both had.
             if let Some(marks) = marks {
                 ledger.agree(&[(row, marks)])?;
             }
@@ -490,6 +494,11 @@ fn relocation_edit(action: &Action) -> Option<(RowId, Key, Change)> {
         Action::Relocate { row, key, change, .. } if !change.is_empty() => Some((*row, key.clone(), change.clone())),
         _ => None,
     }
+}
+
+/// Whether the message that arrived in the other folder lacks changes of marks.
+fn lags(action: &Action) -> bool {
+    matches!(action, Action::Relocate { across, .. } if !across.is_empty())
 }
 
 /// Row, key, key on the other side, and the marks that are agreed where no change on that side is still to be made.
