@@ -1,4 +1,4 @@
-//! A wire to a server that can be cut after so many octets.
+//! A wire to a server that can be cut after so many octets, or before a certain command.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -12,10 +12,17 @@ pub enum Way {
     ToClient,
 }
 
+/// When the wire is cut.
+#[derive(Debug, Clone, Copy)]
+enum At {
+    Octets(Way, usize),
+    Command(&'static str),
+}
+
 /// Listens on a port of its own, and passes on what comes.
 pub struct Cutter {
     pub port: u16,
-    left: Arc<Mutex<Option<(Way, usize)>>>,
+    left: Arc<Mutex<Option<At>>>,
 }
 
 impl Cutter {
@@ -42,7 +49,12 @@ impl Cutter {
 
     /// Cuts the connection, once, when so many octets have gone this way.
     pub fn arm(&self, way: Way, octets: usize) {
-        *self.left.lock().expect("its state") = Some((way, octets));
+        *self.left.lock().expect("its state") = Some(At::Octets(way, octets));
+    }
+
+    /// Cuts the connection, once, instead of passing on a command to the server that holds this text.
+    pub fn arm_before(&self, text: &'static str) {
+        *self.left.lock().expect("its state") = Some(At::Command(text));
     }
 
     /// No longer cuts; whether it had still to.
@@ -55,19 +67,25 @@ fn clone(stream: &TcpStream) -> TcpStream {
     stream.try_clone().expect("a second handle")
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, way: Way, left: &Mutex<Option<(Way, usize)>>) {
+fn pass(mut from: TcpStream, mut to: TcpStream, way: Way, left: &Mutex<Option<At>>) {
     let mut buffer = [0; 4096];
     while let Ok(n @ 1..) = from.read(&mut buffer) {
         let mut state = left.lock().expect("its state");
         let (passes, cut) = match state.as_mut() {
-            Some((counted, octets)) if *counted == way && *octets <= n => {
+            Some(At::Octets(counted, octets)) if *counted == way && *octets <= n => {
                 let passes = *octets;
                 *state = None;
                 (passes, true)
             }
-            Some((counted, octets)) if *counted == way => {
+            Some(At::Octets(counted, octets)) if *counted == way => {
                 *octets -= n;
                 (n, false)
+            }
+            Some(At::Command(text))
+                if way == Way::ToServer && buffer[..n].windows(text.len()).any(|w| w == text.as_bytes()) =>
+            {
+                *state = None;
+                (0, true)
             }
             _ => (n, false),
         };

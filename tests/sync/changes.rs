@@ -108,6 +108,54 @@ pub fn moves_are_moves_on_the_other_side_too() {
 }
 
 #[test]
+pub fn a_move_goes_well_with_a_deletion() {
+    let pair = Pair::of(4, "");
+    pair.add_here("Archive", 9);
+    assert_eq!(pair.sync(), "uploaded 1");
+    let moved = pair.file("INBOX", 1);
+    fs::rename(&moved, pair.path("Archive").join("cur").join(moved.file_name().unwrap())).unwrap();
+    pair.there(&["flags add", "\\Deleted"], 2);
+    fs::remove_file(pair.file("INBOX", 3)).unwrap();
+    assert_eq!(pair.sync(), "deleted_local 1, deleted_remote 2, moved_remote 1");
+    assert_eq!((pair.both("INBOX"), pair.both("Archive")), ("4".to_owned(), "1 9S".to_owned()));
+    pair.is_idle();
+}
+
+#[test]
+pub fn a_move_that_is_cut_off_is_finished() {
+    for command in [" MOVE ", " COPY ", "(\\Deleted)", " EXPUNGE"] {
+        let (pair, cutter) = Pair::with_cutter();
+        pair.user.deliver("INBOX", &[message(1), message(2)]);
+        pair.add_here("Archive", 9);
+        pair.sync();
+        let moved = pair.file("INBOX", 1);
+        fs::rename(&moved, pair.path("Archive").join("cur").join(moved.file_name().unwrap())).unwrap();
+        cutter.arm_before(command);
+        let run = pair.run(&[]);
+        let cut = !cutter.disarm();
+        assert_eq!(run.code, Some(if cut { 75 } else { 0 }), "{command}: {}", run.stderr);
+        pair.run(&[]).expect(0);
+        assert_eq!((pair.both("INBOX"), pair.both("Archive")), ("2".to_owned(), "1 9S".to_owned()), "{command}");
+        pair.is_idle();
+    }
+}
+
+#[test]
+pub fn a_move_takes_along_what_was_marked_on_the_other_side() {
+    let pair = Pair::of(3, "");
+    pair.add_here("Archive", 9);
+    assert_eq!(pair.sync(), "uploaded 1");
+    pair.mark_here(1, "F");
+    pair.there(&["move", "Archive"], 1);
+    pair.there(&["flags add", "\\Answered"], 2);
+    let moved = pair.file("INBOX", 2);
+    fs::rename(&moved, pair.path("Archive").join("cur").join(moved.file_name().unwrap())).unwrap();
+    assert_eq!(pair.sync(), "flags_remote 1, moved_local 1, moved_remote 1");
+    assert_eq!((pair.both("INBOX"), pair.both("Archive")), ("3".to_owned(), "1F 2R 9S".to_owned()));
+    pair.is_idle();
+}
+
+#[test]
 pub fn a_dry_run_tells_and_changes_nothing() {
     let pair = Pair::of(3, "");
     pair.add_here("INBOX", 4);

@@ -433,6 +433,8 @@ fn wants((folder, marks): &Copy, [here, there]: &[Done; 2]) -> Wanted {
         (Some(_), Some(_)) => Wanted::Somewhere,
         (Some(_), None) if deleted(there) => Wanted::Whatever,
         (None, Some(_)) if deleted(here) => Wanted::Whatever,
+        // Known by neither name: it is kept.
+        (None, None) if deleted(there) && here.fate == Some(Fate::Renamed) => Wanted::Whatever,
         _ if deleted(here) || deleted(there) => Wanted::Exactly(Vec::new()),
         (to, from) => Wanted::Exactly(vec![(to.or(from).unwrap_or(folder), marks)]),
     }
@@ -459,7 +461,7 @@ pub fn edits_and_cut_links() {
 /// `SEEDS=2..40 cargo test sync::random -- --ignored`
 #[test]
 #[ignore = "takes long"]
-fn more_edits_and_deaths() {
+pub fn more_edits() {
     let seeds = std::env::var("SEEDS").unwrap_or_else(|_| "2..20".to_owned());
     let (from, to) = seeds.split_once("..").unwrap();
     for seed in from.parse().unwrap()..to.parse().unwrap() {
