@@ -1,11 +1,13 @@
 //! `mailferry sync` as a user runs it, against a real Dovecot.
 
+mod beside;
 mod changes;
 mod crash;
 mod folders;
 mod guard;
 mod healing;
 mod random;
+mod refused;
 mod variants;
 
 use crate::support::cutter::Cutter;

@@ -433,8 +433,9 @@ fn wants((folder, marks): &Copy, [here, there]: &[Done; 2]) -> Wanted {
         (Some(_), Some(_)) => Wanted::Somewhere,
         (Some(_), None) if deleted(there) => Wanted::Whatever,
         (None, Some(_)) if deleted(here) => Wanted::Whatever,
-        // Known by neither name: it is kept.
+        // Known by neither name: it is kept, where it is here and where it is there.
         (None, None) if deleted(there) && here.fate == Some(Fate::Renamed) => Wanted::Whatever,
+        (None, Some(_)) if here.fate == Some(Fate::Renamed) => Wanted::Somewhere,
         _ if deleted(here) || deleted(there) => Wanted::Exactly(Vec::new()),
         (to, from) => Wanted::Exactly(vec![(to.or(from).unwrap_or(folder), marks)]),
     }
