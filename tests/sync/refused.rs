@@ -1,6 +1,8 @@
 //! What one side cannot take: the rest goes on, nothing is deleted, and nothing goes back and forth.
 
 use super::*;
+use crate::disk::Room;
+use crate::support::run::Running;
 use std::sync::OnceLock;
 
 /// Keywords `k00` to `kN`.
@@ -112,4 +114,67 @@ fn what_exceeds_the_quota_stays_here_and_the_rest_goes_on() {
     assert_eq!(pair.sync(), "uploaded 2");
     pair.is_idle();
     assert_eq!(pair.both("INBOX"), "4S 5S 6S 7S 8S");
+}
+
+#[test]
+fn a_store_that_cannot_be_written_harms_nothing() {
+    for (part, code) in [("mail", 74), ("state", 74)] {
+        let pair = Pair::of(4, "");
+        pair.add_here("Archive", 9);
+        pair.sync();
+        pair.user.deliver("INBOX", &[message(5)]);
+        pair.there(&["expunge"], 1);
+        pair.there(&["flags add", "\\Flagged"], 2);
+        pair.there(&["move", "Archive"], 3);
+        pair.mark_here(4, "R");
+        let room = Room::new(&pair.ferry.path("elsewhere"), 64);
+        let path = pair.ferry.path(part);
+        let path = path.display();
+        room.shell(format!("mount --bind '{path}' '{path}' && mount -o remount,bind,ro '{path}'"));
+        for _ in 0..2 {
+            let run = Running::start(room.command(&pair.ferry.command(&["sync", "--json"]))).wait().expect(code);
+            assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+            assert_eq!((pair.user.messages("INBOX").len(), pair.user.messages("Archive").len()), (3, 2), "{part}");
+        }
+        drop(room);
+        pair.run(&[]).expect(0);
+        assert_eq!((pair.both("INBOX"), pair.both("Archive")), ("2F 4R 5".to_owned(), "3 9S".to_owned()), "{part}");
+        pair.is_idle();
+    }
+}
+
+#[test]
+fn a_full_disk_harms_nothing() {
+    for part in ["mail", "state"] {
+        let pair = Pair::with("");
+        let disk = pair.ferry.path(part);
+        let room = Room::new(&disk, 300);
+        let sync = || Running::start(room.command(&pair.ferry.command(&["sync", "--json"]))).wait();
+        pair.user.deliver("INBOX", &(1..=4).map(message).collect::<Vec<_>>());
+        sync().expect(0);
+        let large = |n: usize| [message(n), b"fills the disk, line by line\r\n".repeat(2000)].concat();
+        pair.user.deliver("INBOX", &(5..=10).map(large).collect::<Vec<_>>());
+        pair.there(&["flags add", "\\Flagged"], 2);
+        if part == "state" {
+            room.shell(format!("dd if=/dev/zero of='{}/ballast' 2>/dev/null || true", disk.display()));
+        }
+        for _ in 0..2 {
+            let run = sync();
+            assert_eq!(run.code, Some(74), "{part}: {}", run.stderr);
+            assert_eq!(pair.user.messages("INBOX").len(), 10);
+        }
+        room.shell(format!("rm -f '{0}/ballast'; mount -o remount,size=50m '{0}'", disk.display()));
+        sync().expect(0);
+        let idle = sync().expect(0);
+        assert_eq!(counts(&idle), "", "{part}");
+        let shown = pair.ferry.path("shown");
+        room.shell(format!("cp -a '{}' '{}'", pair.ferry.store("x").join("INBOX").display(), shown.display()));
+        let (here, there) = (maildir(&shown), pair.user.messages("INBOX"));
+        let all = |stored: Vec<Stored>| {
+            let mut all: Vec<_> = stored.into_iter().map(|m| (m.bytes, m.flags)).collect();
+            all.sort();
+            all
+        };
+        assert!(all(here) == all(there), "{part}: the sides differ");
+    }
 }
