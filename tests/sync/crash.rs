@@ -52,3 +52,35 @@ fn sweep(stride: usize) {
         }
     }
 }
+
+#[test]
+fn at_points_of_healing() {
+    for lost in [true, false] {
+        for n in (1..).step_by(3) {
+            assert!(n < 200, "no end of points");
+            let pair = Pair::of(6, "");
+            pair.mark_here(1, "F");
+            pair.sync();
+            pair.add_here("INBOX", 7);
+            pair.add_here("INBOX", 8);
+            pair.user.deliver("INBOX", &[message(8), message(9)]);
+            match lost {
+                true => fs::remove_dir_all(pair.ferry.state_dir()).unwrap(),
+                false => {
+                    let update = ["mailbox", "update", "-u", &pair.user.name, "--uid-validity", "1234567890", "INBOX"];
+                    drop(pair.user.doveadm(&update));
+                }
+            }
+            let mut command = pair.ferry.command(&["sync", "--json"]);
+            command.env("MAILFERRY_FAULT_BATCH", "1").env("MAILFERRY_FAULT_POINT", n.to_string());
+            let alive = Running::start(command).wait().signal != Some(9);
+            let healed = pair.run(&[]);
+            assert_eq!(healed.code, Some(0), "lost {lost}, point {n}: {}", healed.stderr);
+            assert_eq!(pair.both("INBOX"), "1F 2 3 4 5 6 7S 8S 9", "lost {lost}, after point {n}");
+            assert_eq!(pair.sync(), "", "lost {lost}, after point {n}, a run right after a clean one");
+            if alive {
+                break;
+            }
+        }
+    }
+}
