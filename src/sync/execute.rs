@@ -3,7 +3,7 @@
 use super::account::Job;
 use super::observe::{Observed, find};
 use super::tell::count;
-use super::{Action, Plan, Step, Traits};
+use super::{Action, Plan, Reason, Step, Traits};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counts, Event, Outlook};
 use crate::imap::{Appended, Imap, ImapFolder, Link};
@@ -442,11 +442,18 @@ impl Errand<'_> {
         counts: &mut Counts,
     ) -> Result<HashSet<RowId>> {
         let mut left = HashSet::new();
-        for side in [Side::Local, Side::Remote] {
+        // On its way to the trash a message loses its mark as deleted: where the mark was set comes last, for until then it
+        // tells the next run what is wanted.
+        let is_last = |step: &Step| match (&step.action, &step.reason) {
+            (Action::Remove { on, trash: Some(_), .. }, Reason::Deleted { on: marked, .. }) => on == marked,
+            _ => false,
+        };
+        for (side, last) in [false, true].into_iter().flat_map(|last| [(Side::Local, last), (Side::Remote, last)]) {
             let mut by_trash: HashMap<Option<&FolderName>, Vec<(&Step, RowId, Key)>> = HashMap::new();
             for step in steps {
                 if let Action::Remove { on, row, key, trash } = &step.action
                     && *on == side
+                    && is_last(step) == last
                 {
                     by_trash.entry(trash.as_ref()).or_default().push((step, *row, key.clone()));
                 }
