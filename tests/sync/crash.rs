@@ -84,3 +84,34 @@ fn at_points_of_healing() {
         }
     }
 }
+
+#[test]
+fn at_points_of_throwing_away() {
+    for n in (1..).step_by(2) {
+        assert!(n < 200, "no end of points");
+        let pair = Pair::of(5, "\n[accounts.x.sync]\ntrash = \"Trash\"\n");
+        pair.add_here("Trash", 20);
+        pair.sync();
+        fs::remove_file(pair.file("INBOX", 1)).unwrap();
+        pair.there(&["expunge"], 2);
+        pair.there(&["flags add", "\\Deleted"], 3);
+        pair.mark_here(4, "ST");
+        let mut command = pair.ferry.command(&["sync", "--json"]);
+        command.env("MAILFERRY_FAULT_BATCH", "1").env("MAILFERRY_FAULT_POINT", n.to_string());
+        let alive = Running::start(command).wait().signal != Some(9);
+        pair.run(&[]).expect(0);
+        // What was thrown away on one side is new in its trash.
+        pair.run(&[]).expect(0);
+        assert_eq!(pair.both("INBOX"), "5", "after point {n}");
+        // One that was marked as deleted may be there twice after a death; none is missing.
+        let trash = pair.both("Trash").replace('S', "");
+        let mut thrown: Vec<&str> = trash.split(' ').collect();
+        assert!(!alive || thrown.len() == 5, "{trash}");
+        thrown.dedup();
+        assert_eq!(thrown, ["1", "2", "3", "4", "20"], "after point {n}");
+        pair.is_idle();
+        if alive {
+            return;
+        }
+    }
+}
