@@ -88,7 +88,7 @@ fn reader(pair: &Pair, n: usize) {
     match n % 4 {
         0 => {
             pair.add_here("INBOX", 200 + n);
-            if n % 12 == 0 {
+            if n.is_multiple_of(12) {
                 change(200 + n, &|file, _| fs::remove_file(file));
             }
         }
