@@ -6,6 +6,7 @@ mod crash;
 mod folders;
 mod guard;
 mod healing;
+mod model;
 mod random;
 mod refused;
 mod variants;

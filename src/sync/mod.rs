@@ -8,6 +8,7 @@
 mod account;
 mod action;
 mod compare;
+mod depart;
 mod execute;
 mod folders;
 mod guard;

@@ -1,49 +1,10 @@
 //! Random edits on both sides, most runs killed or cut off at a random point, held against a model of what has to come of it.
 
+use super::model::*;
 use super::*;
 use crate::support::cutter::Way;
 use crate::support::run::Running;
 use std::collections::{BTreeMap, BTreeSet};
-
-const FOLDERS: [&str; 3] = ["INBOX", "A", "B"];
-const MARKS: [&str; 6] = ["F", "R", "S", "work", "$Junk", "later"];
-
-/// Folder and marks of one copy of a message.
-type Copy = (&'static str, BTreeSet<String>);
-
-/// Every copy of every message, by its number.
-type World = BTreeMap<usize, Vec<Copy>>;
-
-/// SplitMix64.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % n as u64).unwrap()
-    }
-
-    fn of<T: Clone>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len())].clone()
-    }
-}
-
-/// What one side does to a message in a round.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Done {
-    toggled: BTreeSet<&'static str>,
-    fate: Option<Fate>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Fate {
-    Deleted,
-    Moved(&'static str),
-    Renamed,
-}
 
 #[derive(Debug, Clone, Copy)]
 enum Peril {
@@ -55,15 +16,6 @@ enum Peril {
 enum On {
     Here,
     There,
-}
-
-/// What has to come of a message.
-#[derive(Debug)]
-enum Wanted {
-    Exactly(Vec<Copy>),
-    /// It may be in one folder or the other, with these marks or those, but not lost.
-    Somewhere,
-    Whatever,
 }
 
 fn keywords(folder: &Path) -> BTreeMap<char, String> {
@@ -419,26 +371,6 @@ impl Trial {
 fn info(file: &Path) -> String {
     let name = file.file_name().unwrap().to_str().unwrap();
     name.find(':').map(|at| name[at..].to_owned()).unwrap_or_default()
-}
-
-/// What has to come of a message after both sides did this to it.
-fn wants((folder, marks): &Copy, [here, there]: &[Done; 2]) -> Wanted {
-    let moved = |done: &Done| if let Some(Fate::Moved(to)) = done.fate { Some(to) } else { None };
-    let deleted = |done: &Done| done.fate == Some(Fate::Deleted);
-    let marks: BTreeSet<String> = (MARKS.iter())
-        .filter(|m| marks.contains(**m) != (here.toggled.contains(**m) || there.toggled.contains(**m)))
-        .map(|m| (*m).to_owned())
-        .collect();
-    match (moved(here), moved(there)) {
-        (Some(_), Some(_)) => Wanted::Somewhere,
-        (Some(_), None) if deleted(there) => Wanted::Whatever,
-        (None, Some(_)) if deleted(here) => Wanted::Whatever,
-        // Known by neither name: it is kept, where it is here and where it is there.
-        (None, None) if deleted(there) && here.fate == Some(Fate::Renamed) => Wanted::Whatever,
-        (None, Some(_)) if here.fate == Some(Fate::Renamed) => Wanted::Somewhere,
-        _ if deleted(here) || deleted(there) => Wanted::Exactly(Vec::new()),
-        (to, from) => Wanted::Exactly(vec![(to.or(from).unwrap_or(folder), marks)]),
-    }
 }
 
 /// Rounds of one seed.
