@@ -15,13 +15,13 @@ fn is_root() -> bool {
 }
 
 /// A mount namespace in which a small file system of its own stands at a path, for as long as this lives.
-struct Room {
+pub struct Room {
     keeper: Child,
 }
 
 impl Room {
     /// Mounts a tmpfs of so many KiB. Fails where the system lets nobody do that: then nothing here can be shown.
-    fn new(at: &Path, kib: usize) -> Room {
+    pub fn new(at: &Path, kib: usize) -> Room {
         fs::create_dir_all(at).unwrap();
         let mut unshare = Command::new("unshare");
         unshare.args(if is_root() { ["-m", "--propagation=private"].as_slice() } else { &["-rm"] });
@@ -36,7 +36,7 @@ impl Room {
     }
 
     /// Runs a command in it.
-    fn command(&self, command: &Command) -> Command {
+    pub fn command(&self, command: &Command) -> Command {
         let mut inside = Command::new("nsenter");
         let whose: &[&str] = if is_root() { &["-m"] } else { &["-U", "-m", "--preserve-credentials"] };
         inside.args(["-t", &self.keeper.id().to_string()]).args(whose).arg(command.get_program());
@@ -45,7 +45,7 @@ impl Room {
         inside
     }
 
-    fn shell(&self, line: String) {
+    pub fn shell(&self, line: String) {
         let done = self.command(Command::new("sh").args(["-c", &line]).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"));
         assert!({ done }.status().unwrap().success(), "{line}");
     }

@@ -2,21 +2,28 @@
 
 mod adopt;
 mod age;
+mod beside;
 mod changes;
 mod command;
 mod crash;
 mod folders;
 mod guard;
 mod healing;
+mod model;
+mod random;
+mod refused;
+mod variants;
 
+use crate::support::cutter::Cutter;
 use crate::support::dovecot::{Dovecot, User};
-use crate::support::endpoint::Security;
+use crate::support::endpoint::{Endpoint, Security};
 use crate::support::mail;
 use crate::support::run::{Ferry, Outcome};
 use crate::support::server::Protocol;
 use crate::support::stored::{Stored, maildir, subject};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// An account, called `x`, with its Maildir here and its mailbox on a server.
 struct Pair {
@@ -27,9 +34,18 @@ struct Pair {
 impl Pair {
     /// Nothing on either side; `more` is TOML behind the store section.
     fn with(more: &str) -> Pair {
-        let (user, ferry) = (Dovecot::shared().user(), Ferry::new());
+        let (user, ferry) = (variants::dovecot().user(), Ferry::new());
         ferry.account("x", &user.endpoint(Protocol::Imap, Security::Implicit), more);
         Pair { user, ferry }
+    }
+
+    /// Nothing on either side of a wire without TLS that can be cut.
+    fn with_cutter() -> (Pair, Cutter) {
+        let (user, ferry) = (variants::dovecot().user(), Ferry::new());
+        let endpoint = user.endpoint(Protocol::Imap, Security::Clear);
+        let cutter = Cutter::before(endpoint.port);
+        ferry.account("x", &Endpoint { port: cutter.port, ..endpoint }, "");
+        (Pair { user, ferry }, cutter)
     }
 
     /// Messages 1 to `n` in the inbox of both sides, synced.

@@ -45,7 +45,7 @@ pub struct Ended {
 /// The fact under which the marker of the store is remembered.
 const MARKER: &str = "marker";
 
-/// How often the account is gone through again when downloads turned out to be here already.
+/// How often the account is gone through again where some of it has to be planned anew.
 const ROUNDS: usize = 3;
 
 impl Job {
@@ -154,7 +154,7 @@ impl Job {
             };
             match done {
                 Ok(done) => {
-                    again |= done.recognised;
+                    again |= done.again;
                     if done.whole {
                         let quiet = plan.steps.is_empty() && plan.skipped.is_empty();
                         let facts = if quiet { look.facts } else { Facts::default() };

@@ -1,15 +1,16 @@
-//! Carries a folder's plan out: copies first, then marks, moves and removals. Whatever has been sent is written down before.
+//! Carries a folder's plan out: copies first, then marks, removals and moves (see `depart`). Whatever has been sent is written down before.
 
 use super::account::Job;
+use super::depart::Turn;
 use super::observe::{Observed, find};
 use super::tell::count;
 use super::{Action, Plan, Step, Traits};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counts, Event, Outlook};
 use crate::imap::{Appended, Imap, ImapFolder, Link};
-use crate::mail::{Change, Content, Flags, FolderName, Key, Marks, Side, Sides};
+use crate::mail::{Change, Content, Key, Marks, Side, Sides};
 use crate::retrieve::{Delivery, Desk, Handle, Listed, Retriever};
-use crate::state::{Intent, IntentId, Row, RowId};
+use crate::state::{Intent, Row, RowId};
 use crate::store::{Mailbox, MaildirFolder, Outgoing};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -30,12 +31,13 @@ pub(super) struct Errand<'a> {
 pub(super) struct Done {
     /// Nothing was left.
     pub whole: bool,
-    /// Messages that came down turned out to be here already: they have to be planned again.
-    pub recognised: bool,
+    /// Messages have to be planned again: they came down and turned out to be here already, or were moved here and have
+    /// marks that are not yet on the server's copy.
+    pub again: bool,
 }
 
 /// The marks of one side that are to be changed.
-type Edits = Vec<(RowId, Key, Change)>;
+pub(super) type Edits = Vec<(RowId, Key, Change)>;
 
 impl Errand<'_> {
     /// Does it.
@@ -53,7 +55,7 @@ impl Errand<'_> {
         }
         let steps = &plan.steps;
         let recognised = self.download(&mut remote, &local, plan, &mut done, counts).await?;
-        done.recognised = !recognised.is_empty();
+        done.again = !recognised.is_empty();
         self.upload(&mut remote, &local, steps, &recognised, &mut done, counts).await?;
         if self.job.carrier.interrupt.is_raised() {
             return Ok(Done { whole: false, ..done });
@@ -67,11 +69,16 @@ impl Errand<'_> {
         }
         self.tell_done(steps, counts, |a| matches!(a, Action::Mark { .. }));
         self.write_down(steps)?;
+        // Before the moves: without MOVE and UIDPLUS a message that is moved is marked as deleted, and so is one that is to be
+        // removed; neither could be expunged beside the other.
+        let mut left = HashSet::new();
+        for turn in [Turn::First, Turn::Last] {
+            left.extend(self.remove(Side::Local, turn, &mut local, steps, counts).await?);
+            left.extend(self.remove(Side::Remote, turn, &mut remote, steps, counts).await?);
+        }
+        done.whole &= left.is_empty();
         self.relocate_local(&mut local, steps, &mut done, counts).await?;
         self.relocate_remote(&mut remote, steps, &mut done, counts).await?;
-        let mut left = self.remove(Side::Local, &mut local, steps, counts).await?;
-        left.extend(self.remove(Side::Remote, &mut remote, steps, counts).await?);
-        done.whole &= left.is_empty();
         for note in remote.take_notes() {
             self.job.tell(Event::Warning(&note));
         }
@@ -279,7 +286,7 @@ impl Errand<'_> {
     }
 
     /// Changes marks on a side; what is under way is written down before.
-    async fn mark(&self, side: Side, mailbox: &mut impl Mailbox, edits: &Edits) -> Result<()> {
+    pub(super) async fn mark(&self, side: Side, mailbox: &mut impl Mailbox, edits: &Edits) -> Result<()> {
         if edits.is_empty() {
             return Ok(());
         }
@@ -313,209 +320,11 @@ impl Errand<'_> {
         crate::fault::point();
         Ok(())
     }
-
-    /// Moves messages here to the folders where the server has them now.
-    pub(super) async fn relocate_local(
-        &self,
-        local: &mut MaildirFolder,
-        steps: &[Step],
-        done: &mut Done,
-        counts: &mut Counts,
-    ) -> Result<()> {
-        for (target, moves) in self.moves_on(Side::Local, steps) {
-            let edits: Edits = moves.iter().filter_map(|s| relocation_edit(&s.action)).collect();
-            self.mark(Side::Local, local, &edits).await?;
-            let moved = self.move_local(local, target, &moves).await?;
-            self.moved(&moves, moved, done, counts);
-        }
-        Ok(())
-    }
-
-    /// Moves messages on the server to the folders where they are here now.
-    pub(super) async fn relocate_remote<S: Link>(
-        &self,
-        remote: &mut ImapFolder<'_, S>,
-        steps: &[Step],
-        done: &mut Done,
-        counts: &mut Counts,
-    ) -> Result<()> {
-        for (target, moves) in self.moves_on(Side::Remote, steps) {
-            let edits: Edits = moves.iter().filter_map(|s| relocation_edit(&s.action)).collect();
-            self.mark(Side::Remote, remote, &edits).await?;
-            self.mark_across(target, &moves).await?;
-            let moved = self.move_remote(remote, target, &moves).await?;
-            self.moved(&moves, moved, done, counts);
-        }
-        Ok(())
-    }
-
-    /// The moves on a side, by where they lead.
-    fn moves_on<'s>(&self, side: Side, steps: &'s [Step]) -> Vec<(&Observed, Vec<&'s Step>)> {
-        let mut by_target: HashMap<&FolderName, Vec<&Step>> = HashMap::new();
-        for step in steps {
-            if let Action::Relocate { on, to, .. } = &step.action
-                && *on == side
-            {
-                by_target.entry(to).or_default().push(step);
-            }
-        }
-        let target = |name: &FolderName| self.all.iter().find(|o| o.name == *name);
-        by_target.into_iter().filter_map(|(to, moves)| Some((target(to)?, moves))).collect()
-    }
-
-    fn moved(&self, moves: &[&Step], moved: usize, done: &mut Done, counts: &mut Counts) {
-        done.whole &= moved == moves.len();
-        for step in moves {
-            self.job.tell_step(self.look, step);
-            count(step, counts);
-        }
-    }
-
-    /// Marks that were set on the server's copy meanwhile come to the file in its new folder here.
-    async fn mark_across(&self, target: &Observed, moves: &[&Step]) -> Result<()> {
-        let edits: Edits = (moves.iter())
-            .filter_map(|s| match &s.action {
-                Action::Relocate { row, arrived, across, .. } if !across.is_empty() => {
-                    Some((*row, arrived.clone(), across.clone()))
-                }
-                _ => None,
-            })
-            .collect();
-        if edits.is_empty() {
-            return Ok(());
-        }
-        let mut folder = MaildirFolder::open(&self.job.store, &target.name)?;
-        folder.snapshot().await?;
-        self.mark(Side::Local, &mut folder, &edits).await
-    }
-
-    async fn move_local(&self, local: &mut MaildirFolder, target: &Observed, moves: &[&Step]) -> Result<usize> {
-        let parts: Vec<_> = moves.iter().filter_map(|s| relocation(&s.action)).collect();
-        let keys: Vec<Key> = parts.iter().map(|(_, key, ..)| (*key).clone()).collect();
-        let arrived = local.relocate(&keys, &target.name).await?;
-        crate::fault::point();
-        let mut moved = 0;
-        for ((row, _, uid, marks), here) in parts.into_iter().zip(arrived) {
-            let Some(here) = here else { continue };
-            let keys = Sides { remote: Some(uid.clone()), local: Some(here) };
-            let mut ledger = self.job.carrier.ledger();
-            ledger.relocate(row, target.id, &keys)?;
-            // What changed on the server's copy meanwhile is found by the next run, for this is what both had.
-            if let Some(marks) = marks {
-                ledger.agree(&[(row, marks)])?;
-            }
-            moved += 1;
-        }
-        crate::fault::point();
-        Ok(moved)
-    }
-
-    async fn move_remote<S: Link>(
-        &self,
-        remote: &mut ImapFolder<'_, S>,
-        target: &Observed,
-        moves: &[&Step],
-    ) -> Result<usize> {
-        let ledger = || self.job.carrier.ledger();
-        let rows =
-            ledger().rows_of(&moves.iter().filter_map(|s| Some(relocation(&s.action)?.0)).collect::<Vec<_>>())?;
-        let rows: HashMap<RowId, _> = rows.into_iter().map(|r| (r.id, r)).collect();
-        let (mut keys, mut intents) = (Vec::new(), Vec::new());
-        for step in moves {
-            let Action::Relocate { row, key, arrived, agreed, .. } = &step.action else { continue };
-            let Some(known) = rows.get(row) else { continue };
-            let content = Content {
-                octets: known.wire_size,
-                wire_size: known.wire_size,
-                digest: known.digest,
-                fingerprint: known.fingerprint,
-            };
-            keys.push(key.clone());
-            intents.push(Intent {
-                row: Some(*row),
-                local: arrived.clone(),
-                content,
-                marks: agreed.clone(),
-                uidnext: target.uidnext,
-            });
-        }
-        let ids: Vec<IntentId> = ledger().intend(target.id, &intents)?;
-        crate::fault::point();
-        let arrived = remote.relocate(&keys, &target.name).await?;
-        crate::fault::point();
-        // Where the server does not tell, the next run looks for it.
-        let settled: Vec<(IntentId, Option<Key>)> =
-            ids.into_iter().zip(arrived).filter(|(_, key)| key.is_some()).collect();
-        ledger().settled(target.id, &settled, self.job.carrier.now)?;
-        crate::fault::point();
-        Ok(settled.len())
-    }
-
-    /// Removes messages on a side, or moves them to the trash. Gives the rows of those that may still be there.
-    pub(super) async fn remove(
-        &self,
-        side: Side,
-        mailbox: &mut impl Mailbox,
-        steps: &[Step],
-        counts: &mut Counts,
-    ) -> Result<HashSet<RowId>> {
-        let mut left = HashSet::new();
-        let mut by_trash: HashMap<Option<&FolderName>, Vec<(&Step, RowId, Key)>> = HashMap::new();
-        for step in steps {
-            if let Action::Remove { on, row, key, trash } = &step.action
-                && *on == side
-            {
-                by_trash.entry(trash.as_ref()).or_default().push((step, *row, key.clone()));
-            }
-        }
-        for (trash, doomed) in by_trash {
-            let keys: Vec<Key> = doomed.iter().map(|(.., key)| key.clone()).collect();
-            let still: Vec<Key> = match trash {
-                None => mailbox.remove(&keys).await?,
-                Some(trash) => throw_away(mailbox, &keys, trash).await?,
-            };
-            crate::fault::point();
-            for (step, row, key) in doomed {
-                if still.contains(&key) {
-                    left.insert(row);
-                    counts.undeleted_remote += u64::from(side == Side::Remote);
-                } else {
-                    self.job.tell_step(self.look, step);
-                    count(step, counts);
-                }
-            }
-        }
-        Ok(left)
-    }
-}
-
-/// Moves messages to the trash, where they are no longer marked as deleted: there they are mail like any other.
-async fn throw_away(mailbox: &mut impl Mailbox, keys: &[Key], trash: &FolderName) -> Result<Vec<Key>> {
-    let unmark = Change { remove: Marks::of(Flags::DELETED), ..Change::default() };
-    mailbox.edit(&keys.iter().map(|key| (key.clone(), unmark.clone())).collect::<Vec<_>>()).await?;
-    mailbox.relocate(keys, trash).await.map(|_| Vec::new())
 }
 
 fn edit_on(side: Side, action: &Action) -> Option<(RowId, Key, Change)> {
     match action {
         Action::Mark { on, row, key, change } if *on == side => Some((*row, key.clone(), change.clone())),
-        _ => None,
-    }
-}
-
-fn relocation_edit(action: &Action) -> Option<(RowId, Key, Change)> {
-    match action {
-        Action::Relocate { row, key, change, .. } if !change.is_empty() => Some((*row, key.clone(), change.clone())),
-        _ => None,
-    }
-}
-
-/// Row, key, key on the other side, and the marks that are agreed where no change on that side is still to be made.
-fn relocation(action: &Action) -> Option<(RowId, &Key, &Key, Option<Marks>)> {
-    match action {
-        Action::Relocate { row, key, arrived, across, agreed, .. } => {
-            Some((*row, key, arrived, across.is_empty().then(|| agreed.clone())))
-        }
         _ => None,
     }
 }

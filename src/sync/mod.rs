@@ -9,6 +9,7 @@ mod account;
 mod action;
 mod adopt;
 mod compare;
+mod depart;
 mod execute;
 mod folders;
 mod guard;

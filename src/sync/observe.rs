@@ -7,9 +7,9 @@ use crate::event::{Counts, Event};
 use crate::imap::{self, FolderStatus, Imap, ImapFolder, Link};
 use crate::mail::{Flags, FolderName, Key, Marks, Side, Sides};
 use crate::retrieve::Retriever;
-use crate::state::{Facts, FolderId, Intent, IntentId};
+use crate::state::{Facts, FolderId, Intent, IntentId, RowId};
 use crate::store::{Holds, Identity, Mailbox, MaildirFolder, Snapshot};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::SystemTime;
 
 /// A folder as both sides show it.
@@ -250,8 +250,42 @@ impl Job {
                 // UIDs begin anew; what is there is recognised like everything else.
                 false => intents.iter().map(|(id, _)| (*id, None)).collect(),
             };
+            let moved = intents.iter().zip(&settled).filter(|(_, (_, key))| key.is_some());
+            let moved: Vec<RowId> = moved.filter_map(|((_, intent), _)| intent.row).collect();
+            self.finish_moves(imap, tree, &name, &moved).await?;
             self.carrier.ledger().settled(folder.id, &settled, self.carrier.now)?;
             crate::fault::point();
+        }
+        Ok(())
+    }
+
+    /// Without MOVE a message is copied and then removed; where the link broke in between, it is still where it was.
+    async fn finish_moves<S: Link>(
+        &self,
+        imap: &mut Imap<S>,
+        tree: &imap::Tree,
+        to: &FolderName,
+        rows: &[RowId],
+    ) -> Result<()> {
+        let mut left: BTreeMap<FolderName, Vec<Key>> = BTreeMap::new();
+        for row in rows {
+            let from = self.carrier.ledger().whereabouts(*row)?;
+            if let Some((from, key)) = from.and_then(|(from, key)| Some((FolderName::parse(&from)?, key)))
+                && from != *to
+            {
+                left.entry(from).or_default().push(key);
+            }
+        }
+        for (from, keys) in left {
+            let (Some(folder), Some(known)) = (tree.get(&from), self.carrier.ledger().folder(&from.to_string())?)
+            else {
+                continue;
+            };
+            let mut remote = imap.mailbox(folder, !self.dry_run).await?;
+            if remote.source().scope == known.scope && !self.dry_run {
+                remote.remove(&keys).await?;
+                crate::fault::point();
+            }
         }
         Ok(())
     }

@@ -29,7 +29,7 @@ pub struct Folder<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// In the order in which it is to be done: copies to this machine, copies to the server, marks, what is agreed,
-    /// tombstones, moves, removals, and what is forgotten.
+    /// tombstones, removals, moves, and what is forgotten.
     pub steps: Vec<Step>,
     /// Messages left on one side alone.
     pub skipped: Vec<Skipped>,
@@ -124,8 +124,8 @@ impl Draft {
             .chain(both(self.marks))
             .chain(self.agreed)
             .chain(self.written)
-            .chain(both(self.moves))
             .chain(both(self.removals))
+            .chain(both(self.moves))
             .chain(self.forgotten);
         Plan { steps: steps.collect(), skipped: self.skipped, tally }
     }

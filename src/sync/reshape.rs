@@ -2,6 +2,7 @@
 
 use super::Plan;
 use super::account::Job;
+use super::depart::Turn;
 use super::execute::{Done, Errand};
 use super::observe::Observed;
 use crate::error::Result;
@@ -28,8 +29,10 @@ impl Errand<'_> {
         match (side, &self.look.remote) {
             (Side::Local, _) => {
                 if let Some(mut local) = MaildirFolder::standing(&job.store, &self.look.name)? {
+                    for turn in [Turn::First, Turn::Last] {
+                        left.extend(self.remove(side, turn, &mut local, steps, counts).await?);
+                    }
                     self.relocate_local(&mut local, steps, &mut done, counts).await?;
-                    left = self.remove(side, &mut local, steps, counts).await?;
                 }
             }
             (Side::Remote, Some(folder)) => {
@@ -37,8 +40,10 @@ impl Errand<'_> {
                 if remote.source().scope != self.scope()? {
                     return Err(self.changed());
                 }
+                for turn in [Turn::First, Turn::Last] {
+                    left.extend(self.remove(side, turn, &mut remote, steps, counts).await?);
+                }
                 self.relocate_remote(&mut remote, steps, &mut done, counts).await?;
-                left = self.remove(side, &mut remote, steps, counts).await?;
                 for note in remote.take_notes() {
                     job.tell(Event::Warning(&note));
                 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports)] // each of the two programs that include this uses its own part of it
 
 pub mod certificate;
+pub mod cutter;
 pub mod dovecot;
 pub mod endpoint;
 pub mod mail;

@@ -1,10 +1,9 @@
 //! Changes on either side come to the other.
 
 use super::*;
-use std::time::SystemTime;
 
 #[test]
-fn a_first_sync_brings_all_and_the_second_nothing() {
+pub fn a_first_sync_brings_all_and_the_second_nothing() {
     let pair = Pair::with("");
     for (name, bytes) in mail::nasty() {
         pair.user.deliver_as("INBOX", &bytes, if name.len() % 2 == 0 { "FS" } else { "" }, SystemTime::UNIX_EPOCH);
@@ -22,7 +21,26 @@ fn a_first_sync_brings_all_and_the_second_nothing() {
 }
 
 #[test]
-fn new_messages_travel_both_ways() {
+pub fn what_no_mail_should_be_goes_up_once_and_is_recognised() {
+    let pair = Pair::of(1, "");
+    let cur = pair.path("INBOX").join("cur");
+    // Dovecot takes no empty message, and replaces NUL, in a header beyond recognition.
+    let able = |(name, _): &(&str, Vec<u8>)| !["empty", "no text at all"].contains(name);
+    let all: Vec<_> = mail::nasty().into_iter().filter(able).collect();
+    for (i, (_, bytes)) in all.iter().enumerate() {
+        fs::write(cur.join(format!("{i}.as.it.is:2,S")), bytes).unwrap();
+    }
+    let first = pair.run(&[]).expect(0);
+    assert_eq!(counts(&first), format!("uploaded {}", all.len()), "{}", first.stderr);
+    pair.is_idle();
+    fs::remove_dir_all(pair.ferry.state_dir()).unwrap();
+    assert_eq!(pair.sync(), format!("adopted {}", all.len() + 1));
+    pair.is_idle();
+    assert_eq!(pair.user.messages("INBOX").len(), all.len() + 1);
+}
+
+#[test]
+pub fn new_messages_travel_both_ways() {
     let pair = Pair::of(2, "");
     pair.add_here("INBOX", 3);
     pair.user.deliver_as("INBOX", &message(4), "RS", SystemTime::UNIX_EPOCH);
@@ -32,7 +50,7 @@ fn new_messages_travel_both_ways() {
 }
 
 #[test]
-fn flags_merge_each_on_its_own() {
+pub fn flags_merge_each_on_its_own() {
     let pair = Pair::of(4, "");
     pair.mark_here(1, "F");
     pair.there(&["flags add", "\\Answered"], 1);
@@ -50,7 +68,7 @@ fn flags_merge_each_on_its_own() {
 }
 
 #[test]
-fn keywords_travel_by_their_names() {
+pub fn keywords_travel_by_their_names() {
     let pair = Pair::of(2, "");
     pair.there(&["flags add", "$Junk work"], 1);
     assert_eq!(pair.sync(), "flags_local 1");
@@ -66,7 +84,7 @@ fn keywords_travel_by_their_names() {
 }
 
 #[test]
-fn deletions_travel_both_ways_and_win_over_marks() {
+pub fn deletions_travel_both_ways_and_win_over_marks() {
     let pair = Pair::of(6, "");
     fs::remove_file(pair.file("INBOX", 1)).unwrap();
     pair.there(&["expunge"], 2);
@@ -80,7 +98,7 @@ fn deletions_travel_both_ways_and_win_over_marks() {
 }
 
 #[test]
-fn a_deletion_that_may_not_travel_stays_where_it_was_made() {
+pub fn a_deletion_that_may_not_travel_stays_where_it_was_made() {
     let pair = Pair::of(4, "\n[accounts.x.sync]\ndelete = \"none\"\n");
     fs::remove_file(pair.file("INBOX", 1)).unwrap();
     pair.there(&["expunge"], 2);
@@ -91,7 +109,7 @@ fn a_deletion_that_may_not_travel_stays_where_it_was_made() {
 }
 
 #[test]
-fn moves_are_moves_on_the_other_side_too() {
+pub fn moves_are_moves_on_the_other_side_too() {
     let pair = Pair::of(4, "");
     pair.add_here("Archive", 9);
     assert_eq!(pair.sync(), "uploaded 1");
@@ -109,7 +127,55 @@ fn moves_are_moves_on_the_other_side_too() {
 }
 
 #[test]
-fn a_dry_run_tells_and_changes_nothing() {
+pub fn a_move_goes_well_with_a_deletion() {
+    let pair = Pair::of(4, "");
+    pair.add_here("Archive", 9);
+    assert_eq!(pair.sync(), "uploaded 1");
+    let moved = pair.file("INBOX", 1);
+    fs::rename(&moved, pair.path("Archive").join("cur").join(moved.file_name().unwrap())).unwrap();
+    pair.there(&["flags add", "\\Deleted"], 2);
+    fs::remove_file(pair.file("INBOX", 3)).unwrap();
+    assert_eq!(pair.sync(), "deleted_local 1, deleted_remote 2, moved_remote 1");
+    assert_eq!((pair.both("INBOX"), pair.both("Archive")), ("4".to_owned(), "1 9S".to_owned()));
+    pair.is_idle();
+}
+
+#[test]
+pub fn a_move_that_is_cut_off_is_finished() {
+    for command in [" MOVE ", " COPY ", "(\\Deleted)", " EXPUNGE"] {
+        let (pair, cutter) = Pair::with_cutter();
+        pair.user.deliver("INBOX", &[message(1), message(2)]);
+        pair.add_here("Archive", 9);
+        pair.sync();
+        let moved = pair.file("INBOX", 1);
+        fs::rename(&moved, pair.path("Archive").join("cur").join(moved.file_name().unwrap())).unwrap();
+        cutter.arm_before(command);
+        let run = pair.run(&[]);
+        let cut = !cutter.disarm();
+        assert_eq!(run.code, Some(if cut { 75 } else { 0 }), "{command}: {}", run.stderr);
+        pair.run(&[]).expect(0);
+        assert_eq!((pair.both("INBOX"), pair.both("Archive")), ("2".to_owned(), "1 9S".to_owned()), "{command}");
+        pair.is_idle();
+    }
+}
+
+#[test]
+pub fn a_move_takes_along_what_was_marked_on_the_other_side() {
+    let pair = Pair::of(3, "");
+    pair.add_here("Archive", 9);
+    assert_eq!(pair.sync(), "uploaded 1");
+    pair.mark_here(1, "F");
+    pair.there(&["move", "Archive"], 1);
+    pair.there(&["flags add", "\\Answered"], 2);
+    let moved = pair.file("INBOX", 2);
+    fs::rename(&moved, pair.path("Archive").join("cur").join(moved.file_name().unwrap())).unwrap();
+    assert_eq!(pair.sync(), "flags_remote 1, moved_local 1, moved_remote 1");
+    assert_eq!((pair.both("INBOX"), pair.both("Archive")), ("3".to_owned(), "1F 2R 9S".to_owned()));
+    pair.is_idle();
+}
+
+#[test]
+pub fn a_dry_run_tells_and_changes_nothing() {
     let pair = Pair::of(3, "");
     pair.add_here("INBOX", 4);
     pair.mark_here(1, "F");

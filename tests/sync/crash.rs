@@ -23,7 +23,16 @@ fn changed() -> Pair {
 
 #[test]
 fn at_every_numbered_point() {
-    for n in 1.. {
+    sweep(1);
+}
+
+/// The same with fewer points, where it takes longer.
+pub fn at_some_points() {
+    sweep(5);
+}
+
+fn sweep(stride: usize) {
+    for n in (1..).step_by(stride) {
         assert!(n < 200, "no end of points");
         let pair = changed();
         let mut command = pair.ferry.command(&["sync", "--json"]);
@@ -79,6 +88,69 @@ fn at_every_numbered_point_of_changes_to_folders() {
         assert_eq!(pair.sync(), "", "after point {n}, a run right after a clean one");
         if alive {
             assert!(n > 10, "only {n} points");
+            return;
+        }
+    }
+}
+
+#[test]
+fn at_points_of_healing() {
+    for lost in [true, false] {
+        for n in (1..).step_by(3) {
+            assert!(n < 200, "no end of points");
+            let pair = Pair::of(6, "");
+            pair.mark_here(1, "F");
+            pair.sync();
+            pair.add_here("INBOX", 7);
+            pair.add_here("INBOX", 8);
+            pair.user.deliver("INBOX", &[message(8), message(9)]);
+            match lost {
+                true => fs::remove_dir_all(pair.ferry.state_dir()).unwrap(),
+                false => {
+                    let update = ["mailbox", "update", "-u", &pair.user.name, "--uid-validity", "1234567890", "INBOX"];
+                    drop(pair.user.doveadm(&update));
+                }
+            }
+            let mut command = pair.ferry.command(&["sync", "--json"]);
+            command.env("MAILFERRY_FAULT_BATCH", "1").env("MAILFERRY_FAULT_POINT", n.to_string());
+            let alive = Running::start(command).wait().signal != Some(9);
+            let healed = pair.run(&[]);
+            assert_eq!(healed.code, Some(0), "lost {lost}, point {n}: {}", healed.stderr);
+            assert_eq!(pair.both("INBOX"), "1F 2 3 4 5 6 7S 8S 9", "lost {lost}, after point {n}");
+            assert_eq!(pair.sync(), "", "lost {lost}, after point {n}, a run right after a clean one");
+            if alive {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn at_points_of_throwing_away() {
+    for n in (1..).step_by(2) {
+        assert!(n < 200, "no end of points");
+        let pair = Pair::of(5, "\n[accounts.x.sync]\ntrash = \"Trash\"\n");
+        pair.add_here("Trash", 20);
+        pair.sync();
+        fs::remove_file(pair.file("INBOX", 1)).unwrap();
+        pair.there(&["expunge"], 2);
+        pair.there(&["flags add", "\\Deleted"], 3);
+        pair.mark_here(4, "ST");
+        let mut command = pair.ferry.command(&["sync", "--json"]);
+        command.env("MAILFERRY_FAULT_BATCH", "1").env("MAILFERRY_FAULT_POINT", n.to_string());
+        let alive = Running::start(command).wait().signal != Some(9);
+        pair.run(&[]).expect(0);
+        // What was thrown away on one side is new in its trash.
+        pair.run(&[]).expect(0);
+        assert_eq!(pair.both("INBOX"), "5", "after point {n}");
+        // One that was marked as deleted may be there twice after a death; none is missing.
+        let trash = pair.both("Trash").replace('S', "");
+        let mut thrown: Vec<&str> = trash.split(' ').collect();
+        assert!(!alive || thrown.len() == 5, "{trash}");
+        thrown.dedup();
+        assert_eq!(thrown, ["1", "2", "3", "4", "20"], "after point {n}");
+        pair.is_idle();
+        if alive {
             return;
         }
     }

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_lost_state_duplicates_nothing() {
+pub fn a_lost_state_duplicates_nothing() {
     let pair = Pair::of(5, "");
     fs::remove_dir_all(pair.ferry.state_dir()).unwrap();
     pair.add_here("INBOX", 6);
@@ -14,7 +14,7 @@ fn a_lost_state_duplicates_nothing() {
 }
 
 #[test]
-fn equal_copies_pair_up_one_to_one() {
+pub fn equal_copies_pair_up_one_to_one() {
     let pair = Pair::with("");
     pair.user.deliver("INBOX", &[message(1), message(1), message(1), message(2)]);
     pair.add_here("INBOX", 1);
@@ -25,7 +25,7 @@ fn equal_copies_pair_up_one_to_one() {
 }
 
 #[test]
-fn a_new_uidvalidity_moves_nothing() {
+pub fn a_new_uidvalidity_moves_nothing() {
     let pair = Pair::of(4, "");
     pair.mark_here(1, "F");
     pair.sync();
@@ -36,7 +36,7 @@ fn a_new_uidvalidity_moves_nothing() {
 }
 
 #[test]
-fn an_account_that_was_pulled_is_synced_at_once() {
+pub fn an_account_that_was_pulled_is_synced_at_once() {
     let pair = Pair::with("");
     pair.user.deliver("INBOX", &(1..=3).map(message).collect::<Vec<_>>());
     pair.ferry.run(&["pull"]).expect(0);

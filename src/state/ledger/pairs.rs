@@ -34,6 +34,18 @@ impl Ledger {
         read().map_err(|e| self.failed(e))
     }
 
+    /// The folder in which a message was last known to stand on the server, and its key there.
+    pub fn whereabouts(&self, row: RowId) -> Result<Option<(String, Key)>> {
+        let read = || {
+            let mut query = self.db.prepare_cached(
+                "SELECT folder.name, message.key FROM message JOIN folder ON folder.id = message.folder
+                 WHERE message.id = ?1 AND message.key IS NOT NULL",
+            )?;
+            query.query_row([row.0], |r| Ok((r.get(0)?, Key(r.get(1)?)))).optional()
+        };
+        read().map_err(|e| self.failed(e))
+    }
+
     /// Records messages that stand in the store and are not known to be on the server, so that they are recognised by
     /// their content when they come from there. Gives their numbers.
     pub fn found(&mut self, folder: FolderId, found: &[(Key, Content)], now: i64) -> Result<Vec<RowId>> {

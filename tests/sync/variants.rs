@@ -1,0 +1,87 @@
+//! The same on servers that offer less and less of what makes a sync fast.
+
+use super::*;
+use std::cell::Cell;
+use std::sync::OnceLock;
+
+/// What a server offers.
+#[derive(Clone, Copy)]
+struct Offer {
+    server: &'static OnceLock<Dovecot>,
+    capabilities: &'static str,
+}
+
+/// All that makes a difference here.
+const ALL: &str =
+    "IMAP4rev1 LITERAL+ NAMESPACE UIDPLUS MOVE CONDSTORE QRESYNC ENABLE LIST-EXTENDED LIST-STATUS SPECIAL-USE";
+
+const ALONE: &str = "LITERAL+ NAMESPACE UIDPLUS MOVE CONDSTORE QRESYNC ENABLE LIST-EXTENDED LIST-STATUS SPECIAL-USE";
+
+thread_local! {
+    static OFFER: Cell<Option<Offer>> = const { Cell::new(None) };
+}
+
+/// The server on which this test's accounts are.
+pub fn dovecot() -> &'static Dovecot {
+    match OFFER.get() {
+        None => Dovecot::shared(),
+        Some(offer) => offer.server.get_or_init(|| {
+            let offers: Vec<&str> = ALL.split(' ').filter(|c| offer.capabilities.split(' ').all(|o| o != *c)).collect();
+            Dovecot::start(&format!("imap_capability = {}\n", offers.join(" ")))
+        }),
+    }
+}
+
+/// Rows that have to hold where a server lacks something.
+macro_rules! without {
+    ($($variant:ident: $lacks:expr, [$($(#[$ignore:meta])? $module:ident::$row:ident)+];)+) => {$(
+        mod $variant {
+            use super::*;
+            static SERVER: OnceLock<Dovecot> = OnceLock::new();
+            $(#[test]
+            $(#[$ignore])?
+            fn $row() {
+                OFFER.set(Some(Offer { server: &SERVER, capabilities: $lacks }));
+                super::super::$module::$row();
+            })+
+        }
+    )+};
+    (rows: $($variant:ident: $lacks:expr;)+) => {
+        without! {$($variant: $lacks, [
+            changes::a_first_sync_brings_all_and_the_second_nothing
+            changes::new_messages_travel_both_ways
+            changes::flags_merge_each_on_its_own
+            changes::keywords_travel_by_their_names
+            changes::deletions_travel_both_ways_and_win_over_marks
+            changes::a_deletion_that_may_not_travel_stays_where_it_was_made
+            changes::moves_are_moves_on_the_other_side_too
+            changes::a_move_goes_well_with_a_deletion
+            changes::a_move_that_is_cut_off_is_finished
+            changes::a_move_takes_along_what_was_marked_on_the_other_side
+            healing::a_lost_state_duplicates_nothing
+            healing::equal_copies_pair_up_one_to_one
+            healing::a_new_uidvalidity_moves_nothing
+            healing::an_account_that_was_pulled_is_synced_at_once
+        ];)+}
+    };
+}
+
+without! {
+    rows:
+    without_uidplus: "UIDPLUS";
+    without_move: "MOVE";
+    without_move_and_uidplus: "UIDPLUS MOVE";
+    without_condstore: "CONDSTORE QRESYNC";
+    without_list_status: "LIST-STATUS";
+    without_literals: "LITERAL+";
+    imap4rev1_alone: ALONE;
+}
+
+without! {
+    imap4rev1_alone_and_killed: ALONE, [
+        crash::at_some_points
+        random::edits_and_deaths
+        random::edits_and_cut_links
+        #[ignore = "takes long"] random::more_edits
+    ];
+}
