@@ -105,7 +105,7 @@ impl<S: Link> ImapFolder<'_, S> {
                     let keys = match sent {
                         Sent::Many(group) if !is_ok => {
                             self.singly = true;
-                            queue.again(group);
+                            queue.again(*group);
                             continue;
                         }
                         sent => sent.keys(),

@@ -89,8 +89,8 @@ impl Group {
     }
 
     /// The one message, or the group where there are several.
-    pub fn alone(self) -> Result<Ready, Group> {
-        if self.others.is_empty() { Ok(self.first) } else { Err(self) }
+    pub fn alone(self) -> Result<Ready, Box<Group>> {
+        if self.others.is_empty() { Ok(self.first) } else { Err(Box::new(self)) }
     }
 
     /// The first and the others in their order. Exclusive, because bodies are not shared between threads.
@@ -112,7 +112,7 @@ pub enum Sent {
     /// One message: its key and size.
     One(Key, u64),
     /// Several, kept until the server has taken them.
-    Many(Group),
+    Many(Box<Group>),
 }
 
 impl Sent {
