@@ -92,8 +92,8 @@ pub trait Retriever: Send {
     fn fingerprints(&mut self, wanted: &[Handle])
     -> impl Future<Output = Result<BTreeMap<Handle, Fingerprint>>> + Send;
 
-    /// Streams the wanted messages in the given order, pipelined. Each is ended, refused or gone exactly once, unless
-    /// an error ends all. Changes nothing on the server (no `\Seen`).
+    /// Streams the wanted messages, pipelined, in the given order as far as the server answers in the order it was asked.
+    /// Each is ended, refused or gone exactly once, unless an error ends all. Changes nothing on the server (no `\Seen`).
     fn retrieve(&mut self, wanted: &[Handle], into: &mut impl Intake) -> impl Future<Output = Result<()>> + Send;
 
     /// Asks for the messages to be deleted; true only after [`finish`](Self::finish) succeeded.

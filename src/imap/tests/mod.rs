@@ -6,6 +6,7 @@ mod folder;
 mod gone;
 mod login;
 mod mailbox;
+mod multiappend;
 mod tree;
 
 use super::Imap;

@@ -178,27 +178,29 @@ async fn uploads_arrive_whole<O: Offer>() {
     inbox.retrieve(&handles, &mut bodies).await.unwrap();
     assert_eq!(bodies.whole.len(), messages.len());
     let dates: Vec<_> =
-        bodies.whole.iter().filter(|(at, _)| *at != Some(1_234_567_890)).map(|(at, b)| (*at, b.len())).collect();
+        bodies.whole.iter().filter(|(_, at, _)| *at != Some(1_234_567_890)).map(|(_, at, b)| (*at, b.len())).collect();
     assert_eq!(dates, []);
-    assert!(bodies.whole.iter().map(|(_, b)| b).eq(&messages));
+    // Where several fetches are under way, the server may answer a later one first.
+    bodies.whole.sort_by_key(|(handle, ..)| *handle);
+    assert!(bodies.whole.iter().map(|(.., b)| b).eq(&messages));
 }
 
 #[derive(Default)]
 struct Bodies {
-    whole: Vec<(Option<i64>, Vec<u8>)>,
+    whole: Vec<(u32, Option<i64>, Vec<u8>)>,
 }
 
 impl Intake for Bodies {
     async fn begin(
         &mut self,
-        _: mailferry::retrieve::Handle,
+        handle: mailferry::retrieve::Handle,
         e: mailferry::mail::Envelope,
     ) -> mailferry::error::Result<()> {
-        self.whole.push((e.received_at, Vec::new()));
+        self.whole.push((handle.0, e.received_at, Vec::new()));
         Ok(())
     }
     async fn chunk(&mut self, bytes: &[u8]) -> mailferry::error::Result<()> {
-        self.whole.last_mut().unwrap().1.extend_from_slice(bytes);
+        self.whole.last_mut().unwrap().2.extend_from_slice(bytes);
         Ok(())
     }
     async fn end(&mut self) -> mailferry::error::Result<()> {
