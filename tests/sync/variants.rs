@@ -34,12 +34,11 @@ pub fn dovecot() -> &'static Dovecot {
 
 /// Rows that have to hold where a server lacks something.
 macro_rules! without {
-    ($($variant:ident: $lacks:expr, [$($(#[$ignore:meta])? $module:ident::$row:ident)+];)+) => {$(
+    ($($variant:ident: $lacks:expr, [$($module:ident::$row:ident)+];)+) => {$(
         mod $variant {
             use super::*;
             static SERVER: OnceLock<Dovecot> = OnceLock::new();
             $(#[test]
-            $(#[$ignore])?
             fn $row() {
                 OFFER.set(Some(Offer { server: &SERVER, capabilities: $lacks }));
                 super::super::$module::$row();
@@ -56,7 +55,6 @@ macro_rules! without {
             changes::a_deletion_that_may_not_travel_stays_where_it_was_made
             changes::moves_are_moves_on_the_other_side_too
             changes::a_move_goes_well_with_a_deletion
-            changes::a_move_that_is_cut_off_is_finished
             changes::a_move_takes_along_what_was_marked_on_the_other_side
             healing::a_lost_state_duplicates_nothing
             healing::equal_copies_pair_up_one_to_one
@@ -82,6 +80,6 @@ without! {
         crash::at_some_points
         random::edits_and_deaths
         random::edits_and_cut_links
-        #[ignore = "takes long"] random::more_edits
+        changes::a_move_that_is_cut_off_is_finished
     ];
 }
