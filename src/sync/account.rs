@@ -238,16 +238,8 @@ impl Job {
 
     /// The folders that were synced before.
     pub(super) fn known(&self) -> Result<BTreeSet<FolderName>> {
-        let ledger = self.carrier.ledger();
-        let mut known = BTreeSet::new();
-        for status in ledger.folders()? {
-            if let Some(folder) = ledger.folder(&status.name)?
-                && ledger.facts(folder.id)?.synced
-            {
-                known.extend(FolderName::parse(&status.name));
-            }
-        }
-        Ok(known)
+        let names = self.carrier.ledger().synced_folders()?;
+        Ok(names.iter().filter_map(|name| FolderName::parse(name)).collect())
     }
 
     pub(super) fn tell(&self, event: Event<'_>) {

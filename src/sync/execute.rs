@@ -198,6 +198,9 @@ impl Errand<'_> {
         done: &mut Done,
         counts: &mut Counts,
     ) -> Result<()> {
+        if !steps.iter().any(|s| matches!(s.action, Action::Copy { to: Side::Remote, .. })) {
+            return Ok(());
+        }
         let pairs = self.job.carrier.ledger().pairs(self.look.id)?;
         let rows: HashMap<&Key, (RowId, bool)> =
             (pairs.iter()).filter_map(|p| Some((p.keys.local.as_ref()?, (p.row, p.keys.remote.is_some())))).collect();

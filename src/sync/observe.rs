@@ -239,11 +239,11 @@ impl Job {
     /// Finds out what became of messages that an interrupted run may have sent to the server or moved there; in all
     /// folders, before any of them is compared: a message's row may belong to another one by now.
     pub(super) async fn settle_intents<S: Link>(&self, imap: &mut Imap<S>, tree: &imap::Tree) -> Result<()> {
-        let folders = self.carrier.ledger().folders()?;
-        for name in folders.iter().filter_map(|f| FolderName::parse(&f.name)) {
+        let names = self.carrier.ledger().folders_sent_to()?;
+        for name in names.iter().filter_map(|name| FolderName::parse(name)) {
             let Some(folder) = self.carrier.ledger().folder(&name.to_string())? else { continue };
             let intents = self.carrier.ledger().intents(folder.id)?;
-            let Some(remote) = tree.get(&name).filter(|_| !intents.is_empty()) else { continue };
+            let Some(remote) = tree.get(&name) else { continue };
             let mut remote = imap.mailbox(remote, false).await?;
             let settled = match remote.source().scope == folder.scope {
                 true => find(self, &mut remote, folder.id, &intents).await?,

@@ -35,6 +35,11 @@ impl Ledger {
         })
     }
 
+    /// The folders that a message may have been sent to in an interrupted run, by name.
+    pub fn folders_sent_to(&self) -> Result<Vec<String>> {
+        self.names("SELECT name FROM folder WHERE id IN (SELECT folder FROM intent) ORDER BY name")
+    }
+
     /// What an interrupted run may have sent to the folder, in the order in which it was to be sent.
     pub fn intents(&self, folder: FolderId) -> Result<Vec<(IntentId, Intent)>> {
         let read = || -> rusqlite::Result<Vec<_>> {

@@ -297,6 +297,13 @@ impl Ledger {
             .map_err(|e| self.failed(e))
     }
 
+    /// What a query gives in its one column.
+    fn names(&self, sql: &str) -> Result<Vec<String>> {
+        let read =
+            || -> rusqlite::Result<Vec<_>> { self.db.prepare_cached(sql)?.query_map([], |r| r.get(0))?.collect() };
+        read().map_err(|e| self.failed(e))
+    }
+
     fn write<T>(&mut self, change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
         let run = || {
             let tx = self.db.transaction()?;

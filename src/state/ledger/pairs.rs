@@ -150,6 +150,11 @@ impl Ledger {
         })
     }
 
+    /// The folders of which a sync has come to its end before, by name.
+    pub fn synced_folders(&self) -> Result<Vec<String>> {
+        self.names("SELECT name FROM folder WHERE synced ORDER BY name")
+    }
+
     /// How the last sync left the folder.
     pub fn facts(&self, folder: FolderId) -> Result<Facts> {
         self.db

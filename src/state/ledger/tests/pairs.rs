@@ -137,6 +137,7 @@ fn intents_become_pairs_or_are_forgotten() {
     assert_eq!((ledger.intents(other).unwrap(), ledger.intents(folder).unwrap()), (expected, vec![]));
     let status: Vec<_> = ledger.folders().unwrap().into_iter().map(|f| (f.name, f.paired, f.sending)).collect();
     assert_eq!(status, [("Archive".to_owned(), 0, 4), ("INBOX".to_owned(), 2, 0)]);
+    assert_eq!(ledger.folders_sent_to().unwrap(), ["Archive"]);
     ledger.change_scope(other, "new").unwrap();
     assert!(ledger.intents(other).unwrap().iter().all(|(_, i)| i.uidnext == 1), "UIDs of another scope tell nothing");
     ledger.forget(&rows[1..]).unwrap();
@@ -162,9 +163,11 @@ fn how_a_folder_was_left_is_kept_until_its_scope_changes() {
         times: Some((1, -2)),
     };
     assert!(!ledger.folders().unwrap()[0].synced);
+    assert_eq!(ledger.synced_folders().unwrap(), [""; 0]);
     ledger.set_facts(folder, &facts).unwrap();
     assert_eq!(ledger.facts(folder).unwrap(), facts);
     assert!(ledger.folders().unwrap()[0].synced);
+    assert_eq!(ledger.synced_folders().unwrap(), ["INBOX"]);
     ledger.change_scope(folder, "other").unwrap();
     let kept = Facts { synced: true, times: Some((1, -2)), ..Facts::default() };
     assert_eq!(ledger.facts(folder).unwrap(), kept);
