@@ -2,8 +2,8 @@
 
 use super::delivery::{Delivered, Delivery, Desk};
 use super::pairing::may_be;
-use super::select::{Basis, Comparison, Had, Plan, compare};
-use super::{Handle, Listed, Policy, Retriever, SourceId};
+use super::select::{Basis, Had, Plan, compare};
+use super::{Abilities, Handle, Listed, Policy, Retriever, SourceId};
 use crate::error::{Error, Result};
 use crate::event::{Action, Counts, Event, Observer, Outlook};
 use crate::interrupt::Interrupt;
@@ -13,7 +13,7 @@ use crate::store::{Place, Store};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::Future;
 use std::panic::resume_unwind;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::task::spawn_blocking;
 
 /// Rows that listings lack are remembered this long, in seconds, in case a listing was cut short.
@@ -80,9 +80,8 @@ impl Job {
             else {
                 return Ok(());
             };
-            let mut past = past.map_or_else(|| self.past(source, store.as_ref()), Ok)?;
-            let prints = self.recognise(&mut retriever, &listing, &mut past).await?;
-            let plan = self.compare(&retriever, &listing, &past).plan(&prints, &past.failed_before);
+            let past = past.map_or_else(|| self.past(source, store.as_ref()), Ok)?;
+            let plan = self.plan(&mut retriever, &listing, &past).await?;
             self.announce(&retriever, &plan, &mut counts);
             self.report_plan(&retriever, &listing, &plan);
             counts.fetched = plan.fetch.len() as u64;
@@ -104,10 +103,9 @@ impl Job {
         let Some((mut retriever, listing, past)) = self.list_and_recall(source, connecting, counts).await? else {
             return Ok(());
         };
-        let mut past = past.map_or_else(|| self.past(source, Some(&*store)), Ok)?;
-        let recognised = self.recognise(&mut retriever, &listing, &mut past);
-        let Some(prints) = self.interrupt.unless_raised(recognised).await? else { return Ok(()) };
-        let plan = self.compare(&retriever, &listing, &past).plan(&prints, &past.failed_before);
+        let past = past.map_or_else(|| self.past(source, Some(&*store)), Ok)?;
+        let planning = self.plan(&mut retriever, &listing, &past);
+        let Some(plan) = self.interrupt.unless_raised(planning).await? else { return Ok(()) };
         self.announce(&retriever, &plan, counts);
         self.record(&past, &plan)?;
 
@@ -249,44 +247,36 @@ impl Job {
     fn read(&self, folder: Folder) -> Result<Past> {
         let rows = self.ledger().rows(folder.id)?;
         let failed_before = self.ledger().quarantined(folder.id)?.into_iter().map(|q| (q.key, q.tries)).collect();
-        Ok(Past { folder, rows, failed_before })
+        Ok(Past { folder, rows, voided: OnceLock::new(), failed_before })
     }
 
-    fn compare<'a, R: Retriever>(&'a self, retriever: &R, listing: &'a [Listed], past: &'a Past) -> Comparison<'a> {
-        let basis = Basis {
-            in_doubt: past.folder.in_doubt,
-            firm_keys: retriever.abilities().firm_keys,
-            policy: &self.policy,
-            now: self.now,
-        };
-        compare(listing, &past.rows, basis)
-    }
-
-    /// Asks for the fingerprints that the decision needs, and of the witnesses. Where one of these belies its name, no
-    /// name of the folder holds any longer, and every message is recognised anew.
-    async fn recognise<R: Retriever>(
-        &self,
+    /// Decides, once it has asked for the fingerprints that the decision needs, and of the witnesses. Where one of these
+    /// belies its name, no name of the folder holds any longer, and every message is recognised anew.
+    async fn plan<'a, R: Retriever>(
+        &'a self,
         retriever: &mut R,
-        listing: &[Listed],
-        past: &mut Past,
-    ) -> Result<BTreeMap<Handle, Fingerprint>> {
-        if !retriever.abilities().headers_apart {
-            return Ok(BTreeMap::new());
+        listing: &'a [Listed],
+        past: &'a Past,
+    ) -> Result<Plan<'a>> {
+        let Abilities { headers_apart, firm_keys } = retriever.abilities();
+        let basis = Basis { in_doubt: past.folder.in_doubt, firm_keys, policy: &self.policy, now: self.now };
+        let mut comparison = compare(listing, &past.rows, basis);
+        let mut prints = BTreeMap::new();
+        if headers_apart {
+            let (mut asked, witnesses) = (comparison.worth_asking(), comparison.witnesses());
+            asked.extend(witnesses.iter().map(|(handle, _)| handle));
+            asked.sort_unstable();
+            prints = fingerprints(retriever, &asked).await?;
+            if witnesses.iter().any(|(handle, print)| prints.get(handle).is_some_and(|found| found != print)) {
+                self.ledger().void_keys(past.folder.id)?;
+                crate::fault::point();
+                comparison = compare(listing, past.without_keys(), basis);
+                let mut others = comparison.worth_asking();
+                others.retain(|handle| !prints.contains_key(handle));
+                prints.append(&mut fingerprints(retriever, &others).await?);
+            }
         }
-        let comparison = self.compare(retriever, listing, past);
-        let (mut asked, witnesses) = (comparison.worth_asking(), comparison.witnesses());
-        asked.extend(witnesses.iter().map(|(handle, _)| handle));
-        asked.sort_unstable();
-        let mut prints = fingerprints(retriever, &asked).await?;
-        if witnesses.iter().any(|(handle, print)| prints.get(handle).is_some_and(|found| found != print)) {
-            self.ledger().void_keys(past.folder.id)?;
-            crate::fault::point();
-            past.rows.iter_mut().for_each(|row| row.key = None);
-            let mut others = self.compare(retriever, listing, past).worth_asking();
-            others.retain(|handle| !prints.contains_key(handle));
-            prints.append(&mut fingerprints(retriever, &others).await?);
-        }
-        Ok(prints)
+        Ok(comparison.plan(&prints, &past.failed_before))
     }
 
     /// Reports the outlook and counts what is settled before the fetch.
@@ -397,6 +387,14 @@ async fn fingerprints<R: Retriever>(retriever: &mut R, asked: &[Handle]) -> Resu
 struct Past {
     folder: Folder,
     rows: Vec<Row>,
+    voided: OnceLock<Vec<Row>>,
     /// Messages in quarantine, each with the number of its tries.
     failed_before: HashMap<Key, u32>,
+}
+
+impl Past {
+    /// The rows, once no name holds any longer.
+    fn without_keys(&self) -> &[Row] {
+        self.voided.get_or_init(|| self.rows.iter().map(|row| Row { key: None, ..row.clone() }).collect())
+    }
 }
