@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result, quoted};
 use crate::mail::{Envelope, Fingerprint, HeaderScan};
 use crate::net::{AuthChoice, Server, Transport};
 use crate::retrieve::{Abilities, Finished, Handle, Intake, Listing, Retriever, SourceId};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A mailbox on a POP3 server, logged in. Deletes nothing unless [`finish`](Retriever::finish) is reached.
@@ -22,8 +22,8 @@ pub struct Pop3<S> {
     /// What the server can do now; `None` where it does not tell.
     offered: Option<Capabilities>,
     top: Top,
-    /// Octets of each message, as the last listing stated them.
-    sizes: HashMap<Handle, u64>,
+    /// Octets of each message, as the last listing stated them, in the order of the handles.
+    sizes: Vec<(Handle, u64)>,
     limits: Limits,
     deletions: Deletions,
     /// A step began and did not end: what comes next on the line is anybody's guess.
@@ -84,7 +84,7 @@ impl<S: Transport> Pop3<S> {
             source: super::source(server, &login.user),
             offered,
             top,
-            sizes: HashMap::new(),
+            sizes: Vec::new(),
             limits: Limits::USUAL,
             deletions: Deletions::default(),
             adrift: false,
@@ -94,6 +94,11 @@ impl<S: Transport> Pop3<S> {
     /// How long the server wants clients to wait between two log-ins (LOGIN-DELAY, RFC 2449 section 6.5).
     pub fn login_delay(&self) -> Option<Duration> {
         self.offered.as_ref()?.login_delay
+    }
+
+    fn size(&self, handle: Handle) -> Option<u64> {
+        let at = self.sizes.binary_search_by_key(&handle, |(handle, _)| *handle).ok()?;
+        self.sizes.get(at).map(|(_, size)| *size)
     }
 
     fn bound(&self) -> Bound {
@@ -137,8 +142,8 @@ impl<S: Transport> Pop3<S> {
     /// Hands messages, or their headers, to `into`, in order.
     async fn fetch(&mut self, part: Part, wanted: &[Handle], into: &mut impl Intake) -> Result<()> {
         self.set_out()?;
-        let cost = |handle| match part {
-            Part::Whole => self.sizes.get(handle).copied().unwrap_or(TYPICAL),
+        let cost = |handle: &Handle| match part {
+            Part::Whole => self.size(*handle).unwrap_or(TYPICAL),
             Part::Header => HEADER,
         };
         let costs: Vec<u64> = wanted.iter().map(cost).collect();
@@ -159,7 +164,7 @@ impl<S: Transport> Pop3<S> {
             if refused.is_some() {
                 refusal = refused;
             } else {
-                let size = self.sizes.get(handle).copied();
+                let size = self.size(*handle);
                 into.begin(*handle, Envelope { size, ..Envelope::default() }).await?;
                 self.body(Body::new(bare_lf), self.limits.of(size), &mut pipeline, into).await?;
                 into.end().await?;
