@@ -1,8 +1,10 @@
-//! The rules of the house, enforced: who imports whom, how long a file is, that every dependency has its reason.
+//! The rules of the house, enforced: who imports whom, how long a file is, that every dependency has its reason,
+//! and where it comes from.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Who may import whom; `docs/architecture.md` says why.
 const EDGES: [(&str, &[&str]); 16] = [
@@ -130,4 +132,50 @@ fn every_dependency_has_its_reason() {
     let bare: Vec<_> =
         lines.iter().filter(|l| l.split_once(" # ").is_none_or(|(_, why)| why.trim().len() < 3)).collect();
     assert!(bare.is_empty(), "{bare:#?}");
+}
+
+/// Terms under which a crate may come along in a binary of ours; a licence with `AND` or `OR` is read word by word.
+const LICENCES: [&str; 11] = [
+    "0BSD",
+    "Apache-2.0",
+    "CC0-1.0",
+    "ISC",
+    "LLVM-exception",
+    "MIT",
+    "MIT-0",
+    "MPL-2.0",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+#[test]
+fn dependencies_come_from_the_registry_on_terms_that_we_can_keep() {
+    let output = |program: &str, args: &[&str]| {
+        let output = Command::new(program).args(args).current_dir(root()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let rustc = output("rustc", &["-vV"]);
+    let host = rustc.lines().find_map(|l| l.strip_prefix("host: ")).unwrap();
+    let args = ["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", host];
+    let metadata: serde_json::Value = serde_json::from_str(&output(env!("CARGO"), &args)).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    assert!(packages.len() > 100);
+    let odd: Vec<_> = packages
+        .iter()
+        .filter(|p| p["name"] != env!("CARGO_PKG_NAME"))
+        .filter(|p| {
+            let free = |licence: &str| {
+                let alternatives = licence.replace('/', " OR ").replace(['(', ')'], "");
+                alternatives.split(" OR ").any(|all| {
+                    all.split_whitespace().filter(|w| !["AND", "WITH"].contains(w)).all(|w| LICENCES.contains(&w))
+                })
+            };
+            let registry = "registry+https://github.com/rust-lang/crates.io-index";
+            p["source"] != registry || !p["license"].as_str().is_some_and(free)
+        })
+        .map(|p| format!("{} {} from {}: {}", p["name"], p["version"], p["source"], p["license"]))
+        .collect();
+    assert!(odd.is_empty(), "{odd:#?}");
 }
