@@ -41,6 +41,8 @@ pub enum Event<'a> {
         deed: Deed<'a>,
         /// The message's key: where it is done, or for a copy where it comes from.
         key: &'a Key,
+        /// What it is about, where that was looked up: in a dry run.
+        subject: Option<&'a str>,
         /// Why.
         reason: &'a str,
         /// It would be done, and is not.

@@ -3,7 +3,7 @@
 mod sides;
 
 use crate::support::mail;
-use mailferry::mail::{Change, Fingerprint, Flags, FolderName, Key, Keyword, Marks};
+use mailferry::mail::{Change, Fingerprint, Flags, FolderName, Key, Keyword, Marks, subject};
 use mailferry::store::{Identity, Mailbox, Snapshot};
 use std::collections::{BTreeMap, HashMap};
 
@@ -111,6 +111,13 @@ async fn messages_are_told_apart_by_their_content<P: Place>() {
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
+
+    let mut subjects: Vec<String> = inbox.subjects(&all).await.unwrap().into_values().collect();
+    let mut expected: Vec<String> = messages.iter().filter_map(|m| subject(&place.keeps(m))).collect();
+    subjects.sort();
+    expected.sort();
+    assert!(subjects.len() > 3 && subjects.len() < messages.len());
+    assert_eq!(subjects, expected);
 }
 
 async fn changes_touch_only_what_they_name<P: Place>() {

@@ -283,12 +283,28 @@ impl<'a, S: Link> Fetcher<'a, S> {
 
     /// Announced sizes and fingerprints of messages; one that the server refuses is left out.
     pub async fn identities(&mut self, wanted: &BTreeSet<u32>) -> Result<BTreeMap<u32, (Option<u64>, Fingerprint)>> {
-        const ITEMS: &str = "(UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE FROM SUBJECT)])";
         let mut found = BTreeMap::new();
+        let each = |uid, size, header: &[u8]| {
+            found.insert(uid, (size, Fingerprint::of_header(header)));
+        };
+        self.headers(wanted, "MESSAGE-ID DATE FROM SUBJECT", each).await?;
+        Ok(found)
+    }
+
+    /// Hands on some fields of messages' headers, each with UID and announced size; one that the server refuses is left out.
+    pub async fn headers(
+        &mut self,
+        wanted: &BTreeSet<u32>,
+        fields: &str,
+        mut each: impl FnMut(u32, Option<u64>, &[u8]) + Send,
+    ) -> Result<()> {
+        let mut missing = wanted.clone();
         let mut ask_in = async |wanted: Vec<u32>, count: usize| -> Result<Vec<u32>> {
             let weighed = wanted.iter().map(|uid| (*uid, 3 * ROW));
-            let commands = sets(weighed, SET_OCTETS, count).into_iter();
-            let mut pipeline = Pipeline::new(commands.map(|(set, w)| (format!("UID FETCH {set} {ITEMS}"), w, set)));
+            let commands = sets(weighed, SET_OCTETS, count).into_iter().map(|(set, weight)| {
+                (format!("UID FETCH {set} (UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({fields})])"), weight, set)
+            });
+            let mut pipeline = Pipeline::new(commands);
             let mut refused = Vec::new();
             while let Some(step) = pipeline.step(self.session).await? {
                 match step {
@@ -296,12 +312,13 @@ impl<'a, S: Link> Fetcher<'a, S> {
                         if let Untagged::Fetch(Row { uid: Some(uid), size, body: Some(body), .. }) =
                             Untagged::of(&frame)
                             && let Some(header) = body.data
+                            && missing.remove(&uid)
                         {
-                            found.insert(uid, (size, Fingerprint::of_header(&header)));
+                            each(uid, size, &header);
                         }
                     }
                     Step::Done(set, status) if status.condition != Condition::Ok => {
-                        refused.extend(set.iter().filter(|uid| !found.contains_key(uid)));
+                        refused.extend(set.iter().filter(|uid| missing.contains(uid)));
                     }
                     Step::Done(..) => {}
                 }
@@ -309,9 +326,7 @@ impl<'a, S: Link> Fetcher<'a, S> {
             Ok(refused)
         };
         let refused = ask_in(wanted.iter().copied().collect(), SET_MESSAGES).await?;
-        ask_in(refused, 1).await?;
-        found.retain(|uid, _| wanted.contains(uid));
-        Ok(found)
+        ask_in(refused, 1).await.map(drop)
     }
 }
 

@@ -10,7 +10,7 @@ use super::set::UidSet;
 use super::status::{Condition, Status};
 use super::tree;
 use crate::error::{Error, Kind, Result};
-use crate::mail::{Change, Flags, FolderName, Key, Keyword, Marks};
+use crate::mail::{Change, Flags, FolderName, Key, Keyword, Marks, subject};
 use crate::store::{Holds, Identity, Mailbox, Seen, Snapshot};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -174,6 +174,14 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
         let found = Fetcher::new(self.session).identities(&uids_of(keys)).await?;
         let identity = |(uid, (size, fingerprint))| (key_of(uid), Identity { size, fingerprint, digest: None });
         Ok(found.into_iter().map(identity).collect())
+    }
+
+    async fn subjects(&mut self, keys: &[Key]) -> Result<HashMap<Key, String>> {
+        self.fresh = false;
+        let mut found = HashMap::new();
+        let read = |uid, _, header: &[u8]| found.extend(subject(header).map(|subject| (key_of(uid), subject)));
+        Fetcher::new(self.session).headers(&uids_of(keys), "SUBJECT", read).await?;
+        Ok(found)
     }
 
     async fn edit(&mut self, edits: &[(Key, Change)]) -> Result<Vec<Key>> {

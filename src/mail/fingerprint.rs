@@ -126,8 +126,8 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// Header bytes looked at before a scan gives up: enough for any real header, and a bound for what is none.
-const HEADER_LIMIT: usize = 256 * 1024;
+/// Octets of a header that are looked at before a scan gives up: enough for any real header, and a bound for what is none.
+pub const HEADER_LIMIT: usize = 256 * 1024;
 
 /// The fields of a fingerprint, in the order they are hashed.
 const FIELDS: [&[u8]; 4] = [b"message-id", b"date", b"from", b"subject"];

@@ -8,14 +8,16 @@ mod key;
 mod line_ends;
 mod marks;
 mod side;
+mod subject;
 mod utf7;
 
 pub use envelope::Envelope;
-pub use fingerprint::{Content, Digest, Digester, Fingerprint, HeaderScan};
+pub use fingerprint::{Content, Digest, Digester, Fingerprint, HEADER_LIMIT, HeaderScan};
 pub use flags::Flags;
 pub use folder::{FolderName, FolderPattern};
 pub use key::Key;
 pub use line_ends::ToLf;
 pub use marks::{Change, Keyword, Marks};
 pub use side::{Side, Sides};
+pub use subject::subject;
 pub use utf7::{decode_utf7, encode_utf7};

@@ -21,6 +21,9 @@ pub trait Mailbox: Send {
     /// What tells the messages apart; one that is gone meanwhile or cannot be read is left out.
     fn identify(&mut self, keys: &[Key]) -> impl Future<Output = Result<HashMap<Key, Identity>>> + Send;
 
+    /// What messages are about, for people; one that is gone meanwhile, cannot be read or has no subject is left out.
+    fn subjects(&mut self, keys: &[Key]) -> impl Future<Output = Result<HashMap<Key, String>>> + Send;
+
     /// Changes marks, by what is to be added and removed, never to a whole set: what others change meanwhile stays. Gives
     /// the messages that are no longer there.
     fn edit(&mut self, edits: &[(Key, Change)]) -> impl Future<Output = Result<Vec<Key>>> + Send;

@@ -123,7 +123,7 @@ impl Job {
         }
         if self.dry_run {
             for (look, plan) in observed.iter().zip(&plans) {
-                self.rehearse(look, plan, &mut ended.counts);
+                self.rehearse(imap, look, plan, &mut ended.counts).await?;
                 self.rehearse_removal(look);
             }
             return Ok(false);

@@ -149,6 +149,19 @@ pub struct Step {
     pub reason: Reason,
 }
 
+impl Step {
+    /// The message it is about, by a side that has it; `None` where something is only written down.
+    pub fn message(&self) -> Option<(Side, &Key)> {
+        match &self.action {
+            Action::Copy { to, key, .. } => Some((to.other(), key)),
+            Action::Mark { on, key, .. } | Action::Relocate { on, key, .. } | Action::Remove { on, key, .. } => {
+                Some((*on, key))
+            }
+            Action::Agree { .. } | Action::Revive { .. } | Action::Tombstone { .. } | Action::Forget { .. } => None,
+        }
+    }
+}
+
 /// A message that is left on one side alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {

@@ -2,28 +2,34 @@
 
 use super::account::Job;
 use super::observe::Observed;
-use super::{Action, Plan, Step, Why};
+use super::{Action, Plan, Skipped, Step, Why};
+use crate::error::Result;
 use crate::event::{Counts, Deed, Event};
-use crate::mail::{Key, Keyword, Side};
-use std::collections::BTreeSet;
+use crate::imap::{Imap, Link};
+use crate::mail::{Key, Keyword, Side, Sides};
+use crate::store::{Mailbox, MaildirFolder};
+use std::collections::{BTreeSet, HashMap};
 
 impl Job {
-    /// Tells of a step that is done, or in a dry run would be. What is only written down is not told.
+    /// Tells of a step that is done. What is only written down is not told.
     pub(super) fn tell_step(&self, look: &Observed, step: &Step) {
-        let (folder, reason) = (look.name.to_string(), step.reason.to_string());
-        let (on, key, deed) = match &step.action {
-            Action::Copy { to, key, .. } => (*to, key, Deed::Copy),
-            Action::Mark { on, key, change, .. } => (*on, key, Deed::Mark(change)),
-            Action::Relocate { on, key, to, .. } => {
-                return self.tell_deed(&folder, *on, key, Deed::Move(&to.to_string()), &reason);
+        self.tell_step_about(look, step, None);
+    }
+
+    fn tell_step_about(&self, look: &Observed, step: &Step, subject: Option<&str>) {
+        let Some((_, key)) = step.message() else { return };
+        let folder;
+        let (on, deed) = match &step.action {
+            Action::Copy { to, .. } => (*to, Deed::Copy),
+            Action::Mark { on, change, .. } => (*on, Deed::Mark(change)),
+            Action::Relocate { on, to, .. } | Action::Remove { on, trash: Some(to), .. } => {
+                folder = to.to_string();
+                (*on, Deed::Move(&folder))
             }
-            Action::Remove { on, key, trash: Some(trash), .. } => {
-                return self.tell_deed(&folder, *on, key, Deed::Move(&trash.to_string()), &reason);
-            }
-            Action::Remove { on, key, trash: None, .. } => (*on, key, Deed::Remove),
+            Action::Remove { on, trash: None, .. } => (*on, Deed::Remove),
             Action::Agree { .. } | Action::Revive { .. } | Action::Tombstone { .. } | Action::Forget { .. } => return,
         };
-        self.tell_deed(&folder, on, key, deed, &reason);
+        self.tell_deed(look, on, key, deed, &step.reason.to_string(), subject);
     }
 
     /// Tells of keywords that one side has and the other cannot hold: they stay where they are.
@@ -47,27 +53,72 @@ impl Job {
         }
     }
 
-    fn tell_deed(&self, folder: &str, on: Side, key: &Key, deed: Deed<'_>, reason: &str) {
-        self.tell(Event::Deed { folder, on, deed, key, reason, rehearsal: self.dry_run });
+    fn tell_deed(&self, look: &Observed, on: Side, key: &Key, deed: Deed<'_>, reason: &str, subject: Option<&str>) {
+        let folder = &look.name.to_string();
+        self.tell(Event::Deed { folder, on, deed, key, subject, reason, rehearsal: self.dry_run });
     }
 
-    /// Tells of a plan that is not carried out, and counts what it would do.
-    pub(super) fn rehearse(&self, look: &Observed, plan: &Plan, counts: &mut Counts) {
-        self.report_skipped(look, plan, counts);
+    /// Tells of a plan that is not carried out, each message with its subject, and counts what it would do.
+    pub(super) async fn rehearse<S: Link>(
+        &self,
+        imap: &mut Imap<S>,
+        look: &Observed,
+        plan: &Plan,
+        counts: &mut Counts,
+    ) -> Result<()> {
+        let subjects = self.subjects(imap, look, plan).await?;
+        let subject = |(side, key): (Side, &Key)| subjects.on(side).get(key).map(String::as_str);
+        for skipped in told(plan) {
+            counts.skipped += 1;
+            self.tell_skipped(look, skipped, subject((skipped.on, &skipped.key)));
+        }
         for step in &plan.steps {
-            self.tell_step(look, step);
+            self.tell_step_about(look, step, step.message().and_then(subject));
             count(step, counts);
         }
+        Ok(())
     }
 
-    /// Tells of messages that stay on one side alone. Those that the policy never lets travel are no news.
+    /// What the messages of a plan are about, by the side on which it names them.
+    async fn subjects<S: Link>(
+        &self,
+        imap: &mut Imap<S>,
+        look: &Observed,
+        plan: &Plan,
+    ) -> Result<Sides<HashMap<Key, String>>> {
+        let mut keys: Sides<Vec<Key>> = Sides::default();
+        let skipped = told(plan).map(|s| (s.on, &s.key));
+        for (side, key) in plan.steps.iter().filter_map(Step::message).chain(skipped) {
+            keys.on_mut(side).push(key.clone());
+        }
+        let mut subjects: Sides<HashMap<Key, String>> = Sides::default();
+        if !keys.local.is_empty()
+            && let Some(mut folder) = MaildirFolder::standing(&self.store, &look.name)?
+        {
+            subjects.local = folder.subjects(&keys.local).await?;
+        }
+        if let (false, Some(folder)) = (keys.remote.is_empty(), &look.remote) {
+            subjects.remote = imap.mailbox(folder, false).await?.subjects(&keys.remote).await?;
+        }
+        Ok(subjects)
+    }
+
+    /// Tells of messages that stay on one side alone.
     pub(super) fn report_skipped(&self, look: &Observed, plan: &Plan, counts: &mut Counts) {
-        for skipped in plan.skipped.iter().filter(|s| !matches!(s.why, Why::OneWay | Why::Deleted)) {
+        for skipped in told(plan) {
             counts.skipped += 1;
-            let (folder, reason) = (look.name.to_string(), skipped.why.to_string());
-            self.tell_deed(&folder, skipped.on, &skipped.key, Deed::Skip, &reason);
+            self.tell_skipped(look, skipped, None);
         }
     }
+
+    fn tell_skipped(&self, look: &Observed, skipped: &Skipped, subject: Option<&str>) {
+        self.tell_deed(look, skipped.on, &skipped.key, Deed::Skip, &skipped.why.to_string(), subject);
+    }
+}
+
+/// What a plan leaves on one side alone. What the policy never lets travel is no news.
+fn told(plan: &Plan) -> impl Iterator<Item = &Skipped> {
+    plan.skipped.iter().filter(|s| !matches!(s.why, Why::OneWay | Why::Deleted))
 }
 
 /// Counts a step as done.

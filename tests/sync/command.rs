@@ -4,6 +4,7 @@ use super::*;
 use crate::support::server::{Script, Server};
 use crate::support::stored::maildir_bytes;
 use rustix::fs::{FlockOperation, flock};
+use std::collections::BTreeSet;
 use std::fs::File;
 
 #[test]
@@ -142,13 +143,13 @@ fn what_would_be_done_is_told_and_then_done() {
          server"
     );
     lines.sort_unstable();
-    let local = format!("x INBOX local: would mark {two} +\\Flagged: marks changed on the server");
+    let local = format!("x INBOX local: would mark {two} +\\Flagged “message 002”: marks changed on the server");
     let mut expected = [
-        "x INBOX local: would copy 5: new on the server",
+        "x INBOX local: would copy 5 “message 008”: new on the server",
         &local,
-        "x INBOX remote: would copy 7.reader.host: new here",
-        "x INBOX remote: would delete 3: removed here",
-        "x INBOX remote: would mark 1 +\\Seen: marks changed here",
+        "x INBOX remote: would copy 7.reader.host “message 007”: new here",
+        "x INBOX remote: would delete 3 “message 003”: removed here",
+        "x INBOX remote: would mark 1 +\\Seen “message 001”: marks changed here",
     ];
     expected.sort_unstable();
     assert_eq!(lines, expected);
@@ -157,6 +158,11 @@ fn what_would_be_done_is_told_and_then_done() {
     let told = pair.run(&["--dry-run"]).expect(0);
     let mut would = deeds(&told);
     would.sort_unstable();
+    let about: BTreeSet<_> = (told.events().into_iter().filter(|e| e["event"] == "message"))
+        .map(|e| format!("{} {}", e["key"].as_str().unwrap(), e["subject"].as_str().unwrap()))
+        .collect();
+    let key_and_number = [("5", 8), (&two, 2), ("7.reader.host", 7), ("3", 3), ("1", 1)];
+    assert_eq!(about, key_and_number.map(|(key, n)| format!("{key} message {n:03}")).into());
     let counted = "fetched 1, uploaded 1, flags_local 1, flags_remote 1, deleted_remote 1";
     assert_eq!(counts(&told), counted);
     assert_eq!((pair.here("INBOX").len(), pair.user.messages("INBOX").len()), (before, 5));

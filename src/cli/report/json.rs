@@ -50,10 +50,11 @@ impl Observer for Json {
                                     "bytes": bytes, "action": action, "server": server_side(deleted)});
                 emit("message", with(fields, detail));
             }
-            Event::Deed { folder, on, deed, key, reason, rehearsal } => {
+            Event::Deed { folder, on, deed, key, subject, reason, rehearsal } => {
                 let about = json!({"account": account, "folder": folder, "side": on.to_string(),
                                    "key": key.to_string(), "reason": reason});
-                emit("message", with(about, action(deed, rehearsal)));
+                let subject = subject.map_or_else(|| json!({}), |subject| json!({"subject": subject}));
+                emit("message", with(with(about, subject), action(deed, rehearsal)));
             }
             Event::FolderDeed { folder, on, deed, rehearsal } => {
                 let (action, to) = match deed {

@@ -119,9 +119,10 @@ impl Observer for Lines {
                 }
             }
             Event::Message { .. } => self.message(account, event),
-            Event::Deed { folder, on, deed, key, reason, rehearsal } => {
+            Event::Deed { folder, on, deed, key, subject, reason, rehearsal } => {
                 let done = describe_deed(deed, key, rehearsal);
-                self.detail(&format!("{account} {folder} {on}: {done}: {reason}\n"));
+                let about = subject.map(|s| format!(" \u{201c}{s}\u{201d}")).unwrap_or_default();
+                self.detail(&format!("{account} {folder} {on}: {done}{about}: {reason}\n"));
             }
             Event::FolderDeed { folder, on, deed, rehearsal } => {
                 let would = if rehearsal { "would " } else { "" };

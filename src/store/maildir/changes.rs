@@ -2,9 +2,9 @@
 
 use super::info::{Letters, Parts};
 use super::listing::Entry;
-use super::{Maildir, name, read};
+use super::{Maildir, name, read, read_header};
 use crate::error::{Error, Kind, Result};
-use crate::mail::{Change, Content, Key, Keyword};
+use crate::mail::{Change, Content, Key, Keyword, subject};
 use crate::store::directory::rename_new;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
@@ -21,6 +21,15 @@ impl Maildir {
             read => read.map(Some),
         })?;
         Ok(keys.iter().cloned().zip(contents).filter_map(|(key, content)| Some((key, content??))).collect())
+    }
+
+    /// What messages are about; those that are gone, cannot be read or have no subject are left out.
+    pub(super) fn subjects(&self, keys: &[Key]) -> Result<HashMap<Key, String>> {
+        let (subjects, _) = self.visit(&bases(keys), |_, entry| match read_header(&self.path_of(entry)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Ok(None),
+            header => header.map(|header| subject(&header)),
+        })?;
+        Ok(keys.iter().cloned().zip(subjects).filter_map(|(key, subject)| Some((key, subject??))).collect())
     }
 
     /// The times of messages' files, in seconds since 1970 UTC; those that are gone are left out.

@@ -122,6 +122,11 @@ impl Mailbox for MaildirFolder {
         Ok(contents.into_iter().map(|(key, content)| (key, identity(content))).collect())
     }
 
+    async fn subjects(&mut self, keys: &[Key]) -> Result<HashMap<Key, String>> {
+        let keys = keys.to_vec();
+        self.on_thread(move |maildir| maildir.subjects(&keys)).await
+    }
+
     async fn edit(&mut self, edits: &[(Key, Change)]) -> Result<Vec<Key>> {
         let (edits, in_use) = (edits.to_vec(), self.in_use);
         let work = move |maildir: &Maildir| Ok((maildir.edit(&edits)?, maildir.keywords()?.holds(in_use)));

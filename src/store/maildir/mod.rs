@@ -22,7 +22,7 @@ mod tests;
 use super::lock::DotLock;
 use super::{LineEndings, Place, Prepared, Store, directory};
 use crate::error::{Error, Kind, Result};
-use crate::mail::{Content, Digest, Digester, Envelope, Keyword, Marks};
+use crate::mail::{Content, Digest, Digester, Envelope, HEADER_LIMIT, Keyword, Marks};
 use draft::TmpFile;
 pub use draft::{MaildirDraft, MaildirStaged};
 use durable::Durability;
@@ -332,6 +332,13 @@ fn read(path: &Path) -> io::Result<Content> {
             n => digester.update(buffer.get(..n).unwrap_or_default()),
         };
     }
+}
+
+/// As much of a message's beginning as a header may take.
+fn read_header(path: &Path) -> io::Result<Vec<u8>> {
+    let mut header = Vec::new();
+    File::open(path)?.take(HEADER_LIMIT as u64).read_to_end(&mut header)?;
+    Ok(header)
 }
 
 /// The same; `None` when there is no such file.
