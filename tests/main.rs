@@ -22,3 +22,4 @@ mod retriever_contract;
 mod support;
 mod support_check;
 mod sync;
+mod transcripts;

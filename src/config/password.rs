@@ -6,6 +6,9 @@ use super::table::{Table, wrong_type};
 use crate::credentials::{PasswordSource, Secret};
 use toml::de::DeValue;
 
+/// The service under which the keyring has passwords, unless another is named.
+const SERVICE: &str = "mailferry";
+
 /// The `password` table: one source, and only one; where it is missing, the prompt.
 pub(super) fn password(table: &mut Table<'_>, around: &Surroundings<'_>) -> Option<PasswordSource> {
     const EXAMPLE: &str = "Write, for example, `password = { command = \"pass show mail/work\" }`.";
@@ -31,7 +34,6 @@ pub(super) fn password(table: &mut Table<'_>, around: &Surroundings<'_>) -> Opti
             _ => Err(Fault::new("takes `true` only", remedy)),
         }
     };
-    let unavailable = Fault::new("not available in this version", format!("Use `command`. {EXAMPLE}"));
     let sources = [
         table.text("command", |t| match t.trim() {
             "" => Err(Fault::new("is empty", EXAMPLE)),
@@ -53,7 +55,11 @@ pub(super) fn password(table: &mut Table<'_>, around: &Surroundings<'_>) -> Opti
         }),
         table.value("netrc", only_true("netrc", PasswordSource::Netrc)),
         table.value("prompt", only_true("prompt", PasswordSource::Prompt)),
-        table.value("keyring", |_| Err(unavailable)),
+        table.value("keyring", |v| match v {
+            DeValue::Boolean(true) => Ok(PasswordSource::Keyring(SERVICE.to_owned())),
+            DeValue::String(service) => filled(service).map(PasswordSource::Keyring),
+            _ => Err(Fault::new("takes `true` or the name of a service", "Write `password = { keyring = true }`.")),
+        }),
     ];
     let stated = SOURCES.iter().filter(|key| table.has(key)).count();
     if stated > 1 {

@@ -113,6 +113,7 @@ fn password(source: &PasswordSource) -> String {
         PasswordSource::Command(_) => format!("command = {}", text(HIDDEN)),
         PasswordSource::Env(name) => format!("env = {}", text(name)),
         PasswordSource::File(file) => format!("file = {}", path(file)),
+        PasswordSource::Keyring(service) => format!("keyring = {}", text(service)),
         PasswordSource::Netrc => "netrc = true".to_owned(),
         PasswordSource::Prompt => "prompt = true".to_owned(),
         PasswordSource::Value(_) => format!("value = {}", text(HIDDEN)),

@@ -1,4 +1,4 @@
-//! A command that prints a password.
+//! Commands that print a password.
 
 use super::Secret;
 use super::source::first_line;
@@ -26,10 +26,10 @@ const BY_HAND: &str = "Run the command by hand as the same user: it has to print
 pub(super) async fn run(command: &str, whose: &str, limit: Duration) -> Result<Secret> {
     let what = |problem: &str| format!("the password command of {whose} {problem}");
     let failed = |problem: &str| Error::new(Kind::Config, what(problem), BY_HAND);
-    let mut stdout = Zeroizing::new(Vec::with_capacity(KEPT));
-    let mut stderr = Vec::new();
-    let status = match timeout(limit, output(command, &mut stdout, &mut stderr)).await {
-        Ok(Ok(status)) => status,
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]);
+    let printed = match timeout(limit, output(shell)).await {
+        Ok(Ok(printed)) => printed,
         Ok(Err(e)) => return Err(failed("cannot be run").because(e)),
         Err(_) => {
             return Err(Error::new(
@@ -39,43 +39,53 @@ pub(super) async fn run(command: &str, whose: &str, limit: Duration) -> Result<S
             ));
         }
     };
-    if !status.success() {
-        // Line ends are control characters: they would vanish in quotes and glue words together.
-        let said: Vec<u8> = stderr.iter().map(|b| if *b == b'\n' { b' ' } else { *b }).collect();
-        let said = if said.trim_ascii().is_empty() { String::new() } else { format!(": {}", quoted(&said)) };
-        return Err(failed(&format!("failed ({status}){said}")));
+    if !printed.status.success() {
+        return Err(failed(&format!("failed ({}){}", printed.status, printed.complaint())));
     }
-    match first_line(&stdout) {
+    match first_line(&printed.stdout) {
         Ok(secret) => Ok(secret),
         Err(problem) => Err(failed(&format!("printed {problem}"))),
     }
 }
 
-/// Runs it to its end; dropped before, the command is killed.
-async fn output(command: &str, stdout: &mut Vec<u8>, stderr: &mut Vec<u8>) -> io::Result<ExitStatus> {
-    let mut shell = Command::new("sh");
+/// How a program ended, and what it printed.
+pub(super) struct Printed {
+    pub status: ExitStatus,
+    pub stdout: Zeroizing<Vec<u8>>,
+    pub stderr: Vec<u8>,
+}
+
+impl Printed {
+    /// What it said on stderr, behind a colon; nothing where it said nothing.
+    pub fn complaint(&self) -> String {
+        // Line ends are control characters: they would vanish in quotes and glue words together.
+        let said: Vec<u8> = self.stderr.iter().map(|b| if *b == b'\n' { b' ' } else { *b }).collect();
+        if said.trim_ascii().is_empty() { String::new() } else { format!(": {}", quoted(&said)) }
+    }
+}
+
+/// Runs a program to its end; dropped before, it is killed.
+pub(super) async fn output(mut program: Command) -> io::Result<Printed> {
     match roots::for_children() {
-        Some((name, Some(value))) => shell.env(name, value),
-        Some((name, None)) => shell.env_remove(name),
-        None => &mut shell,
+        Some((name, Some(value))) => program.env(name, value),
+        Some((name, None)) => program.env_remove(name),
+        None => &mut program,
     };
-    let mut child = shell
-        .args(["-c", command])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
+    program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = program.spawn()?;
+    let (mut stdout, mut stderr) = (Zeroizing::new(Vec::with_capacity(KEPT)), Vec::new());
     let (out, err) = (child.stdout.take(), child.stderr.take());
-    let mut reading = std::pin::pin!(async { tokio::join!(drain(out, stdout), drain(err, stderr)) });
-    tokio::select! {
-        biased;
-        _ = &mut reading => {}
-        _ = child.wait() => {
-            let _ = timeout(AFTERMATH, reading).await;
+    {
+        let mut reading = std::pin::pin!(async { tokio::join!(drain(out, &mut stdout), drain(err, &mut stderr)) });
+        tokio::select! {
+            biased;
+            _ = &mut reading => {}
+            _ = child.wait() => {
+                let _ = timeout(AFTERMATH, reading).await;
+            }
         }
     }
-    child.wait().await
+    Ok(Printed { status: child.wait().await?, stdout, stderr })
 }
 
 /// Reads to the end and keeps the beginning. Whoever writes must never be blocked or cut off, as that would fail it.

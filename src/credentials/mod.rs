@@ -1,6 +1,7 @@
 //! Secrets and where they come from.
 
 mod command;
+mod keyring;
 mod login;
 mod netrc;
 mod secret;

@@ -1,6 +1,6 @@
 //! Where a password comes from.
 
-use super::{Secret, command, netrc};
+use super::{Secret, command, keyring, netrc};
 use crate::error::{Error, Kind, Result};
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-/// How long a password command may take, and the person it may ask.
+/// How long a password command or a keyring may take, and the person it may ask.
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 
 /// Bytes of a password or netrc file that are read at most.
@@ -24,6 +24,8 @@ pub enum PasswordSource {
     Env(String),
     /// First line of a file.
     File(PathBuf),
+    /// The keyring of the desktop, by the name of a service and the user.
+    Keyring(String),
     /// `~/.netrc`, by host and user.
     Netrc,
     /// Asked for on the terminal.
@@ -42,6 +44,7 @@ pub async fn resolve(source: &PasswordSource, user: &str, host: &str) -> Result<
             let path = path.clone();
             aside(move || from_file(&path, &whose)).await
         }
+        PasswordSource::Keyring(service) => keyring::lookup(service, user, &whose, COMMAND_LIMIT).await,
         PasswordSource::Netrc => {
             let path = netrc_path()?;
             let (user, host) = (user.to_owned(), host.to_owned());

@@ -84,6 +84,12 @@ impl Capabilities {
         self.0.iter().find_map(|c| c.strip_prefix("APPENDLIMIT=")?.parse().ok())
     }
 
+    /// How many messages of a folder the server shows at most: Yahoo and AOL, who have XYMHIGHESTMODSEQ, show the newest
+    /// 10,000 and do not count the others.
+    pub fn shows_at_most(&self) -> Option<u32> {
+        self.has("XYMHIGHESTMODSEQ").then_some(10_000)
+    }
+
     /// ID (RFC 2971).
     pub fn can_id(&self) -> bool {
         self.has("ID")
@@ -141,6 +147,8 @@ mod tests {
             let taken_here = [0, 4096, 4097].map(|octets| caps.takes_unasked(octets));
             assert_eq!((taken_here, caps.append_limit()), (taken, limit), "{words}");
         }
+        assert_eq!(Capabilities::of(b"XYMHIGHESTMODSEQ").shows_at_most(), Some(10_000));
+        assert_eq!(Capabilities::of(b"CONDSTORE").shows_at_most(), None);
         for (words, many) in [("MULTIAPPEND LITERAL-", false), ("LITERAL+", false), ("multiappend literal+", true)] {
             assert_eq!(Capabilities::of(words.as_bytes()).takes_many(), many, "{words}");
         }

@@ -136,7 +136,8 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
             if moving && asked < LISTINGS {
                 continue;
             }
-            snapshot.cut_short = moving || broken || short;
+            let part = self.capabilities.shows_at_most().is_some_and(|most| before.exists >= most);
+            snapshot.cut_short = moving || broken || short || part;
             if moving {
                 snapshot.notes.push(format!("{folder}: messages are being removed while they are listed."));
             } else if short {
@@ -144,6 +145,13 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
                     "{folder}: the server says that it holds {} messages but lists only {} of them.",
                     before.exists,
                     rows.len()
+                ));
+            }
+            if part {
+                snapshot.notes.push(format!(
+                    "{folder}: the server shows the newest {} messages of a folder and hides the others; what is missing there is \
+                     not taken for deleted.",
+                    before.exists
                 ));
             }
             if broken {

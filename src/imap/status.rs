@@ -3,6 +3,7 @@
 use super::framer::Frame;
 use super::scan::Scan;
 use crate::error::{Kind, quoted};
+use std::time::Duration;
 
 /// The first word of a status response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,19 +116,31 @@ impl Text {
         if self.words.is_empty() && !self.code.is_empty() { quoted(self.code.as_bytes()) } else { quoted(&self.words) }
     }
 
-    /// What kind of failure the server means, where its code tells (RFC 5530), or where it says that there are too many
-    /// connections (Gmail and others have no code for it).
+    /// What kind of failure the server means, where its code tells (RFC 5530), or where its words do: Gmail and others have
+    /// no code for too many connections, Outlook none for a mailbox that is slowed down or cannot be reached for now.
     pub fn kind(&self) -> Option<Kind> {
         match self.code.as_str() {
             "AUTHENTICATIONFAILED" | "AUTHORIZATIONFAILED" | "EXPIRED" => Some(Kind::Login),
             "UNAVAILABLE" | "INUSE" | "LIMIT" | "SERVERBUG" | "THROTTLED" => Some(Kind::TryLater),
             "PRIVACYREQUIRED" => Some(Kind::Unavailable),
             _ => {
+                const PASSING: [&[u8]; 3] = [b"too many", b"authenticated but not connected", b"throttled"];
                 let words = self.words.to_ascii_lowercase();
-                let busy = memchr::memmem::find(&words, b"too many").is_some();
-                busy.then_some(Kind::TryLater)
+                let passes = |text: &[u8]| memchr::memmem::find(&words, text).is_some();
+                PASSING.into_iter().any(passes).then_some(Kind::TryLater)
             }
         }
+    }
+
+    /// How long the server wants to be left alone: Office 365 says `Suggested Backoff Time: N milliseconds`.
+    pub fn pause(&self) -> Option<Duration> {
+        const LEAD: &[u8] = b"backoff time:";
+        let words = self.words.to_ascii_lowercase();
+        let behind = words.get(memchr::memmem::find(&words, LEAD)? + LEAD.len()..)?.trim_ascii_start();
+        let end = behind.iter().position(|b| !b.is_ascii_digit()).unwrap_or(behind.len());
+        let (digits, unit) = behind.split_at(end);
+        let milliseconds: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+        unit.trim_ascii_start().starts_with(b"milliseconds").then(|| Duration::from_millis(milliseconds))
     }
 }
 
@@ -184,11 +197,27 @@ mod tests {
             ("[EXPIRED]", Some(Kind::Login)),
             ("[UNAVAILABLE] x", Some(Kind::TryLater)),
             ("[ALERT] Too many simultaneous connections. (Failure)", Some(Kind::TryLater)),
+            ("User is authenticated but not connected.", Some(Kind::TryLater)),
+            ("Request is throttled. Suggested Backoff Time: 9 milliseconds", Some(Kind::TryLater)),
             ("[PRIVACYREQUIRED] x", Some(Kind::Unavailable)),
             ("[NONEXISTENT] x", None),
             ("denied", None),
         ] {
             assert_eq!(Text::of(text.as_bytes()).kind(), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_server_may_ask_for_a_pause() {
+        for (text, milliseconds) in [
+            ("Request is throttled. Suggested Backoff Time: 299961 milliseconds", Some(299_961)),
+            ("Suggested Backoff Time: 5milliseconds, or so", Some(5)),
+            ("Suggested Backoff Time: 5 minutes", None),
+            ("Suggested Backoff Time: 99999999999999999999 milliseconds", None),
+            ("Suggested Backoff Time:", None),
+            ("throttled", None),
+        ] {
+            assert_eq!(Text::of(text.as_bytes()).pause(), milliseconds.map(Duration::from_millis), "{text}");
         }
     }
 

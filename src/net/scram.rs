@@ -1,13 +1,14 @@
 //! SCRAM-SHA-256 (RFC 5802, RFC 7677), without channel binding.
 //!
-//! Names and passwords are sent as they are, not normalised by SASLprep (RFC 4013): that is the same for ASCII, and for
-//! the rest it is what servers that do not normalise either expect.
+//! Here the client prepares name and password by SASLprep (RFC 4013), for the server keeps no more than a hash of what was
+//! prepared. Where it keeps or forwards the password itself (PLAIN, LOGIN), preparing is its own task (RFC 4616 section 2).
 
 use crate::credentials::{Login, Secret};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use zeroize::Zeroizing;
 
 /// Fewer make the proof easy prey for whoever recorded it (RFC 7677 section 4); more would keep us busy for seconds.
@@ -49,8 +50,12 @@ impl Scram {
     }
 
     fn with_nonce(login: &Login, nonce: String) -> Scram {
-        let user = login.user.replace('=', "=3D").replace(',', "=2C");
-        Scram { user, password: login.secret.clone(), nonce, state: State::Greeted }
+        let user = prepared(&login.user).replace('=', "=3D").replace(',', "=2C");
+        let password = match prepared(login.secret.expose()) {
+            Cow::Borrowed(_) => login.secret.clone(),
+            Cow::Owned(text) => Secret::new(text),
+        };
+        Scram { user, password, nonce, state: State::Greeted }
     }
 
     fn first_bare(&self) -> String {
@@ -106,6 +111,11 @@ impl Scram {
         self.state = State::Proven(keyed(&*server_key).chain_update(signed.as_bytes()));
         Ok(format!("{without_proof},p={}", BASE64.encode(proof)).into_bytes())
     }
+}
+
+/// SASLprep (RFC 4013). What it refuses goes as it is, such as characters younger than Unicode 3.2: most servers take them.
+fn prepared(text: &str) -> Cow<'_, str> {
+    stringprep::saslprep(text).ok().filter(|text| !text.is_empty()).unwrap_or(Cow::Borrowed(text))
 }
 
 /// Nonce, salt and iteration count of a `server-first-message`; `None` also for a mandatory extension (`m=`).
@@ -188,6 +198,33 @@ mod tests {
         assert!(scram.is_done());
         assert_eq!(scram.respond(b""), Err(Stop::Malformed("a message after the last one")));
         assert!(!scram.is_done());
+    }
+
+    #[test]
+    fn the_examples_of_rfc_4013_section_3() {
+        for (text, expected) in [
+            ("I\u{ad}X", "IX"),
+            ("user", "user"),
+            ("USER", "USER"),
+            ("\u{aa}", "a"),
+            ("\u{2168}", "IX"),
+            // Refused there: a control character, text in two directions; and what is left of nothing, and what is too young.
+            ("\u{7}", "\u{7}"),
+            ("\u{627}1", "\u{627}1"),
+            ("\u{ad}", "\u{ad}"),
+            ("\u{1f511}", "\u{1f511}"),
+            ("u\u{308}\u{a0}x", "\u{fc} x"),
+        ] {
+            assert_eq!(prepared(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn equal_as_prepared_is_equal_as_proof() {
+        let proof = |user: &str, password: &str| scram(user, password).respond(SERVER_FIRST.as_bytes()).unwrap();
+        assert_eq!(proof("u\u{ad}ser", "p\u{aa}ss\u{2168}\u{a0}u\u{308}"), proof("user", "passIX \u{fc}"));
+        assert_ne!(proof("user", "passIX"), proof("user", "pass9"));
+        assert_eq!(scram("\u{2168}=", "").first(), format!("n,,n=IX=3D,r={NONCE}").into_bytes());
     }
 
     #[test]

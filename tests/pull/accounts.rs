@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::support::mail;
+use crate::support::run::Running;
 use crate::support::server::{At, Effect, Fault, Script, Server, closed_port};
 use crate::support::stored::assert_same_mail;
 use rustix::fs::{FlockOperation, flock};
@@ -121,4 +122,40 @@ fn waiting_for_a_lock_has_an_end_and_a_dead_process_holds_none() {
     assert_eq!(counts(&ferry.run(&["pull", "--dry-run", "--json"]).expect(0), "x"), "listed 1, fetched 1");
     drop(lock);
     assert_eq!(pull(&ferry, &[]), "listed 1, fetched 1");
+}
+
+#[test]
+fn the_keyring_is_asked_for_the_password() {
+    let user = user_with(&mail::ordinary(1));
+    let ferry = Ferry::new();
+    let endpoint = user.endpoint(Protocol::Imap, Security::Implicit);
+    let account = endpoint.account("x", "maildir", &ferry.store("x"));
+    let value = format!("{{ value = \"{}\" }}", endpoint.password);
+    assert!(account.contains(&value));
+    ferry.configure(&account.replace(&value, "{ keyring = true }"));
+
+    // A stand-in for secret-tool that knows one password.
+    let (programs, tool) = (ferry.path("bin"), ferry.path("bin").join("secret-tool"));
+    fs::create_dir(&programs).unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let pull = || {
+        let mut command = ferry.command(&["pull", "--json"]);
+        command.env("PATH", &path);
+        Running::start(command).wait()
+    };
+    // Written by another process: one that is forked here meanwhile would keep it open, and it could not be run.
+    let knows = |name: &str| {
+        let write =
+            "printf '#!/bin/sh\n[ \"$*\" = \"%s\" ] && printf %%s \"%s\"\n' \"$1\" \"$2\" > \"$3\" && chmod 700 \"$3\"";
+        let known = format!("lookup service mailferry username {name}");
+        let mut shell = std::process::Command::new("sh");
+        let written = shell.args(["-c", write, "sh", &known, &endpoint.password]).arg(&tool).status();
+        assert!(written.unwrap().success());
+    };
+    knows("somebody else");
+    let refused = pull().expect(78);
+    let remedy = format!("secret-tool store --label=mailferry service mailferry username {}", endpoint.user);
+    assert!(refused.stderr.contains(&remedy), "{}", refused.stderr);
+    knows(&endpoint.user);
+    assert_eq!(counts(&pull().expect(0), "x"), "listed 1, fetched 1");
 }

@@ -148,6 +148,8 @@ fn passwords_come_from_one_of_many_places() {
         ("{command='pass x'}", PasswordSource::Command("pass x".into())),
         ("{env='PW'}", PasswordSource::Env("PW".into())),
         ("{file='~/.pw'}", PasswordSource::File("/home/me/.pw".into())),
+        ("{keyring=true}", PasswordSource::Keyring("mailferry".into())),
+        ("{keyring='mail'}", PasswordSource::Keyring("mail".into())),
         ("{netrc=true}", PasswordSource::Netrc),
         ("{prompt=true}", PasswordSource::Prompt),
         ("{value='x'}", PasswordSource::Value(Secret::new("x".into()))),

@@ -100,14 +100,16 @@ fn bad_values_are_told_with_place_and_remedy() {
             format!("6:1: accounts.work.password: names several sources | Keep one of them. {example}"),
         ),
         (
-            "password={keyring='x'}",
-            format!("6:19: accounts.work.password.keyring: not available in this version | Use `command`. {example}"),
+            "password={keyring=3}",
+            "6:19: accounts.work.password.keyring: takes `true` or the name of a service | Write `password = { keyring = true }`."
+                .into(),
         ),
         (
             "password={netrc=false}",
             "6:17: accounts.work.password.netrc: takes `true` only | Write `password = { netrc = true }`.".into(),
         ),
         ("password={value=''}", format!("6:17: accounts.work.password.value: is empty | {example}")),
+        ("password={keyring=''}", format!("6:19: accounts.work.password.keyring: is empty | {example}")),
         ("password={command=' '}", format!("6:19: accounts.work.password.command: is empty | {example}")),
         (
             "password={env='A=B'}",
