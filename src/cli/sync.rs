@@ -10,7 +10,7 @@ use crate::imap::Imap;
 use crate::net::Stream;
 use crate::retrieve::{self, Keep, Policy};
 use crate::store::StoreKind;
-use crate::sync::{Ended, Job};
+use crate::sync::{Ended, Job, store_is_gone};
 
 /// Runs the command and gives its exit code.
 pub async fn run(global: &Global, args: &SyncArgs) -> Result<u8> {
@@ -43,14 +43,7 @@ impl Work for Sync {
 impl Sync {
     async fn both_ways(&self, task: &Task, job: &retrieve::Job, tally: &mut Tally<'_>) -> Result<()> {
         if task.lacks_store(job)? {
-            return Err(Error::new(
-                Kind::Guard,
-                format!(
-                    "the store {} was there last time and is gone; nothing was deleted",
-                    task.account.store.path.display()
-                ),
-                "Mount its disk, or bring the store back. To start anew, move the account's state file away (docs/state.md).",
-            ));
+            return Err(store_is_gone(&task.account.store.path));
         }
         task.may_log_in(job)?;
         let Some(mut session) = task.imap().await? else { return Ok(()) };

@@ -5,17 +5,13 @@ use super::problem::Fault;
 use super::table::{Table, one_of};
 use super::{Protocol, Sync, units};
 use crate::error::quoted;
-use crate::mail::{FolderName, FolderPattern};
+use crate::mail::{FolderName, FolderPattern, Role};
 use crate::store::{Spec, StoreKind};
 use crate::sync::{Limit, Policy, Travel};
 
 /// The values of `create`, `delete`, `flags` and `remove_folders`.
 pub(super) const TRAVELS: &[(&str, Travel)] =
     &[("both", Travel::Both), ("local", Travel::Local), ("remote", Travel::Remote), ("none", Travel::None)];
-
-/// What a folder can be for (RFC 6154), as a `folders` list names it.
-const ROLES: &[(&str, ())] =
-    &[("@all", ()), ("@archive", ()), ("@drafts", ()), ("@flagged", ()), ("@junk", ()), ("@sent", ()), ("@trash", ())];
 
 /// What `mirror` says at once.
 const MIRRORED: [&str; 4] = ["create", "delete", "flags", "remove_folders"];
@@ -76,7 +72,7 @@ fn limit(mut table: Table<'_>, usual: Limit) -> Limit {
 
 /// What begins with `@` is a role, and has to be a known one.
 fn role(pattern: &str) -> Result<(), Fault> {
-    if pattern.starts_with('@') { one_of(pattern, ROLES) } else { Ok(()) }
+    if pattern.starts_with('@') { one_of(pattern, &Role::WORDS).map(drop) } else { Ok(()) }
 }
 
 fn trash(text: &str) -> Result<FolderName, Fault> {

@@ -43,7 +43,7 @@ mod tree;
 
 pub use append::Appended;
 pub use folder::ImapFolder;
-pub use folders::{Folder, FolderStatus, Role, Tree};
+pub use folders::{Folder, FolderStatus, Tree};
 pub use session::Link;
 
 use crate::credentials::Login;

@@ -7,6 +7,7 @@ mod folder;
 mod key;
 mod line_ends;
 mod marks;
+mod role;
 mod side;
 mod utf7;
 
@@ -17,5 +18,6 @@ pub use folder::{FolderName, FolderPattern};
 pub use key::Key;
 pub use line_ends::ToLf;
 pub use marks::{Change, Keyword, Marks};
+pub use role::Role;
 pub use side::{Side, Sides};
 pub use utf7::{decode_utf7, encode_utf7};

@@ -4,6 +4,7 @@ use super::execute::{Done, Errand};
 use super::folders::{self, Fate};
 use super::observe::Observed;
 use super::rename::Trees;
+use super::survey::Survey;
 use super::{Folder, Limit, Plan, Policy, Sought, Tally, judge, plan};
 use crate::error::{Error, Kind, Result, Scope};
 use crate::event::{Counts, Event};
@@ -11,7 +12,7 @@ use crate::imap::{self, Imap, Link};
 use crate::mail::{FolderName, FolderPattern, Side};
 use crate::retrieve;
 use crate::state::Facts;
-use crate::store::{Marker, Spec, Standing};
+use crate::store::Spec;
 use std::collections::BTreeSet;
 
 /// What the sync of an account works with.
@@ -42,9 +43,6 @@ pub struct Ended {
     pub problems: Vec<Error>,
 }
 
-/// The fact under which the marker of the store is remembered.
-const MARKER: &str = "marker";
-
 /// How often the account is gone through again where some of it has to be planned anew.
 const ROUNDS: usize = 3;
 
@@ -67,15 +65,9 @@ impl Job {
 
     /// Goes through the account; whether some of it has to be planned again.
     async fn round<S: Link>(&self, imap: &mut Imap<S>, ended: &mut Ended) -> Result<bool> {
-        self.store_stands()?;
-        let tree = imap.tree(false).await?;
-        self.settle_intents(imap, &tree).await?;
-        let here = self.store.tree()?;
-        here.notes.iter().for_each(|note| self.tell(Event::Warning(note)));
-        let patterns = folders::resolved(&self.folders, &tree);
+        let Survey { tree, here, patterns } = self.survey(imap).await?;
         let policy = Policy { trash: folders::trash(self.policy.trash.as_ref(), &tree)?, ..self.policy.clone() };
-        let (here, known) = (here.folders.into_keys().collect(), self.known()?);
-        let mut trees = Trees { there: tree, here, known };
+        let mut trees = Trees { there: tree, here, known: self.known()? };
         self.follow_renames(imap, &mut trees, &patterns).await?;
         let Trees { there: tree, here, known } = trees;
         let chosen = folders::choose(&tree, &here, &known, &patterns, &policy);
@@ -207,33 +199,6 @@ impl Job {
             look.identify_remote(imap, &sought).await?;
         }
         Ok(())
-    }
-
-    /// The store's root has to be the one that was synced before: an unmounted disk is no wish to delete everything.
-    pub(super) fn store_stands(&self) -> Result<()> {
-        let root = &self.store.path;
-        let expected = self.carrier.ledger().fact(MARKER)?.map(Marker);
-        let standing = expected.as_ref().map(|marker| marker.standing(root)).transpose()?;
-        let shown = root.display();
-        let what = match standing {
-            Some(Standing::Present) => return Ok(()),
-            None if self.dry_run => return Ok(()),
-            None => {
-                let marker = Marker::make(root)?;
-                return self.carrier.ledger().set_fact(MARKER, &marker.0);
-            }
-            Some(Standing::Missing) => format!("the store {shown} was synced before and is gone"),
-            Some(Standing::Unmarked) => {
-                format!("{shown} is not the store that was synced before: it has no .mailferry")
-            }
-            Some(Standing::Foreign) => format!("{shown} is another store than the one that was synced before"),
-        };
-        Err(Error::new(
-            Kind::Guard,
-            format!("{what}; nothing was deleted"),
-            "Mount its disk, or bring the store back. To start anew with what is there, move the account's state file away \
-             (docs/state.md): what both sides have is recognised.",
-        ))
     }
 
     /// The folders that were synced before.

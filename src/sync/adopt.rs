@@ -1,8 +1,8 @@
 //! Takes over what both sides have: pairs it, writes that down, and copies and deletes nothing.
 
 use super::account::{Ended, Job};
-use super::folders;
 use super::observe::Observed;
+use super::survey::Survey;
 use crate::error::{Result, Scope};
 use crate::event::{Counts, Event};
 use crate::imap::{Imap, Link};
@@ -20,18 +20,13 @@ impl Job {
     }
 
     async fn adopt_folders<S: Link>(&self, imap: &mut Imap<S>, ended: &mut Ended) -> Result<()> {
-        self.store_stands()?;
-        let tree = imap.tree(false).await?;
-        self.settle_intents(imap, &tree).await?;
-        let here = self.store.tree()?;
-        here.notes.iter().for_each(|note| self.tell(Event::Warning(note)));
-        let patterns = folders::resolved(&self.folders, &tree);
-        let names: BTreeSet<&FolderName> = tree.folders().map(|f| &f.name).chain(here.folders.keys()).collect();
+        let Survey { tree, here, patterns } = self.survey(imap).await?;
+        let names: BTreeSet<&FolderName> = tree.folders().map(|f| &f.name).chain(&here).collect();
         for name in names.into_iter().filter(|name| FolderPattern::selects(&patterns, name)) {
             if self.carrier.interrupt.is_raised() {
                 return Ok(());
             }
-            let (remote, local) = (tree.get(name), here.folders.contains_key(name));
+            let (remote, local) = (tree.get(name), here.contains(name));
             let (Some(remote), true) = (remote, local) else {
                 let side = if local { "here" } else { "on the server" };
                 self.tell(Event::Note(&format!("the folder {name} is {side} alone")));

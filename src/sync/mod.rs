@@ -21,6 +21,7 @@ mod plan;
 mod policy;
 mod rename;
 mod reshape;
+mod survey;
 mod tell;
 mod traits;
 
@@ -34,4 +35,5 @@ pub use guard::{Cause, Limit, Stop, Tally, judge};
 pub use pairing::{Pairing, pair};
 pub use plan::{Folder, Plan, plan};
 pub use policy::{Policy, Travel};
+pub use survey::store_is_gone;
 pub use traits::Traits;
