@@ -16,11 +16,14 @@ pub(super) const TRAVELS: &[(&str, Travel)] =
 /// What `mirror` says at once.
 const MIRRORED: [&str; 4] = ["create", "delete", "flags", "remove_folders"];
 
+/// Connections at once: fewer than any provider allows.
+const CONNECTIONS: usize = 4;
+
 impl Default for Sync {
     /// All folders, both ways.
     fn default() -> Sync {
         let folders = FolderPattern::parse("*").into_iter().collect();
-        Sync { folders, policy: Policy::default(), limit: Limit::default() }
+        Sync { folders, policy: Policy::default(), limit: Limit::default(), connections: CONNECTIONS }
     }
 }
 
@@ -47,6 +50,7 @@ pub(super) fn sync(mut table: Table<'_>, protocol: Option<Protocol>, store: Opti
     let max_age = table.text("max_age", units::duration);
     let trash = table.text("trash", trash);
     let limit = table.table("max_delete").map_or(usual.limit, |t| limit(t, usual.limit));
+    let connections = table.number("connections", 1..=16).and_then(|n| usize::try_from(n).ok());
     if protocol == Some(Protocol::Pop3) {
         table
             .complain(None, Fault::new("POP3 goes one way only", "Remove this table, or write `protocol = \"imap\"`."));
@@ -60,6 +64,7 @@ pub(super) fn sync(mut table: Table<'_>, protocol: Option<Protocol>, store: Opti
         folders: folders.unwrap_or(usual.folders),
         policy: Policy { create, delete, marks, remove_folders, max_size, max_age, trash },
         limit,
+        connections: connections.unwrap_or(usual.connections),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::framer::Frame;
 use super::scan::Scan;
 use crate::error::{Kind, quoted};
+use std::time::Duration;
 
 /// The first word of a status response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,10 +125,20 @@ impl Text {
             "PRIVACYREQUIRED" => Some(Kind::Unavailable),
             _ => {
                 let words = self.words.to_ascii_lowercase();
-                let busy = memchr::memmem::find(&words, b"too many").is_some();
+                let busy = memchr::memmem::find(&words, b"too many").is_some() || self.pause().is_some();
                 busy.then_some(Kind::TryLater)
             }
         }
+    }
+
+    /// How long the server wants to be left alone, where it says so in the words of Microsoft's servers.
+    pub fn pause(&self) -> Option<Duration> {
+        const STATED: &[u8] = b"suggested backoff time: ";
+        let words = self.words.to_ascii_lowercase();
+        let at = memchr::memmem::find(&words, STATED)?;
+        let stated = std::str::from_utf8(words.get(at + STATED.len()..)?).ok()?;
+        let (number, unit) = stated.split_once(' ')?;
+        unit.starts_with("milliseconds").then(|| number.parse().ok().map(Duration::from_millis))?
     }
 }
 
@@ -187,8 +198,24 @@ mod tests {
             ("[PRIVACYREQUIRED] x", Some(Kind::Unavailable)),
             ("[NONEXISTENT] x", None),
             ("denied", None),
+            ("Request is throttled. Suggested Backoff Time: 299923 milliseconds", Some(Kind::TryLater)),
         ] {
             assert_eq!(Text::of(text.as_bytes()).kind(), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_stated_pause_is_read() {
+        for (text, pause) in [
+            ("[THROTTLED] Request is throttled. Suggested Backoff Time: 299923 milliseconds", Some(299_923)),
+            ("Suggested Backoff Time: 0 milliseconds.", Some(0)),
+            ("Suggested Backoff Time: 10 minutes", None),
+            ("Suggested Backoff Time: -1 milliseconds", None),
+            ("Suggested Backoff Time: 99999999999999999999 milliseconds", None),
+            ("Suggested Backoff Time: ", None),
+            ("throttled", None),
+        ] {
+            assert_eq!(Text::of(text.as_bytes()).pause(), pause.map(Duration::from_millis), "{text}");
         }
     }
 
