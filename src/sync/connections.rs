@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// So many round trips of work are worth a connection of their own.
-const WORTH: u64 = 16;
+const WORTH: usize = 16;
 
 /// Work on one folder that has nothing to do with the work on others.
 pub(super) trait Work: Send + Sync + 'static {
@@ -37,7 +37,7 @@ pub(super) fn worth(loads: impl IntoIterator<Item = u64>, most: usize) -> usize 
     for load in loads {
         (items, all) = (items + 1, all.saturating_add(load));
     }
-    usize::try_from(all / WORTH).unwrap_or(usize::MAX).min(items).min(most).max(1)
+    usize::try_from(all).unwrap_or(usize::MAX).div_euclid(crate::fault::batch(WORTH)).min(items).min(most).max(1)
 }
 
 /// The connections.
