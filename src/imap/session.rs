@@ -375,14 +375,14 @@ impl<S: Link> Session<S> {
             (None, Condition::Bad) => Kind::Protocol,
             (None, _) => plain_no,
         };
-        Error::new(kind, what, remedy(kind)).pausing(status.text.pause())
+        Error::new(kind, what, remedy_after(kind, &status.text)).pausing(status.text.pause())
     }
 
     /// The server ended the session by itself.
     pub fn dismissed(&self, text: &Text) -> Error {
         let kind = text.kind().unwrap_or(Kind::TryLater);
         let what = format!("{} ended the session: {}", self.server.host, text.shown());
-        Error::new(kind, what, remedy(kind)).pausing(text.pause())
+        Error::new(kind, what, remedy_after(kind, text)).pausing(text.pause())
     }
 
     /// The server broke the protocol.
@@ -400,6 +400,20 @@ impl<S: Link> Session<S> {
         match e.get_ref().and_then(|inner| inner.downcast_ref::<Garbled>()) {
             Some(garbled) => self.nonsense(garbled),
             None => net::lost(&self.server, e),
+        }
+    }
+}
+
+/// What to do about a refusal: where the server says when to come back, then.
+fn remedy_after(kind: Kind, text: &Text) -> String {
+    match text.pause().filter(|_| kind == Kind::TryLater) {
+        None => remedy(kind).to_owned(),
+        Some(pause) => {
+            let minutes = pause.as_secs().div_ceil(60).max(1);
+            let s = if minutes == 1 { "" } else { "s" };
+            format!(
+                "Run again in {minutes} minute{s}, as the server asks; the next run goes on where this one stopped."
+            )
         }
     }
 }
