@@ -1,6 +1,7 @@
 //! The one error type of the engine: what failed, how far the damage reaches, and what to do next.
 
 use std::fmt;
+use std::time::Duration;
 
 /// What kind of failure it was; each kind has its exit code (the numbers of sysexits.h).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,7 @@ pub struct Error {
     scope: Scope,
     what: String,
     remedy: String,
+    pause: Option<Duration>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -79,13 +81,20 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error that ends its account. `what` says what failed and where; `remedy` is a sentence that says what to do next.
     pub fn new(kind: Kind, what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Error { kind, scope: Scope::Account, what: what.into(), remedy: remedy.into(), source: None }
+        Error { kind, scope: Scope::Account, what: what.into(), remedy: remedy.into(), pause: None, source: None }
     }
 
     /// Narrows the damage to the folder at hand.
     #[must_use]
     pub fn folder(mut self) -> Self {
         self.scope = Scope::Folder;
+        self
+    }
+
+    /// Adds how long the server wants to be left alone, where it said so.
+    #[must_use]
+    pub fn pausing(mut self, pause: Option<Duration>) -> Self {
+        self.pause = pause;
         self
     }
 
@@ -138,6 +147,11 @@ impl Error {
             Kind::TryLater | Kind::Protocol | Kind::LocalIo | Kind::CannotCreate => Retry::Later,
             Kind::Usage | Kind::Guard | Kind::Data | Kind::Unavailable | Kind::Login | Kind::Config => Retry::Never,
         }
+    }
+
+    /// How long the server wants to be left alone.
+    pub fn pause(&self) -> Option<Duration> {
+        self.pause
     }
 
     /// One sentence or more that says what to do next.

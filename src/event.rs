@@ -72,6 +72,8 @@ pub enum Event<'a> {
     Note(&'a str),
     /// Something the user should know that does not end the work.
     Warning(&'a str),
+    /// The work was held up, and goes on by itself.
+    Setback(&'a str),
 }
 
 /// What is to be expected of a folder.
@@ -163,6 +165,8 @@ pub struct Counts {
     pub moved_local: u64,
     /// Moved to another folder on the server.
     pub moved_remote: u64,
+    /// Folders made, renamed or removed, on either side.
+    pub folders: u64,
     /// Octets of the messages fetched.
     pub bytes_in: u64,
     /// Octets of the messages copied to the server.
@@ -175,7 +179,13 @@ impl Counts {
         let new = self.fetched + self.uploaded;
         let flags = self.flags_local + self.flags_remote;
         let moved = self.moved_local + self.moved_remote;
-        new + flags + moved + self.deleted_local + self.deleted_remote
+        new + flags + moved + self.deleted_local + self.deleted_remote + self.folders
+    }
+
+    /// Adds what a further look at the same folders brought. What stays as it is stays as this look found it.
+    pub fn go_on(&mut self, more: Counts) {
+        *self = Counts { listed: 0, had: 0, skipped: 0, failed: 0, undeleted_remote: 0, ..*self };
+        *self += more;
     }
 }
 
@@ -195,6 +205,7 @@ impl std::ops::AddAssign for Counts {
         self.deleted_local += more.deleted_local;
         self.moved_local += more.moved_local;
         self.moved_remote += more.moved_remote;
+        self.folders += more.folders;
         self.bytes_in += more.bytes_in;
         self.bytes_out += more.bytes_out;
     }

@@ -1,7 +1,10 @@
 //! Numbered points at which a test build can be made to die, to prove that dying there does no harm.
 //!
-//! In debug builds `MAILFERRY_FAULT_POINT=N` kills the process, as `kill -9` would, when it reaches its Nth point, and
-//! `MAILFERRY_FAULT_BATCH=N` makes batches of N messages, so that few messages make several. Release builds hold none of it.
+//! In debug builds `MAILFERRY_FAULT_POINT=N` kills the process, as `kill -9` would, when it reaches its Nth point,
+//! `MAILFERRY_FAULT_BATCH=N` makes batches of N messages, so that few messages make several, and `MAILFERRY_FAULT_PAUSE=N`
+//! cuts pauses down to N milliseconds. Release builds hold none of it.
+
+use std::time::Duration;
 
 /// One of the points.
 #[inline]
@@ -18,6 +21,14 @@ pub fn batch(usual: usize) -> usize {
     usual
 }
 
+/// How long to pause: so long, unless a test is in a hurry.
+#[inline]
+pub fn pause(usual: Duration) -> Duration {
+    #[cfg(debug_assertions)]
+    let usual = armed::PAUSE.map_or(usual, |most| usual.min(Duration::from_millis(most)));
+    usual
+}
+
 #[cfg(debug_assertions)]
 mod armed {
     use std::str::FromStr;
@@ -26,6 +37,7 @@ mod armed {
 
     static REACHED: AtomicU64 = AtomicU64::new(0);
     static DEADLY: LazyLock<Option<u64>> = LazyLock::new(|| told("MAILFERRY_FAULT_POINT"));
+    pub static PAUSE: LazyLock<Option<u64>> = LazyLock::new(|| told("MAILFERRY_FAULT_PAUSE"));
     pub static BATCH: LazyLock<Option<usize>> = LazyLock::new(|| told("MAILFERRY_FAULT_BATCH"));
 
     fn told<N: FromStr>(name: &str) -> Option<N> {

@@ -9,6 +9,7 @@ mod crash;
 mod folders;
 mod guard;
 mod healing;
+mod links;
 mod model;
 mod random;
 mod refused;
@@ -41,10 +42,14 @@ impl Pair {
 
     /// Nothing on either side of a wire without TLS that can be cut.
     fn with_cutter() -> (Pair, Cutter) {
-        let (user, ferry) = (variants::dovecot().user(), Ferry::new());
+        Pair::behind_cutter(variants::dovecot(), "")
+    }
+
+    fn behind_cutter(dovecot: &'static Dovecot, more: &str) -> (Pair, Cutter) {
+        let (user, ferry) = (dovecot.user(), Ferry::new());
         let endpoint = user.endpoint(Protocol::Imap, Security::Clear);
         let cutter = Cutter::before(endpoint.port);
-        ferry.account("x", &Endpoint { port: cutter.port, ..endpoint }, "");
+        ferry.account("x", &Endpoint { port: cutter.port, ..endpoint }, more);
         (Pair { user, ferry }, cutter)
     }
 

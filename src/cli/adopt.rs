@@ -43,9 +43,8 @@ impl Work for Adopt {
             ));
         }
         task.may_log_in(job)?;
-        let Some(mut session) = task.imap().await? else { return Ok(()) };
-        let ended = sync::of(task, job).adopt(&mut session).await;
-        sync::end(task, job, tally, session, ended).await
+        let Some(access) = task.access().await? else { return Ok(()) };
+        sync::end(task, job, tally, sync::of(task, job).adopt(&access).await)
     }
 
     fn found_news(counts: &Counts) -> bool {

@@ -4,13 +4,11 @@ use super::accounts::{self, Tally, Task, Work};
 use super::args::{Global, SyncArgs};
 use super::pull::Pull;
 use crate::config::{self, Protocol};
-use crate::error::{Error, Kind, Result, Retry, Scope};
+use crate::error::{Error, Kind, Result};
 use crate::event::Counts;
-use crate::imap::Imap;
-use crate::net::Stream;
 use crate::retrieve::{self, Keep, Policy};
 use crate::store::StoreKind;
-use crate::sync::{Ended, Job};
+use crate::sync::{Ended, Job, store_is_gone};
 
 /// Runs the command and gives its exit code.
 pub async fn run(global: &Global, args: &SyncArgs) -> Result<u8> {
@@ -43,19 +41,11 @@ impl Work for Sync {
 impl Sync {
     async fn both_ways(&self, task: &Task, job: &retrieve::Job, tally: &mut Tally<'_>) -> Result<()> {
         if task.lacks_store(job)? {
-            return Err(Error::new(
-                Kind::Guard,
-                format!(
-                    "the store {} was there last time and is gone; nothing was deleted",
-                    task.account.store.path.display()
-                ),
-                "Mount its disk, or bring the store back. To start anew, move the account's state file away (docs/state.md).",
-            ));
+            return Err(store_is_gone(&task.account.store.path));
         }
         task.may_log_in(job)?;
-        let Some(mut session) = task.imap().await? else { return Ok(()) };
-        let ended = self.job(task, job).run(&mut session).await;
-        end(task, job, tally, session, ended).await
+        let Some(access) = task.access().await? else { return Ok(()) };
+        end(task, job, tally, self.job(task, job).run(&access).await)
     }
 
     fn job(&self, task: &Task, job: &retrieve::Job) -> Job {
@@ -63,29 +53,19 @@ impl Sync {
     }
 }
 
-/// Reports what came of the work on an account, and takes leave of the server.
-pub async fn end(
-    task: &Task,
-    job: &retrieve::Job,
-    tally: &mut Tally<'_>,
-    session: Imap<Stream>,
-    Ended { counts, problems }: Ended,
-) -> Result<()> {
-    tally.count(counts);
-    problems.iter().for_each(|e| tally.failed(e));
+/// Reports what came of the work on an account.
+pub fn end(task: &Task, job: &retrieve::Job, tally: &mut Tally<'_>, ended: Ended) -> Result<()> {
+    tally.count(ended.counts);
+    ended.problems.iter().for_each(|e| tally.failed(e));
     if !task.dry_run && task.account.store.path.exists() {
         task.remember_store(job)?;
-    }
-    let broken = |e: &Error| e.scope() == Scope::Account && e.retry() == Retry::Later;
-    if !task.interrupt.is_raised() && !problems.iter().any(broken) {
-        session.logout().await;
     }
     Ok(())
 }
 
 /// What the engine needs to know of an account.
 pub fn of(task: &Task, job: &retrieve::Job) -> Job {
-    let config::Sync { folders, policy, limit } = task.account.sync.clone();
+    let config::Sync { folders, policy, limit, connections } = task.account.sync.clone();
     let downloads = Policy { keep: Keep::Always, folders: Vec::new(), max_size: None };
     Job {
         carrier: retrieve::Job { policy: downloads, ..job.clone() },
@@ -93,6 +73,7 @@ pub fn of(task: &Task, job: &retrieve::Job) -> Job {
         folders,
         policy,
         limit,
+        connections,
         allow_delete: None,
         dry_run: task.dry_run,
     }

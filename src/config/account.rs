@@ -45,7 +45,10 @@ pub(super) const LINE_ENDINGS: &[(&str, LineEndings)] = &[("lf", LineEndings::Lf
 const BELOW: &[(&str, &[&str])] = &[
     ("pull", &["keep", "folders", "max_size"]),
     ("store", &["kind", "path", "layout", "line_endings"]),
-    ("sync", &["create", "delete", "flags", "remove_folders", "mirror", "max_age", "max_delete", "trash"]),
+    (
+        "sync",
+        &["create", "delete", "flags", "remove_folders", "mirror", "max_age", "max_delete", "trash", "connections"],
+    ),
 ];
 
 /// Reads an account. `None` where something that cannot be guessed is missing or wrong; whatever is wrong has been noted.

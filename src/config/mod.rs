@@ -71,6 +71,8 @@ pub struct Sync {
     pub policy: crate::sync::Policy,
     /// `max_delete`.
     pub limit: crate::sync::Limit,
+    /// How many connections a sync may hold open at once.
+    pub connections: usize,
 }
 
 /// How a server is spoken to. Displays as its name in prose.

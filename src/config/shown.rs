@@ -69,7 +69,7 @@ impl Display for Account {
 /// The keys of its table.
 impl Display for Sync {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Sync { folders, policy, limit } = self;
+        let Sync { folders, policy, limit, connections } = self;
         writeln!(f, "folders = {}", texts(folders))?;
         for (key, travel) in [
             ("create", policy.create),
@@ -88,7 +88,8 @@ impl Display for Sync {
         if let Some(folder) = &policy.trash {
             writeln!(f, "trash = {}", text(folder))?;
         }
-        writeln!(f, "max_delete = {{ percent = {}, count = {} }}", limit.percent, limit.count)
+        writeln!(f, "max_delete = {{ percent = {}, count = {} }}", limit.percent, limit.count)?;
+        writeln!(f, "connections = {connections}")
     }
 }
 

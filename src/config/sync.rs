@@ -5,7 +5,7 @@ use super::problem::Fault;
 use super::table::{Table, one_of};
 use super::{Protocol, Sync, units};
 use crate::error::quoted;
-use crate::mail::{FolderName, FolderPattern};
+use crate::mail::{FolderName, FolderPattern, Role};
 use crate::store::{Spec, StoreKind};
 use crate::sync::{Limit, Policy, Travel};
 
@@ -13,18 +13,17 @@ use crate::sync::{Limit, Policy, Travel};
 pub(super) const TRAVELS: &[(&str, Travel)] =
     &[("both", Travel::Both), ("local", Travel::Local), ("remote", Travel::Remote), ("none", Travel::None)];
 
-/// What a folder can be for (RFC 6154), as a `folders` list names it.
-const ROLES: &[(&str, ())] =
-    &[("@all", ()), ("@archive", ()), ("@drafts", ()), ("@flagged", ()), ("@junk", ()), ("@sent", ()), ("@trash", ())];
-
 /// What `mirror` says at once.
 const MIRRORED: [&str; 4] = ["create", "delete", "flags", "remove_folders"];
+
+/// Connections at once: fewer than any provider allows.
+const CONNECTIONS: usize = 4;
 
 impl Default for Sync {
     /// All folders, both ways.
     fn default() -> Sync {
         let folders = FolderPattern::parse("*").into_iter().collect();
-        Sync { folders, policy: Policy::default(), limit: Limit::default() }
+        Sync { folders, policy: Policy::default(), limit: Limit::default(), connections: CONNECTIONS }
     }
 }
 
@@ -51,6 +50,7 @@ pub(super) fn sync(mut table: Table<'_>, protocol: Option<Protocol>, store: Opti
     let max_age = table.text("max_age", units::duration);
     let trash = table.text("trash", trash);
     let limit = table.table("max_delete").map_or(usual.limit, |t| limit(t, usual.limit));
+    let connections = table.number("connections", 1..=16).and_then(|n| usize::try_from(n).ok());
     if protocol == Some(Protocol::Pop3) {
         table
             .complain(None, Fault::new("POP3 goes one way only", "Remove this table, or write `protocol = \"imap\"`."));
@@ -64,6 +64,7 @@ pub(super) fn sync(mut table: Table<'_>, protocol: Option<Protocol>, store: Opti
         folders: folders.unwrap_or(usual.folders),
         policy: Policy { create, delete, marks, remove_folders, max_size, max_age, trash },
         limit,
+        connections: connections.unwrap_or(usual.connections),
     }
 }
 
@@ -76,7 +77,7 @@ fn limit(mut table: Table<'_>, usual: Limit) -> Limit {
 
 /// What begins with `@` is a role, and has to be a known one.
 fn role(pattern: &str) -> Result<(), Fault> {
-    if pattern.starts_with('@') { one_of(pattern, ROLES) } else { Ok(()) }
+    if pattern.starts_with('@') { one_of(pattern, &Role::WORDS).map(drop) } else { Ok(()) }
 }
 
 fn trash(text: &str) -> Result<FolderName, Fault> {

@@ -101,6 +101,9 @@ impl<S: Link> ImapFolder<'_, S> {
                             return Err(self.session.nonsense(&Garbled::NoResponse(status.text.words)));
                         }
                     }
+                    if status.text.pause().is_some() {
+                        return Err(self.refused(&status, "take messages"));
+                    }
                     let is_ok = status.condition == Condition::Ok;
                     let keys = match sent {
                         Sent::Many(group) if !is_ok => {

@@ -101,6 +101,9 @@ impl<'a, S: Link> Fetcher<'a, S> {
             let frame = match pipeline.step(self.session).await {
                 Ok(Some(Step::Untagged(frame))) => frame,
                 Ok(Some(Step::Done(_, status))) if status.condition == Condition::Ok => continue,
+                Ok(Some(Step::Done(_, status))) if status.text.pause().is_some() => {
+                    return Err(self.session.refused(&status, "send messages").folder());
+                }
                 Ok(Some(Step::Done(set, _))) => {
                     doubtful.extend(set.iter());
                     continue;
@@ -275,7 +278,7 @@ impl<'a, S: Link> Fetcher<'a, S> {
     fn bear(&mut self, status: &Status) -> Result<()> {
         let of_all = status.condition == Condition::Bad || status.text.kind() == Some(Kind::TryLater);
         self.refused_in_a_row = if of_all { self.refused_in_a_row + 1 } else { 0 };
-        if self.refused_in_a_row < PATIENCE {
+        if self.refused_in_a_row < PATIENCE && status.text.pause().is_none() {
             return Ok(());
         }
         Err(self.session.refused(status, "send messages").folder())

@@ -2,7 +2,7 @@
 
 use super::listing::ListEntry;
 use super::names::{Names, trimmed};
-use crate::mail::{FolderName, FolderPattern};
+use crate::mail::{FolderName, FolderPattern, Role};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A folder on the server.
@@ -26,41 +26,6 @@ impl Folder {
     /// A folder of which only its names are known.
     pub(super) fn new(name: FolderName, wire: Vec<u8>) -> Folder {
         Folder { name, wire, twins: Vec::new(), role: None, subscribed: None, status: None }
-    }
-}
-
-/// What a folder is for (RFC 6154).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// `\All`: every message of the account.
-    All,
-    /// `\Archive`.
-    Archive,
-    /// `\Drafts`.
-    Drafts,
-    /// `\Flagged`: every flagged message of the account.
-    Flagged,
-    /// `\Junk`.
-    Junk,
-    /// `\Sent`.
-    Sent,
-    /// `\Trash`.
-    Trash,
-}
-
-impl Role {
-    /// The role that a LIST attribute tells, in any case.
-    pub fn of(attribute: &[u8]) -> Option<Role> {
-        const ALL: [(&str, Role); 7] = [
-            ("\\All", Role::All),
-            ("\\Archive", Role::Archive),
-            ("\\Drafts", Role::Drafts),
-            ("\\Flagged", Role::Flagged),
-            ("\\Junk", Role::Junk),
-            ("\\Sent", Role::Sent),
-            ("\\Trash", Role::Trash),
-        ];
-        ALL.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(attribute)).map(|(_, role)| *role)
     }
 }
 

@@ -1,7 +1,8 @@
 //! What LIST, LSUB, STATUS and NAMESPACE tell of folders.
 
-use super::folders::{FolderStatus, Role};
+use super::folders::FolderStatus;
 use super::scan::Scan;
+use crate::mail::Role;
 use std::borrow::Cow;
 
 /// What LIST tells of one folder.
@@ -33,7 +34,7 @@ impl<'a> ListEntry<'a> {
             let attribute = scan.word()?;
             selectable &= ![&b"\\Noselect"[..], b"\\NonExistent"].iter().any(|n| n.eq_ignore_ascii_case(attribute));
             subscribed |= attribute.eq_ignore_ascii_case(b"\\Subscribed");
-            role = role.or(Role::of(attribute));
+            role = role.or(Role::of_attribute(attribute));
         }
         scan.blanks();
         let separator = scan.nstring()?.and_then(|s| s.first().copied());

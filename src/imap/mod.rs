@@ -8,6 +8,7 @@
 //! | `framer`, `stream` | server output cut into whole responses, in bounded memory; what async-imap sees of it |
 //! | `scan`, `response`, `listing`, `status`, `capability` | what those responses say (pure) |
 //! | `session`, `pipeline` | commands, one at a time or several under way, each ending with its own OK or an error |
+//! | `access` | where, who and how: what opens connections
 //! | `login` | greeting, STARTTLS, LOGIN, AUTHENTICATE |
 //! | `names`, `folders`, `set` | folder names and UID sets on the wire, the tree of folders (pure) |
 //! | `tree` | the commands about folders |
@@ -16,6 +17,7 @@
 //! | `presence` | which messages are still there |
 //! | `append`, `flight` | messages added to it |
 
+mod access;
 mod append;
 mod capability;
 mod fetch;
@@ -41,9 +43,10 @@ mod stream;
 mod tests;
 mod tree;
 
+pub use access::{Access, Connection};
 pub use append::Appended;
 pub use folder::ImapFolder;
-pub use folders::{Folder, FolderStatus, Role, Tree};
+pub use folders::{Folder, FolderStatus, Tree};
 pub use session::Link;
 
 use crate::credentials::Login;

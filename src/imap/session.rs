@@ -375,14 +375,14 @@ impl<S: Link> Session<S> {
             (None, Condition::Bad) => Kind::Protocol,
             (None, _) => plain_no,
         };
-        Error::new(kind, what, remedy_after(kind, &status.text))
+        Error::new(kind, what, remedy_after(kind, &status.text)).pausing(status.text.pause())
     }
 
     /// The server ended the session by itself.
     pub fn dismissed(&self, text: &Text) -> Error {
         let kind = text.kind().unwrap_or(Kind::TryLater);
         let what = format!("{} ended the session: {}", self.server.host, text.shown());
-        Error::new(kind, what, remedy_after(kind, text))
+        Error::new(kind, what, remedy_after(kind, text)).pausing(text.pause())
     }
 
     /// The server broke the protocol.

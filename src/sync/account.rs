@@ -1,18 +1,17 @@
-//! The sync of one account, from the folders to the last deletion.
+//! The sync of one account, from the first connection to the last: rounds, until nothing is left to be planned anew.
 
-use super::execute::{Done, Errand};
-use super::folders::{self, Fate};
-use super::observe::Observed;
-use super::rename::Trees;
-use super::{Folder, Limit, Plan, Policy, Sought, Tally, judge, plan};
-use crate::error::{Error, Kind, Result, Scope};
+use super::connections::Connections;
+use super::patience::Patience;
+use super::tell::Once;
+use super::{Limit, Policy};
+use crate::error::{Error, Result, Retry, Scope};
 use crate::event::{Counts, Event};
-use crate::imap::{self, Imap, Link};
-use crate::mail::{FolderName, FolderPattern, Side};
+use crate::imap::Access;
+use crate::mail::{FolderName, FolderPattern};
 use crate::retrieve;
-use crate::state::Facts;
-use crate::store::{Marker, Spec, Standing};
+use crate::store::Spec;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What the sync of an account works with.
 #[derive(Clone)]
@@ -27,6 +26,8 @@ pub struct Job {
     pub policy: Policy,
     /// How many deletions pass without a question.
     pub limit: Limit,
+    /// How many connections may be open at once.
+    pub connections: usize,
     /// Whatever the limit says, so many deletions are meant.
     pub allow_delete: Option<u64>,
     /// Nothing is changed, only told; the ledger is a copy then.
@@ -42,198 +43,75 @@ pub struct Ended {
     pub problems: Vec<Error>,
 }
 
-/// The fact under which the marker of the store is remembered.
-const MARKER: &str = "marker";
-
 /// How often the account is gone through again where some of it has to be planned anew.
 const ROUNDS: usize = 3;
 
+/// What is done in a round.
+#[derive(Debug, Clone, Copy)]
+enum Aim {
+    Sync,
+    Adopt,
+}
+
 impl Job {
-    /// Syncs all folders.
-    pub async fn run<S: Link>(&self, imap: &mut Imap<S>) -> Ended {
-        let mut ended = Ended::default();
-        for _ in 0..ROUNDS {
-            match self.round(imap, &mut ended).await {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(e) => {
-                    ended.problems.push(e);
-                    break;
-                }
+    /// Syncs all folders. Where the connection breaks, another is opened, and the account is compared anew: what was done
+    /// is not done again.
+    pub async fn run(&self, access: &Access) -> Ended {
+        self.rounds(access, Aim::Sync).await
+    }
+
+    /// Looks at every folder that stands on both sides, and writes down what is recognised. Messages of one side alone
+    /// count as skipped: a sync copies them.
+    pub async fn adopt(&self, access: &Access) -> Ended {
+        self.rounds(access, Aim::Adopt).await
+    }
+
+    async fn rounds(&self, access: &Access, aim: Aim) -> Ended {
+        let observer = Arc::new(Once::before(Arc::clone(&self.carrier.observer)));
+        let job = Job { carrier: retrieve::Job { observer, ..self.carrier.clone() }, ..self.clone() };
+        let mut connections = Connections::new(access, &self.carrier.interrupt, self.connections);
+        let (mut ended, mut patience, mut again) = (Ended::default(), Patience::default(), 1);
+        let result = loop {
+            let mut this = Ended::default();
+            let done = match aim {
+                Aim::Sync => job.sync_round(&mut connections, &mut this).await,
+                Aim::Adopt => job.adopt_round(&mut connections, &mut this).await.map(|()| false),
+            };
+            // A round that did not come to look at any folder tells nothing of them.
+            if done.is_ok() || this.counts != Counts::default() {
+                ended.counts.go_on(this.counts);
             }
+            ended.problems = this.problems;
+            match done {
+                Ok(true) if again < ROUNDS => again += 1,
+                Ok(_) => break Ok(()),
+                Err(e) if connections.was_open() && job.waits(&e, &mut patience, &ended.counts).await => {
+                    connections.give_up();
+                }
+                Err(e) => break Err(e),
+            }
+        };
+        let is_broken = matches!(&result, Err(e) if e.scope() == Scope::Account && e.retry() == Retry::Later);
+        if !is_broken && !self.carrier.interrupt.is_raised() {
+            connections.log_out().await;
         }
+        ended.problems.extend(result.err());
         ended
     }
 
-    /// Goes through the account; whether some of it has to be planned again.
-    async fn round<S: Link>(&self, imap: &mut Imap<S>, ended: &mut Ended) -> Result<bool> {
-        self.store_stands()?;
-        let tree = imap.tree(false).await?;
-        self.settle_intents(imap, &tree).await?;
-        let here = self.store.tree()?;
-        here.notes.iter().for_each(|note| self.tell(Event::Warning(note)));
-        let patterns = folders::resolved(&self.folders, &tree);
-        let policy = Policy { trash: folders::trash(self.policy.trash.as_ref(), &tree)?, ..self.policy.clone() };
-        let (here, known) = (here.folders.into_keys().collect(), self.known()?);
-        let mut trees = Trees { there: tree, here, known };
-        self.follow_renames(imap, &mut trees, &patterns).await?;
-        let Trees { there: tree, here, known } = trees;
-        let chosen = folders::choose(&tree, &here, &known, &patterns, &policy);
-
-        let (mut observed, mut tallies) = (Vec::new(), Vec::new());
-        for (name, fate) in chosen {
-            if self.carrier.interrupt.is_raised() {
-                return Ok(false);
-            }
-            match &fate {
-                Fate::Left(note) => {
-                    self.tell(Event::Warning(note));
-                    continue;
-                }
-                Fate::Gone => {
-                    self.forget(&name)?;
-                    continue;
-                }
-                Fate::Sync | Fate::CreateRemote | Fate::Remove(_) => {}
-            }
-            match self.look(imap, &tree, &name, &fate, &mut ended.counts).await {
-                Ok(Ok(look)) => observed.push(look),
-                Ok(Err(unchanged)) => tallies.push(unchanged),
-                Err(e) if e.scope() == Scope::Folder => ended.problems.push(e),
-                Err(e) => return Err(e),
-            }
-        }
-        self.seek_moves(imap, &mut observed).await?;
-        observed.iter().for_each(|look| self.tell_unstorable(look));
-        let removing = folders::removing(&policy);
-        let of = |o: &'_ Observed| if o.removal.is_some() { &removing } else { &policy };
-        let seen: Vec<Folder<'_>> = observed.iter().map(|o| o.folder(of(o))).collect();
-        let mut plans = plan(&seen, self.carrier.now);
-        for (look, plan) in observed.iter_mut().zip(&mut plans) {
-            if let Some(side) = look.removal
-                && let Some(note) = folders::keep_what_is_left(plan, &look.comparison, &look.name, side)
-            {
-                self.tell(Event::Warning(&note));
-                look.stays = true;
-            }
-        }
-        tallies.extend(plans.iter().map(|p| p.tally.clone()));
-        if let Err(stop) = judge(&tallies, self.limit, self.allow_delete) {
-            return Err(Error::new(Kind::Guard, stop.to_string(), stop.remedy(&self.carrier.account)));
-        }
-        if self.dry_run {
-            for (look, plan) in observed.iter().zip(&plans) {
-                self.rehearse(imap, look, plan, &mut ended.counts).await?;
-                self.rehearse_removal(look);
-            }
-            return Ok(false);
-        }
-        self.execute(imap, &observed, &plans, ended).await
-    }
-
-    async fn execute<S: Link>(
-        &self,
-        imap: &mut Imap<S>,
-        observed: &[Observed],
-        plans: &[Plan],
-        ended: &mut Ended,
-    ) -> Result<bool> {
-        let mut again = false;
-        for (look, plan) in observed.iter().zip(plans) {
-            if self.carrier.interrupt.is_raised() {
-                return Ok(false);
-            }
-            self.report_skipped(look, plan, &mut ended.counts);
-            let errand = Errand { job: self, look, all: observed };
-            let done = match look.removal {
-                None => errand.run(imap, plan, &mut ended.counts).await,
-                Some(side) => {
-                    let removed = errand.remove_folder(imap, plan, side, &mut ended.counts).await;
-                    removed.map(|()| Done::default())
-                }
-            };
-            match done {
-                Ok(done) => {
-                    again |= done.again;
-                    if done.whole {
-                        let quiet = plan.steps.is_empty() && plan.skipped.is_empty();
-                        let facts = if quiet { look.facts } else { Facts::default() };
-                        self.carrier.ledger().set_facts(look.id, &Facts { synced: true, ..facts })?;
-                        crate::fault::point();
-                    }
-                }
-                Err(e) if e.scope() == Scope::Folder => ended.problems.push(e),
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(again)
-    }
-
-    /// Creates what is missing of a folder, and holds its sides against each other; a folder in which nothing has changed
-    /// is not opened, and only counts for the guard.
-    async fn look<S: Link>(
-        &self,
-        imap: &mut Imap<S>,
-        tree: &imap::Tree,
-        name: &FolderName,
-        fate: &Fate,
-        counts: &mut Counts,
-    ) -> Result<std::result::Result<Observed, Tally>> {
-        let remote = match tree.get(name) {
-            Some(folder) => Some(folder.clone()),
-            None if *fate == Fate::CreateRemote && !self.dry_run => Some(imap.create_folder(name).await?),
-            None => None,
+    /// Waits before the next try, if there is to be one.
+    async fn waits(&self, e: &Error, patience: &mut Patience, counts: &Counts) -> bool {
+        let interrupt = &self.carrier.interrupt;
+        let done = counts.changed() + counts.adopted;
+        let Some(pause) = patience.pause(e, done, rand::random()).filter(|_| !interrupt.is_raised()) else {
+            return false;
         };
-        if let Fate::Remove(side) = fate {
-            return Observed::of(self, imap, name, remote, Some(*side), counts).await.map(Ok);
-        }
-        if let Some(status) = remote.as_ref().and_then(|f| f.status)
-            && let Some(pairs) = self.unchanged(name, &status)?
-        {
-            return Ok(Err(Tally::unchanged(name.to_string(), pairs)));
-        }
-        Observed::of(self, imap, name, remote, None, counts).await.map(Ok)
-    }
-
-    /// What vanished from one folder may have come up in another: the messages that it could be are looked at.
-    async fn seek_moves<S: Link>(&self, imap: &mut Imap<S>, observed: &mut [Observed]) -> Result<()> {
-        let seeks = |o: &Observed| o.comparison.open.iter().any(|open| open.seeks_on(Side::Remote));
-        if observed.len() < 2 || !observed.iter().any(seeks) {
-            return Ok(());
-        }
-        let mut sought = Sought::default();
-        observed.iter().for_each(|o| sought.add(&o.comparison, Side::Remote));
-        for look in observed.iter_mut() {
-            look.identify_remote(imap, &sought).await?;
-        }
-        Ok(())
-    }
-
-    /// The store's root has to be the one that was synced before: an unmounted disk is no wish to delete everything.
-    pub(super) fn store_stands(&self) -> Result<()> {
-        let root = &self.store.path;
-        let expected = self.carrier.ledger().fact(MARKER)?.map(Marker);
-        let standing = expected.as_ref().map(|marker| marker.standing(root)).transpose()?;
-        let shown = root.display();
-        let what = match standing {
-            Some(Standing::Present) => return Ok(()),
-            None if self.dry_run => return Ok(()),
-            None => {
-                let marker = Marker::make(root)?;
-                return self.carrier.ledger().set_fact(MARKER, &marker.0);
-            }
-            Some(Standing::Missing) => format!("the store {shown} was synced before and is gone"),
-            Some(Standing::Unmarked) => {
-                format!("{shown} is not the store that was synced before: it has no .mailferry")
-            }
-            Some(Standing::Foreign) => format!("{shown} is another store than the one that was synced before"),
+        self.tell(Event::Setback(&format!("{e}; trying again in {:.1} s", pause.as_secs_f64())));
+        let pause = async {
+            tokio::time::sleep(crate::fault::pause(pause)).await;
+            Ok::<(), Error>(())
         };
-        Err(Error::new(
-            Kind::Guard,
-            format!("{what}; nothing was deleted"),
-            "Mount its disk, or bring the store back. To start anew with what is there, move the account's state file away \
-             (docs/state.md): what both sides have is recognised.",
-        ))
+        matches!(interrupt.unless_raised(pause).await, Ok(Some(())))
     }
 
     /// The folders that were synced before.

@@ -1,48 +1,36 @@
 //! Takes over what both sides have: pairs it, writes that down, and copies and deletes nothing.
 
 use super::account::{Ended, Job};
-use super::folders;
+use super::connections::Connections;
+use super::look::Glance;
 use super::observe::Observed;
-use crate::error::{Result, Scope};
+use super::survey::Survey;
+use crate::error::Result;
 use crate::event::{Counts, Event};
-use crate::imap::{Imap, Link};
 use crate::mail::{FolderName, FolderPattern, Side, Sides};
 use std::collections::BTreeSet;
 
 impl Job {
-    /// Looks at every folder of either side. Messages of one side alone count as skipped: a sync copies them.
-    pub async fn adopt<S: Link>(&self, imap: &mut Imap<S>) -> Ended {
-        let mut ended = Ended::default();
-        if let Err(e) = self.adopt_folders(imap, &mut ended).await {
-            ended.problems.push(e);
-        }
-        ended
-    }
-
-    async fn adopt_folders<S: Link>(&self, imap: &mut Imap<S>, ended: &mut Ended) -> Result<()> {
-        self.store_stands()?;
-        let tree = imap.tree(false).await?;
-        self.settle_intents(imap, &tree).await?;
-        let here = self.store.tree()?;
-        here.notes.iter().for_each(|note| self.tell(Event::Warning(note)));
-        let patterns = folders::resolved(&self.folders, &tree);
-        let names: BTreeSet<&FolderName> = tree.folders().map(|f| &f.name).chain(here.folders.keys()).collect();
+    /// Looks at every folder that stands on both sides.
+    pub(super) async fn adopt_round(&self, connections: &mut Connections, ended: &mut Ended) -> Result<()> {
+        let Some(imap) = connections.first().await? else { return Ok(()) };
+        let Survey { tree, here, patterns } = self.survey(imap).await?;
+        let names: BTreeSet<&FolderName> = tree.folders().map(|f| &f.name).chain(&here).collect();
+        let mut glances = Vec::new();
         for name in names.into_iter().filter(|name| FolderPattern::selects(&patterns, name)) {
-            if self.carrier.interrupt.is_raised() {
-                return Ok(());
-            }
-            let (remote, local) = (tree.get(name), here.folders.contains_key(name));
-            let (Some(remote), true) = (remote, local) else {
-                let side = if local { "here" } else { "on the server" };
-                self.tell(Event::Note(&format!("the folder {name} is {side} alone")));
-                continue;
-            };
-            match Observed::of(self, imap, name, Some(remote.clone()), None, &mut ended.counts).await {
-                Ok(look) => self.tell_alone(&look, &mut ended.counts),
-                Err(e) if e.scope() == Scope::Folder => ended.problems.push(e),
-                Err(e) => return Err(e),
+            match (tree.get(name), here.contains(name)) {
+                (Some(remote), true) => {
+                    let remote = Some(remote.clone());
+                    glances.push(Glance { name: name.clone(), remote, removal: None, is_new: false });
+                }
+                (_, local) => {
+                    let side = if local { "here" } else { "on the server" };
+                    self.tell(Event::Note(&format!("the folder {name} is {side} alone")));
+                }
             }
         }
+        let looks = self.look(connections, glances, ended).await?;
+        looks.iter().for_each(|look| self.tell_alone(look, &mut ended.counts));
         Ok(())
     }
 

@@ -78,7 +78,7 @@ impl Errand<'_> {
                 by_target.entry(to).or_default().push(step);
             }
         }
-        let target = |name: &FolderName| self.all.iter().find(|o| o.name == *name);
+        let target = |name: &FolderName| self.all.iter().map(|case| &case.look).find(|look| look.name == *name);
         by_target.into_iter().filter_map(|(to, moves)| Some((target(to)?, moves))).collect()
     }
 

@@ -18,12 +18,18 @@ use std::sync::Arc;
 /// Messages that are written down, sent and settled together.
 const UPLOADS: usize = 512;
 
+/// A folder that was looked at, and what is to be done in it.
+pub(super) struct Case {
+    pub look: Observed,
+    pub plan: Plan,
+}
+
 /// The work on one folder.
 pub(super) struct Errand<'a> {
     pub job: &'a Job,
     pub look: &'a Observed,
     /// Every folder that was looked at: messages are moved between them.
-    pub all: &'a [Observed],
+    pub all: &'a [Case],
 }
 
 /// How it ended.
@@ -36,39 +42,74 @@ pub(super) struct Done {
     pub again: bool,
 }
 
+impl Done {
+    /// There was nothing to do.
+    pub fn nothing() -> Done {
+        Done { whole: true, again: false }
+    }
+}
+
 /// The marks of one side that are to be changed.
 pub(super) type Edits = Vec<(RowId, Key, Change)>;
 
+/// What it takes to do what leaves every message of a folder where it is, in round trips; `None` where there is nothing of
+/// the kind.
+pub(super) fn load(case: &Case) -> Option<u64> {
+    let steps = &case.plan.steps;
+    if case.look.removal.is_some() || steps.iter().all(|s| departs(&s.action)) {
+        return None;
+    }
+    let copies = steps.iter().filter(|s| matches!(s.action, Action::Copy { .. })).count() as u64;
+    Some(2 + copies / 4)
+}
+
+/// Whether an action takes a message away from where it is, or follows one that does.
+fn departs(action: &Action) -> bool {
+    matches!(action, Action::Remove { .. } | Action::Relocate { .. } | Action::Forget { .. })
+}
+
 impl Errand<'_> {
-    /// Does it.
-    pub async fn run<S: Link>(&self, imap: &mut Imap<S>, plan: &Plan, counts: &mut Counts) -> Result<Done> {
-        let mut done = Done { whole: true, ..Done::default() };
-        if plan.steps.is_empty() {
-            return Ok(done);
-        }
-        let Some(folder) = &self.look.remote else { return Ok(done) };
-        let mut local = MaildirFolder::open(&self.job.store, &self.look.name)?;
-        let mut remote = imap.mailbox(folder, true).await?;
-        if remote.source().scope != self.scope()? {
-            // UIDVALIDITY changed since it was looked at: every UID in the plan is another message's now.
-            return Err(self.changed());
-        }
-        let steps = &plan.steps;
-        let recognised = self.download(&mut remote, &local, plan, &mut done, counts).await?;
-        done.again = !recognised.is_empty();
-        self.upload(&mut remote, &local, steps, &recognised, &mut done, counts).await?;
-        if self.job.carrier.interrupt.is_raised() {
-            return Ok(Done { whole: false, ..done });
-        }
-        for side in [Side::Local, Side::Remote] {
-            let edits: Edits = steps.iter().filter_map(|s| edit_on(side, &s.action)).collect();
-            match side {
-                Side::Local => self.mark(side, &mut local, &edits).await?,
-                Side::Remote => self.mark(side, &mut remote, &edits).await?,
+    /// Does what leaves every message where it is: copies, then marks.
+    pub async fn keep<S: Link>(&self, imap: &mut Imap<S>, plan: &Plan, counts: &mut Counts) -> Result<Done> {
+        let (mut done, steps) = (Done::nothing(), &plan.steps);
+        if steps.iter().any(|s| matches!(s.action, Action::Copy { .. } | Action::Mark { .. })) {
+            let Some(mut remote) = self.open(imap).await? else { return Ok(done) };
+            let mut local = MaildirFolder::open(&self.job.store, &self.look.name)?;
+            let recognised = self.download(&mut remote, &local, plan, &mut done, counts).await?;
+            done.again = !recognised.is_empty();
+            self.upload(&mut remote, &local, steps, &recognised, &mut done, counts).await?;
+            if self.job.carrier.interrupt.is_raised() {
+                return Ok(Done { whole: false, ..done });
             }
+            for side in [Side::Local, Side::Remote] {
+                let edits: Edits = steps.iter().filter_map(|s| edit_on(side, &s.action)).collect();
+                match side {
+                    Side::Local => self.mark(side, &mut local, &edits).await?,
+                    Side::Remote => self.mark(side, &mut remote, &edits).await?,
+                }
+            }
+            self.tell_notes(&mut remote);
+            self.tell_done(steps, counts, |a| matches!(a, Action::Mark { .. }));
         }
-        self.tell_done(steps, counts, |a| matches!(a, Action::Mark { .. }));
         self.write_down(steps)?;
+        Ok(done)
+    }
+
+    /// Does what takes messages away from here: removals, then moves.
+    pub async fn depart<S: Link>(
+        &self,
+        imap: &mut Imap<S>,
+        plan: &Plan,
+        done: &mut Done,
+        counts: &mut Counts,
+    ) -> Result<()> {
+        let steps = &plan.steps;
+        if !steps.iter().any(|s| matches!(s.action, Action::Remove { .. } | Action::Relocate { .. })) {
+            return self.forget(steps, &HashSet::new());
+        }
+        // Nothing is done on either side of a folder that was made anew on the server meanwhile.
+        let Some(mut remote) = self.open(imap).await? else { return Ok(()) };
+        let mut local = MaildirFolder::open(&self.job.store, &self.look.name)?;
         // Before the moves: without MOVE and UIDPLUS a message that is moved is marked as deleted, and so is one that is to be
         // removed; neither could be expunged beside the other.
         let mut left = HashSet::new();
@@ -77,13 +118,27 @@ impl Errand<'_> {
             left.extend(self.remove(Side::Remote, turn, &mut remote, steps, counts).await?);
         }
         done.whole &= left.is_empty();
-        self.relocate_local(&mut local, steps, &mut done, counts).await?;
-        self.relocate_remote(&mut remote, steps, &mut done, counts).await?;
-        for note in remote.take_notes() {
-            self.job.tell(Event::Warning(&note));
+        self.relocate_local(&mut local, steps, done, counts).await?;
+        self.relocate_remote(&mut remote, steps, done, counts).await?;
+        self.tell_notes(&mut remote);
+        self.forget(steps, &left)
+    }
+
+    /// Opens the folder on the server to be changed, if it stands there.
+    pub(super) async fn open<'i, S: Link>(&self, imap: &'i mut Imap<S>) -> Result<Option<ImapFolder<'i, S>>> {
+        let Some(folder) = &self.look.remote else { return Ok(None) };
+        let remote = imap.mailbox(folder, true).await?;
+        let known = self.job.carrier.ledger().folder(&self.look.name.to_string())?;
+        if known.is_none_or(|known| known.scope != remote.source().scope) {
+            // UIDVALIDITY changed since it was looked at: every UID in the plan is another message's now.
+            let what = format!("{} was made anew on the server meanwhile", self.look.name);
+            return Err(Error::new(Kind::TryLater, what, "Run again.").folder());
         }
-        self.forget(steps, &left)?;
-        Ok(done)
+        Ok(Some(remote))
+    }
+
+    pub(super) fn tell_notes<S: Link>(&self, remote: &mut ImapFolder<'_, S>) {
+        remote.take_notes().iter().for_each(|note| self.job.tell(Event::Warning(note)));
     }
 
     /// Forgets what the steps say, but for messages that may still be there.
@@ -93,16 +148,6 @@ impl Errand<'_> {
             .filter(|row| !left.contains(row))
             .collect();
         self.job.carrier.ledger().forget(&forgotten)
-    }
-
-    pub(super) fn scope(&self) -> Result<String> {
-        let folder = self.job.carrier.ledger().folder(&self.look.name.to_string())?;
-        Ok(folder.map(|f| f.scope).unwrap_or_default())
-    }
-
-    pub(super) fn changed(&self) -> Error {
-        Error::new(Kind::TryLater, format!("{} was made anew on the server meanwhile", self.look.name), "Run again.")
-            .folder()
     }
 
     fn tell_done(&self, steps: &[Step], counts: &mut Counts, which: impl Fn(&Action) -> bool) {

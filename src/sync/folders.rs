@@ -2,8 +2,8 @@
 
 use super::{Action, Comparison, Plan, Policy, Step, Tally, Travel};
 use crate::error::{Error, Kind, Result};
-use crate::imap::{Role, Tree};
-use crate::mail::{FolderName, FolderPattern, Side, Sides};
+use crate::imap::Tree;
+use crate::mail::{FolderName, FolderPattern, Role, Side, Sides};
 use std::collections::BTreeSet;
 
 /// What becomes of a folder.
@@ -21,26 +21,11 @@ pub enum Fate {
     Left(String),
 }
 
-/// The roles by name (RFC 6154).
-const ROLES: [(&str, Role); 7] = [
-    ("@all", Role::All),
-    ("@archive", Role::Archive),
-    ("@drafts", Role::Drafts),
-    ("@flagged", Role::Flagged),
-    ("@junk", Role::Junk),
-    ("@sent", Role::Sent),
-    ("@trash", Role::Trash),
-];
-
-fn role(name: &str) -> Option<Role> {
-    ROLES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, role)| *role)
-}
-
 /// Patterns with the folders that have a role in place of the role; a role that no folder has takes none.
 pub fn resolved(patterns: &[FolderPattern], tree: &Tree) -> Vec<FolderPattern> {
     let mut resolved = Vec::new();
     for pattern in patterns {
-        let Some(role) = role(pattern.as_str()) else {
+        let Some(role) = Role::of_word(pattern.as_str()) else {
             resolved.push(pattern.clone());
             continue;
         };
@@ -54,7 +39,7 @@ pub fn resolved(patterns: &[FolderPattern], tree: &Tree) -> Vec<FolderPattern> {
 /// The folder for what is deleted, where it may be named by its role.
 pub fn trash(wanted: Option<&FolderName>, tree: &Tree) -> Result<Option<FolderName>> {
     let Some(wanted) = wanted else { return Ok(None) };
-    let Some(role) = role(&wanted.to_string()) else { return Ok(Some(wanted.clone())) };
+    let Some(role) = Role::of_word(&wanted.to_string()) else { return Ok(Some(wanted.clone())) };
     match tree.folders().find(|f| f.role == Some(role)) {
         Some(folder) => Ok(Some(folder.name.clone())),
         None => Err(Error::new(

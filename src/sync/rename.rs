@@ -4,7 +4,7 @@ use super::account::Job;
 use super::folders;
 use super::traits::Traits;
 use crate::error::Result;
-use crate::event::{Event, FolderDeed};
+use crate::event::{Counts, Event, FolderDeed};
 use crate::imap::{self, Imap, Link};
 use crate::mail::{FolderName, FolderPattern, Key, Side};
 use crate::retrieve::Retriever;
@@ -36,11 +36,13 @@ impl Job {
         imap: &mut Imap<S>,
         trees: &mut Trees,
         patterns: &[FolderPattern],
+        counts: &mut Counts,
     ) -> Result<()> {
         // Each time round, one is renamed, with what lies in it.
         while let Some((on, renamed)) = self.one_renamed(imap, trees, patterns).await? {
             let Some((from, to)) = renamed.first() else { return Ok(()) };
             if let Some(on) = on {
+                counts.folders += 1;
                 self.tell(Event::FolderDeed {
                     folder: &from.to_string(),
                     on,

@@ -9,7 +9,6 @@ use crate::error::Result;
 use crate::event::{Counts, Event, FolderDeed};
 use crate::imap::{Imap, Link};
 use crate::mail::{FolderName, Side};
-use crate::retrieve::Retriever;
 use crate::store::{MaildirFolder, Removal};
 use std::collections::HashSet;
 
@@ -26,8 +25,8 @@ impl Errand<'_> {
         let (job, steps) = (self.job, &plan.steps);
         let mut done = Done { whole: true, ..Done::default() };
         let mut left = HashSet::new();
-        match (side, &self.look.remote) {
-            (Side::Local, _) => {
+        match side {
+            Side::Local => {
                 if let Some(mut local) = MaildirFolder::standing(&job.store, &self.look.name)? {
                     for turn in [Turn::First, Turn::Last] {
                         left.extend(self.remove(side, turn, &mut local, steps, counts).await?);
@@ -35,20 +34,14 @@ impl Errand<'_> {
                     self.relocate_local(&mut local, steps, &mut done, counts).await?;
                 }
             }
-            (Side::Remote, Some(folder)) => {
-                let mut remote = imap.mailbox(folder, true).await?;
-                if remote.source().scope != self.scope()? {
-                    return Err(self.changed());
-                }
+            Side::Remote => {
+                let Some(mut remote) = self.open(imap).await? else { return Ok(()) };
                 for turn in [Turn::First, Turn::Last] {
                     left.extend(self.remove(side, turn, &mut remote, steps, counts).await?);
                 }
                 self.relocate_remote(&mut remote, steps, &mut done, counts).await?;
-                for note in remote.take_notes() {
-                    job.tell(Event::Warning(&note));
-                }
+                self.tell_notes(&mut remote);
             }
-            (Side::Remote, None) => {}
         }
         self.forget(steps, &left)?;
         crate::fault::point();
@@ -61,6 +54,7 @@ impl Errand<'_> {
         };
         if is_gone {
             job.tell_removal(&self.look.name, side);
+            counts.folders += 1;
             crate::fault::point();
             job.carrier.ledger().forget_folder(self.look.id)?;
             crate::fault::point();
@@ -116,9 +110,10 @@ impl Job {
     }
 
     /// Tells that a folder would be removed.
-    pub(super) fn rehearse_removal(&self, look: &Observed) {
+    pub(super) fn rehearse_removal(&self, look: &Observed, counts: &mut Counts) {
         if let Some(side) = look.removal.filter(|_| !look.stays) {
             self.tell_removal(&look.name, side);
+            counts.folders += 1;
         }
     }
 

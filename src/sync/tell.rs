@@ -4,11 +4,12 @@ use super::account::Job;
 use super::observe::Observed;
 use super::{Action, Plan, Skipped, Step, Why};
 use crate::error::Result;
-use crate::event::{Counts, Deed, Event};
+use crate::event::{Counts, Deed, Event, Observer};
 use crate::imap::{Imap, Link};
 use crate::mail::{Key, Keyword, Side, Sides};
 use crate::store::{Mailbox, MaildirFolder};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 impl Job {
     /// Tells of a step that is done. What is only written down is not told.
@@ -135,4 +136,31 @@ pub(super) fn count(step: &Step, counts: &mut Counts) {
         Action::Agree { .. } | Action::Revive { .. } | Action::Tombstone { .. } | Action::Forget { .. } => return,
     };
     *slot += 1;
+}
+
+/// Stands before an observer, who is told what concerns the account or a folder once, however often it is found anew.
+pub(super) struct Once {
+    observer: Arc<dyn Observer>,
+    told: Mutex<HashSet<String>>,
+}
+
+impl Once {
+    /// Before this one.
+    pub fn before(observer: Arc<dyn Observer>) -> Once {
+        Once { observer, told: Mutex::default() }
+    }
+}
+
+impl Observer for Once {
+    fn event(&self, account: &str, event: Event<'_>) {
+        let is_new = match event {
+            Event::Note(text) | Event::Warning(text) => {
+                self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned())
+            }
+            _ => true,
+        };
+        if is_new {
+            self.observer.event(account, event);
+        }
+    }
 }

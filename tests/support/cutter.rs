@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
 /// Which octets are counted.
@@ -22,7 +22,19 @@ enum At {
 /// Listens on a port of its own, and passes on what comes.
 pub struct Cutter {
     pub port: u16,
-    left: Arc<Mutex<Option<At>>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    at: Option<At>,
+    /// Once cut, nothing gets through.
+    stays: bool,
+    is_cut: bool,
+    /// Connections so far, now, and at most at once.
+    connections: usize,
+    open: usize,
+    most: usize,
 }
 
 impl Cutter {
@@ -30,66 +42,96 @@ impl Cutter {
     pub fn before(server: u16) -> Cutter {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("its address").port();
-        let left = Arc::new(Mutex::new(None));
-        let shared = Arc::clone(&left);
+        let state: Arc<Mutex<State>> = Arc::default();
+        let shared = Arc::clone(&state);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)) else { continue };
-                for way in [Way::ToServer, Way::ToClient] {
-                    let (client, server, left) = (clone(&client), clone(&server), Arc::clone(&shared));
-                    thread::spawn(move || match way {
-                        Way::ToServer => pass(client, server, way, &left),
-                        Way::ToClient => pass(server, client, way, &left),
-                    });
+                {
+                    let mut state = lock(&shared);
+                    state.connections += 1;
+                    if state.is_cut {
+                        continue;
+                    }
+                    state.open += 1;
+                    state.most = state.most.max(state.open);
                 }
+                let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)) else { continue };
+                let (there, back, state) = (clone(&client), clone(&server), Arc::clone(&shared));
+                let answers = Arc::clone(&shared);
+                thread::spawn(move || pass(server, client, Way::ToClient, &answers));
+                thread::spawn(move || {
+                    pass(there, back, Way::ToServer, &state);
+                    lock(&state).open -= 1;
+                });
             }
         });
-        Cutter { port, left }
+        Cutter { port, state }
     }
 
     /// Cuts the connection, once, when so many octets have gone this way.
     pub fn arm(&self, way: Way, octets: usize) {
-        *self.left.lock().expect("its state") = Some(At::Octets(way, octets));
+        lock(&self.state).at = Some(At::Octets(way, octets));
     }
 
     /// Cuts the connection, once, instead of passing on a command to the server that holds this text.
     pub fn arm_before(&self, text: &'static str) {
-        *self.left.lock().expect("its state") = Some(At::Command(text));
+        lock(&self.state).at = Some(At::Command(text));
     }
 
-    /// No longer cuts; whether it had still to.
-    pub fn disarm(&self) -> bool {
-        self.left.lock().expect("its state").take().is_some()
+    /// Once it has cut, nothing gets through any more.
+    pub fn stay_cut(&self) {
+        lock(&self.state).stays = true;
     }
+
+    /// No longer cuts, and lets everything through; whether it had still to cut.
+    pub fn disarm(&self) -> bool {
+        let mut state = lock(&self.state);
+        (state.stays, state.is_cut) = (false, false);
+        state.at.take().is_some()
+    }
+
+    /// How many connections there were since this was last asked, and how many at once.
+    pub fn connections(&self) -> (usize, usize) {
+        let mut state = lock(&self.state);
+        let open = state.open;
+        (std::mem::take(&mut state.connections), std::mem::replace(&mut state.most, open))
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().expect("its state")
 }
 
 fn clone(stream: &TcpStream) -> TcpStream {
     stream.try_clone().expect("a second handle")
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, way: Way, left: &Mutex<Option<At>>) {
+fn pass(mut from: TcpStream, mut to: TcpStream, way: Way, state: &Mutex<State>) {
     let mut buffer = [0; 4096];
     while let Ok(n @ 1..) = from.read(&mut buffer) {
-        let mut state = left.lock().expect("its state");
-        let (passes, cut) = match state.as_mut() {
-            Some(At::Octets(counted, octets)) if *counted == way && *octets <= n => {
-                let passes = *octets;
-                *state = None;
-                (passes, true)
+        let (passes, cut) = {
+            let mut state = lock(state);
+            let passes = match state.at.as_mut() {
+                Some(At::Octets(counted, octets)) if *counted == way && *octets <= n => Some(*octets),
+                Some(At::Octets(counted, octets)) if *counted == way => {
+                    *octets -= n;
+                    None
+                }
+                Some(At::Command(text)) if way == Way::ToServer => {
+                    buffer[..n].windows(text.len()).any(|w| w == text.as_bytes()).then_some(0)
+                }
+                _ => None,
+            };
+            if passes.is_some() {
+                state.at = None;
+                state.is_cut = state.stays;
             }
-            Some(At::Octets(counted, octets)) if *counted == way => {
-                *octets -= n;
-                (n, false)
+            match passes {
+                Some(passes) => (passes, true),
+                None if state.is_cut => (0, true),
+                None => (n, false),
             }
-            Some(At::Command(text))
-                if way == Way::ToServer && buffer[..n].windows(text.len()).any(|w| w == text.as_bytes()) =>
-            {
-                *state = None;
-                (0, true)
-            }
-            _ => (n, false),
         };
-        drop(state);
         if to.write_all(&buffer[..passes]).is_err() || cut {
             break;
         }

@@ -101,6 +101,7 @@ impl Ferry {
         command.env("HOME", self.dir.path()).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
         // No roots but those that a test names: to read the system's takes longer than the rest of a run.
         command.env("SSL_CERT_FILE", "/dev/null").env("SSL_CERT_DIR", "/dev/null");
+        command.env("MAILFERRY_FAULT_PAUSE", "5");
         command.env("MAILFERRY_CONFIG", self.config_file()).env("MAILFERRY_STATE_DIR", self.state_dir());
         command
     }

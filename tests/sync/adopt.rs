@@ -106,8 +106,8 @@ fn what_is_on_one_side_alone_is_left_to_a_sync() {
         notes,
         [
             "the folder Here is here alone",
-            "INBOX: 1 on the server alone, 1 here alone; mailferry sync x copies them",
-            "the folder There is on the server alone"
+            "the folder There is on the server alone",
+            "INBOX: 1 on the server alone, 1 here alone; mailferry sync x copies them"
         ]
     );
     assert_eq!((pair.here("INBOX").len(), pair.here("There").len(), pair.user.messages("INBOX").len()), (2, 0, 2));

@@ -150,6 +150,7 @@ pub fn a_move_that_is_cut_off_is_finished() {
         let moved = pair.file("INBOX", 1);
         fs::rename(&moved, pair.path("Archive").join("cur").join(moved.file_name().unwrap())).unwrap();
         cutter.arm_before(command);
+        cutter.stay_cut();
         let run = pair.run(&[]);
         let cut = !cutter.disarm();
         assert_eq!(run.code, Some(if cut { 75 } else { 0 }), "{command}: {}", run.stderr);

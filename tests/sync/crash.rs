@@ -1,11 +1,15 @@
 //! The program dies at any of its points in the midst of changes on both sides; the next run makes both sides equal.
 
+use super::model::Dice;
 use super::*;
 use crate::support::run::Running;
 
+/// Points come in one order over one connection.
+const ALONE: &str = "\n[accounts.x.sync]\nconnections = 1\n";
+
 /// Something of everything.
-fn changed() -> Pair {
-    let pair = Pair::of(8, "");
+fn changed(more: &str) -> Pair {
+    let pair = Pair::of(8, more);
     pair.add_here("Archive", 20);
     pair.sync();
     pair.add_here("INBOX", 9);
@@ -34,7 +38,7 @@ pub fn at_some_points() {
 fn sweep(stride: usize) {
     for n in (1..).step_by(stride) {
         assert!(n < 200, "no end of points");
-        let pair = changed();
+        let pair = changed(ALONE);
         let mut command = pair.ferry.command(&["sync", "--json"]);
         command.env("MAILFERRY_FAULT_BATCH", "1").env("MAILFERRY_FAULT_POINT", n.to_string());
         let died = Running::start(command).wait();
@@ -55,7 +59,7 @@ fn sweep(stride: usize) {
 
 /// Of four folders, each side has removed one and renamed one.
 fn reshaped() -> Pair {
-    let pair = Pair::with("\n[accounts.x.sync]\nremove_folders = \"both\"\n");
+    let pair = Pair::with(&format!("{ALONE}remove_folders = \"both\"\n"));
     pair.user.deliver("INBOX", &[message(1)]);
     for (folder, n) in [("A", 2), ("B", 3), ("C", 4), ("D", 5)] {
         pair.add_here(folder, n);
@@ -98,7 +102,7 @@ fn at_points_of_healing() {
     for lost in [true, false] {
         for n in (1..).step_by(3) {
             assert!(n < 200, "no end of points");
-            let pair = Pair::of(6, "");
+            let pair = Pair::of(6, ALONE);
             pair.mark_here(1, "F");
             pair.sync();
             pair.add_here("INBOX", 7);
@@ -129,7 +133,7 @@ fn at_points_of_healing() {
 fn at_points_of_throwing_away() {
     for n in (1..).step_by(2) {
         assert!(n < 200, "no end of points");
-        let pair = Pair::of(5, "\n[accounts.x.sync]\ntrash = \"Trash\"\n");
+        let pair = Pair::of(5, &format!("{ALONE}trash = \"Trash\"\n"));
         pair.add_here("Trash", 20);
         pair.sync();
         fs::remove_file(pair.file("INBOX", 1)).unwrap();
@@ -154,4 +158,36 @@ fn at_points_of_throwing_away() {
             return;
         }
     }
+}
+
+#[test]
+fn at_random_points_over_several_connections() {
+    let (pair, cutter) = Pair::behind_cutter(Dovecot::shared(), "");
+    let mut dice = Dice(7);
+    let folder = |n: usize| format!("F{:02}", n % 12);
+    let (mut next, mut most) = (0, 0);
+    for round in 0..14 {
+        for _ in 0..20 {
+            match dice.below(2) {
+                0 => pair.user.deliver(&folder(next), &[message(next)]),
+                _ => pair.add_here(&folder(next), next),
+            }
+            next += 1;
+        }
+        let mut command = pair.ferry.command(&["sync", "--json"]);
+        let point = 1 + dice.below(120);
+        command.env("MAILFERRY_FAULT_BATCH", "1").env("MAILFERRY_FAULT_POINT", point.to_string());
+        let died = Running::start(command).wait();
+        assert!(died.signal == Some(9) || died.code == Some(0), "point {point}: {}", died.stderr);
+        most = most.max(cutter.connections().1);
+        let healed = pair.run(&[]);
+        assert_eq!(healed.code, Some(0), "round {round}, point {point}: {}", healed.stderr);
+        for at in 0..12 {
+            let found = pair.both(&folder(at)).replace('S', "");
+            let expected: Vec<String> = (at..next).step_by(12).map(|n| n.to_string()).collect();
+            assert_eq!(found, expected.join(" "), "round {round}, after point {point}");
+        }
+        pair.is_idle();
+    }
+    assert!(most > 1, "never more than one connection");
 }

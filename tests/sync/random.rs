@@ -307,11 +307,15 @@ impl Trial {
         let Some(cutter) = &self.cutter else { return self.killed() };
         let (way, most) = self.dice.of(&[(Way::ToServer, 2500), (Way::ToClient, 6000)]);
         let octets = 1 + self.dice.below(most);
+        let stays = self.dice.below(2) == 0;
         cutter.arm(way, octets);
+        if stays {
+            cutter.stay_cut();
+        }
         let run = self.pair.run(&[]);
         let cut = !cutter.disarm();
         assert!(matches!((run.code, cut), (Some(0), _) | (Some(75), true)), "{:?}: {}", run.code, run.stderr);
-        format!("{octets} octets {way:?}: {}", if cut { "cut" } else { "alive" })
+        format!("{octets} octets {way:?}, for good {stays}: {}", if cut { "cut" } else { "alive" })
     }
 
     fn killed(&mut self) -> String {

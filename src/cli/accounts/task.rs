@@ -7,9 +7,8 @@ use crate::config::Account;
 use crate::credentials::{Login, resolve};
 use crate::error::{Error, Kind, Result};
 use crate::event::Counts;
-use crate::imap::{self, Imap};
+use crate::imap::Access;
 use crate::interrupt::Interrupt;
-use crate::net;
 use crate::retrieve::Job;
 use crate::state::{Home, Ledger, Lock, Run};
 use std::path::Path;
@@ -142,10 +141,11 @@ impl Task {
         Ok(Login { user: user.clone(), secret: resolve(password, user, &server.host).await? })
     }
 
-    /// Connects to the account's IMAP server and logs in; `None` when told to stop.
-    pub async fn imap(&self) -> Result<Option<Imap<net::Stream>>> {
-        let Some(login) = self.interrupt.unless_raised(self.login()).await? else { return Ok(None) };
-        self.interrupt.unless_raised(imap::open(&self.account.server, &login, self.account.auth)).await
+    /// What opens connections to the account's IMAP server; the password is asked for once. `None` when told to stop.
+    pub async fn access(&self) -> Result<Option<Access>> {
+        let login = self.interrupt.unless_raised(self.login()).await?;
+        let Account { server, auth, .. } = &self.account;
+        Ok(login.map(|login| Access { server: server.clone(), login, auth: *auth }))
     }
 }
 

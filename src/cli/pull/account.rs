@@ -55,7 +55,8 @@ async fn pop3_mailbox(task: &Task, job: &Job, tally: &mut Tally<'_>) -> Result<(
 }
 
 async fn imap_folders(task: &Task, job: &Job, tally: &mut Tally<'_>) -> Result<()> {
-    let Some(mut session) = task.imap().await? else { return Ok(()) };
+    let Some(access) = task.access().await? else { return Ok(()) };
+    let Some(mut session) = task.interrupt.unless_raised(access.open()).await? else { return Ok(()) };
     let Some(folders) = task.interrupt.unless_raised(session.folders(&task.account.pull.folders)).await? else {
         return Ok(());
     };

@@ -70,7 +70,7 @@ impl Observer for Json {
                 emit("progress", json!({"account": account, "folder": folder, "messages": messages, "bytes": bytes}));
             }
             Event::Note(text) => emit("note", json!({"account": account, "message": text})),
-            Event::Warning(text) => {
+            Event::Warning(text) | Event::Setback(text) => {
                 emit("warning", json!({"account": account, "message": text}));
                 self.lines.event(account, event);
             }
@@ -138,14 +138,15 @@ pub fn entry(s: &Summary) -> Value {
         deleted_local,
         moved_local,
         moved_remote,
+        folders,
         bytes_in,
         bytes_out,
     } = s.counts;
     json!({"account": s.account, "listed": listed, "had": had, "fetched": fetched, "uploaded": uploaded,
            "flags_local": flags_local, "flags_remote": flags_remote, "deleted_local": deleted_local,
            "deleted_remote": deleted_remote, "undeleted_remote": undeleted_remote, "moved_local": moved_local,
-           "moved_remote": moved_remote, "adopted": adopted, "skipped": skipped, "failed": failed, "bytes_in": bytes_in,
-           "bytes_out": bytes_out, "seconds": (s.seconds * 1000.0).round() / 1000.0, "exit": s.exit})
+           "moved_remote": moved_remote, "folders": folders, "adopted": adopted, "skipped": skipped, "failed": failed,
+           "bytes_in": bytes_in, "bytes_out": bytes_out, "seconds": (s.seconds * 1000.0).round() / 1000.0, "exit": s.exit})
 }
 
 #[cfg(test)]
@@ -191,13 +192,14 @@ mod tests {
             deleted_local: 12,
             moved_local: 13,
             moved_remote: 14,
+            folders: 17,
             bytes_in: 15,
             bytes_out: 16,
         };
         let expected = json!({"account": "work", "listed": 1, "had": 2, "fetched": 3, "adopted": 4, "skipped": 5,
             "failed": 6, "deleted_remote": 7, "undeleted_remote": 8, "uploaded": 9, "flags_local": 10,
             "flags_remote": 11, "deleted_local": 12, "moved_local": 13, "moved_remote": 14, "bytes_in": 15,
-            "bytes_out": 16, "seconds": 0.123, "exit": 2});
+            "bytes_out": 16, "folders": 17, "seconds": 0.123, "exit": 2});
         assert_eq!(entry(&Summary { account: "work".into(), counts, seconds: 0.123_456, exit: 2 }), expected);
     }
 }

@@ -139,6 +139,11 @@ impl Observer for Lines {
             }
             Event::Note(text) if self.verbose > 0 => self.err(&format!("note: {account}: {text}\n")),
             Event::Note(_) => {}
+            // Who looks on wants to know why nothing moves; cron does not.
+            Event::Setback(text) if self.verbose > 0 || self.progress.is_some() => {
+                self.err(&format!("note: {account}: {text}\n"));
+            }
+            Event::Setback(_) => {}
             Event::Warning(text) => self.err(&format!("warning: {account}: {text}\n")),
         }
     }

@@ -75,6 +75,10 @@ fn both_ways(s: &Summary, rehearsal: bool) -> Vec<String> {
     let changes = changes.into_iter().map(|(n, done, due, place)| (n, verb(done, due) + &place));
     let told = changes.chain(others.map(|(n, what)| (n, what.to_owned()))).filter(|(n, _)| *n > 0);
     let mut parts = Vec::new();
+    if c.folders > 0 {
+        let are = if c.folders == 1 { "1 folder" } else { &format!("{} folders", c.folders) };
+        parts.push(format!("{are} {}", verb("changed", "change")));
+    }
     if c.changed() + c.undeleted_remote + c.failed == 0 {
         // After a failure it is not known.
         parts.push(if s.exit <= 1 { "nothing to do".to_owned() } else { "nothing done".to_owned() });
@@ -122,6 +126,7 @@ mod tests {
             flags_remote: 4,
             moved_local: 5,
             moved_remote: 6,
+            folders: 2,
             deleted_local: 7,
             deleted_remote: 8,
             undeleted_remote: 9,
@@ -133,7 +138,7 @@ mod tests {
         };
         assert_eq!(
             line("sync", &summary(all, 2), false),
-            "work: 1 message copied here (2.0 KiB), 2 copied to the server (512 B), 3 marked here, 4 marked on the server, \
+            "work: 2 folders changed, 1 message copied here (2.0 KiB), 2 copied to the server (512 B), 3 marked here, 4 marked on the server, \
              5 moved here, 6 moved on the server, 7 deleted here, 8 deleted on the server, 9 not deleted there, \
              10 recognised, 11 skipped, 12 left\n"
         );

@@ -50,6 +50,7 @@ fn the_example_of_the_manual_is_read_in_full() {
                     trash: FolderName::parse("@trash"),
                 },
                 limit: Limit { percent: 50, count: 20 },
+                connections: 4,
             },
         }
     );

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::error::{Kind, Scope};
-use crate::imap::{Folder, FolderStatus, Role, Tree};
-use crate::mail::{FolderName, FolderPattern};
+use crate::imap::{Folder, FolderStatus, Tree};
+use crate::mail::{FolderName, FolderPattern, Role};
 
 fn name(text: &str) -> FolderName {
     FolderName::parse(text).unwrap()

@@ -1,0 +1,228 @@
+//! Once through an account: all its folders are looked at, planned together, judged, and carried out.
+
+use super::account::{Ended, Job};
+use super::connections::{Connections, Work, ends_all, worth};
+use super::execute::{Case, Done, Errand, load};
+use super::folders::{self, Fate};
+use super::look::Glance;
+use super::observe::Observed;
+use super::patience::is_setback;
+use super::rename::Trees;
+use super::survey::Survey;
+use super::{Folder, Plan, Policy, Sought, Tally, judge, plan};
+use crate::error::{Error, Kind, Result};
+use crate::event::{Counts, Event};
+use crate::imap::{Connection, Imap, Link};
+use crate::mail::{FolderName, Side};
+use crate::state::Facts;
+use std::sync::Arc;
+
+impl Job {
+    /// Goes through the account; whether some of it has to be planned again.
+    pub(super) async fn sync_round(&self, connections: &mut Connections, ended: &mut Ended) -> Result<bool> {
+        let Some(imap) = connections.first().await? else { return Ok(false) };
+        let Survey { tree, here, patterns } = self.survey(imap).await?;
+        let policy = Policy { trash: folders::trash(self.policy.trash.as_ref(), &tree)?, ..self.policy.clone() };
+        let mut trees = Trees { there: tree, here, known: self.known()? };
+        self.follow_renames(imap, &mut trees, &patterns, &mut ended.counts).await?;
+        let chosen = folders::choose(&trees.there, &trees.here, &trees.known, &patterns, &policy);
+        let (glances, mut tallies) = self.sort_out(imap, chosen, &trees, ended).await?;
+        let mut observed = self.look(connections, glances, ended).await?;
+        let Some(imap) = connections.first().await?.filter(|_| !self.carrier.interrupt.is_raised()) else {
+            return Ok(false);
+        };
+        self.seek_moves(imap, &mut observed).await?;
+        observed.iter().for_each(|look| self.tell_unstorable(look));
+        let plans = self.plan(&mut observed, &policy);
+        tallies.extend(plans.iter().map(|p| p.tally.clone()));
+        if let Err(stop) = judge(&tallies, self.limit, self.allow_delete) {
+            return Err(Error::new(Kind::Guard, stop.to_string(), stop.remedy(&self.carrier.account)));
+        }
+        if self.dry_run {
+            for (look, plan) in observed.iter().zip(&plans) {
+                self.rehearse(imap, look, plan, &mut ended.counts).await?;
+                self.rehearse_removal(look, &mut ended.counts);
+            }
+            return Ok(false);
+        }
+        let cases = observed.into_iter().zip(plans).map(|(look, plan)| Case { look, plan });
+        self.carry_out(connections, cases.collect(), ended).await
+    }
+
+    /// What is to be looked at, made on the server where it is missing there. A folder in which nothing has changed is
+    /// not, and only counts for the guard.
+    async fn sort_out<S: Link>(
+        &self,
+        imap: &mut Imap<S>,
+        chosen: Vec<(FolderName, Fate)>,
+        trees: &Trees,
+        ended: &mut Ended,
+    ) -> Result<(Vec<Glance>, Vec<Tally>)> {
+        let (mut glances, mut tallies) = (Vec::new(), Vec::new());
+        for (name, fate) in chosen {
+            if self.carrier.interrupt.is_raised() {
+                break;
+            }
+            let (mut remote, removal) = match fate {
+                Fate::Left(note) => {
+                    self.tell(Event::Warning(&note));
+                    continue;
+                }
+                Fate::Gone => {
+                    self.forget(&name)?;
+                    continue;
+                }
+                Fate::Remove(side) => (trees.there.get(&name).cloned(), Some(side)),
+                Fate::Sync | Fate::CreateRemote => (trees.there.get(&name).cloned(), None),
+            };
+            if fate == Fate::CreateRemote {
+                if !self.dry_run {
+                    match imap.create_folder(&name).await {
+                        Ok(folder) => remote = Some(folder),
+                        Err(e) if ends_all(&e) => return Err(e),
+                        Err(e) => {
+                            ended.problems.push(e);
+                            continue;
+                        }
+                    }
+                }
+                ended.counts.folders += 1;
+            }
+            if let (None, Some(status)) = (removal, remote.as_ref().and_then(|f| f.status))
+                && let Some(pairs) = self.unchanged(&name, &status)?
+            {
+                tallies.push(Tally::unchanged(name.to_string(), pairs));
+                continue;
+            }
+            let is_new = removal.is_none() && !trees.here.contains(&name);
+            glances.push(Glance { name, remote, removal, is_new });
+        }
+        Ok((glances, tallies))
+    }
+
+    /// What vanished from one folder may have come up in another: the messages that it could be are looked at.
+    async fn seek_moves<S: Link>(&self, imap: &mut Imap<S>, observed: &mut [Observed]) -> Result<()> {
+        let seeks = |o: &Observed| o.comparison.open.iter().any(|open| open.seeks_on(Side::Remote));
+        if observed.len() < 2 || !observed.iter().any(seeks) {
+            return Ok(());
+        }
+        let mut sought = Sought::default();
+        observed.iter().for_each(|o| sought.add(&o.comparison, Side::Remote));
+        for look in observed.iter_mut() {
+            look.identify_remote(imap, &sought).await?;
+        }
+        Ok(())
+    }
+
+    fn plan(&self, observed: &mut [Observed], policy: &Policy) -> Vec<Plan> {
+        let removing = folders::removing(policy);
+        let of = |o: &'_ Observed| if o.removal.is_some() { &removing } else { policy };
+        let seen: Vec<Folder<'_>> = observed.iter().map(|o| o.folder(of(o))).collect();
+        let mut plans = plan(&seen, self.carrier.now);
+        for (look, plan) in observed.iter_mut().zip(&mut plans) {
+            if let Some(side) = look.removal
+                && let Some(note) = folders::keep_what_is_left(plan, &look.comparison, &look.name, side)
+            {
+                self.tell(Event::Warning(&note));
+                look.stays = true;
+            }
+        }
+        plans
+    }
+
+    /// Carries the plans of all folders out: first, over several connections, what leaves every message where it is; then,
+    /// folder after folder, moves and removals.
+    async fn carry_out(&self, connections: &mut Connections, cases: Vec<Case>, ended: &mut Ended) -> Result<bool> {
+        let cases = Arc::new(cases);
+        cases.iter().for_each(|case| self.report_skipped(&case.look, &case.plan, &mut ended.counts));
+        let (places, loads): (Vec<usize>, Vec<u64>) =
+            cases.iter().enumerate().filter_map(|(place, case)| Some((place, load(case)?))).unzip();
+        let wanted = worth(loads, connections.most());
+        let keeping = Keeping { job: self.clone(), cases: Arc::clone(&cases) };
+        let kept = connections.each(keeping, places.clone(), wanted, &mut ended.counts).await?;
+        let mut stages: Vec<Option<Done>> = cases.iter().map(|_| Some(Done::nothing())).collect();
+        for (place, done) in places.into_iter().zip(ended.sift(kept)?) {
+            if let Some(stage) = stages.get_mut(place) {
+                *stage = done;
+            }
+        }
+        let Some(imap) = connections.first().await? else { return Ok(false) };
+        let mut again = false;
+        for (case, done) in cases.iter().zip(stages) {
+            if self.carrier.interrupt.is_raised() {
+                return Ok(false);
+            }
+            let Some(mut done) = done else { continue };
+            match self.finish(imap, case, &cases, &mut done, &mut ended.counts).await {
+                Ok(()) => again |= done.again,
+                Err(e) if ends_all(&e) => return Err(e),
+                Err(e) => ended.problems.push(e),
+            }
+        }
+        Ok(again)
+    }
+
+    /// What takes messages from a folder, and the folder itself; then how it was left is written down.
+    async fn finish<S: Link>(
+        &self,
+        imap: &mut Imap<S>,
+        case: &Case,
+        all: &[Case],
+        done: &mut Done,
+        counts: &mut Counts,
+    ) -> Result<()> {
+        let (look, plan, errand) = (&case.look, &case.plan, Errand { job: self, look: &case.look, all });
+        if let Some(side) = look.removal {
+            return errand.remove_folder(imap, plan, side, counts).await;
+        }
+        errand.depart(imap, plan, done, counts).await?;
+        if done.whole {
+            let quiet = plan.steps.is_empty() && plan.skipped.is_empty();
+            let facts = if quiet { look.facts } else { Facts::default() };
+            self.carrier.ledger().set_facts(look.id, &Facts { synced: true, ..facts })?;
+            crate::fault::point();
+        }
+        Ok(())
+    }
+}
+
+/// What leaves every message where it is.
+struct Keeping {
+    job: Job,
+    cases: Arc<Vec<Case>>,
+}
+
+impl Work for Keeping {
+    type Item = usize;
+    type Done = Done;
+
+    async fn on(&self, imap: &mut Connection, place: usize, counts: &mut Counts) -> Result<Done> {
+        let Some(Case { look, plan }) = self.cases.get(place) else { return Ok(Done::nothing()) };
+        Errand { job: &self.job, look, all: &self.cases }.keep(imap, plan, counts).await
+    }
+}
+
+impl Ended {
+    /// What came of work on folders; `None` where it was not done, or failed. One failure that ends more than its folder is
+    /// the error: what somebody has to mend first, before what mends itself.
+    pub(super) fn sift<T>(&mut self, results: Vec<Option<Result<T>>>) -> Result<Vec<Option<T>>> {
+        let (mut sound, mut fatal) = (Vec::new(), None::<Error>);
+        for result in results {
+            sound.push(match result {
+                None => None,
+                Some(Ok(done)) => Some(done),
+                Some(Err(e)) if ends_all(&e) => {
+                    if fatal.as_ref().is_none_or(|known| is_setback(known) && !is_setback(&e)) {
+                        fatal = Some(e);
+                    }
+                    None
+                }
+                Some(Err(e)) => {
+                    self.problems.push(e);
+                    None
+                }
+            });
+        }
+        fatal.map_or(Ok(sound), Err)
+    }
+}

@@ -1,0 +1,199 @@
+//! Links that break, and several of them at once.
+
+use super::*;
+use crate::support::cutter::Way;
+use crate::support::server::{At, Effect, Fault, Script, Server};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// Something to do in each direction; what comes of it.
+fn busy(pair: &Pair) -> (&'static str, [&'static str; 2]) {
+    pair.user.deliver("INBOX", &(1..=6).map(message).collect::<Vec<_>>());
+    pair.add_here("Archive", 20);
+    pair.sync();
+    pair.user.deliver("INBOX", &[message(7), message(8)]);
+    pair.add_here("INBOX", 9);
+    pair.mark_here(1, "F");
+    fs::remove_file(pair.file("INBOX", 2)).unwrap();
+    let moved = pair.file("INBOX", 3);
+    fs::rename(&moved, pair.path("Archive").join("cur").join(moved.file_name().unwrap())).unwrap();
+    let counted = "fetched 2, uploaded 1, flags_remote 1, deleted_remote 1, moved_remote 1";
+    (counted, ["1F 4 5 6 7 8 9S", "3 20S"])
+}
+
+fn warnings(outcome: &Outcome) -> Vec<String> {
+    let events = outcome.events();
+    events.iter().filter(|e| e["event"] == "warning").map(|e| e["message"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_link_that_is_cut_once_heals_in_the_same_run() {
+    for command in ["LIST", "SELECT", "FETCH", "APPEND", "STORE", "EXPUNGE", "MOVE"] {
+        let (pair, cutter) = Pair::with_cutter();
+        let (counted, [inbox, archive]) = busy(&pair);
+        cutter.connections();
+        cutter.arm_before(command);
+        let run = pair.run(&[]).expect(0);
+        assert!(!cutter.disarm(), "{command} was never sent");
+        assert_eq!(cutter.connections(), (2, 1), "{command}");
+        assert_eq!(counts(&run), counted, "{command}");
+        let told = warnings(&run);
+        assert!(told.len() == 1 && told[0].contains("; trying again in 0."), "{command}: {told:?}");
+        assert_eq!(run.stderr, "", "{command}");
+        assert_eq!((pair.both("INBOX").as_str(), pair.both("Archive").as_str()), (inbox, archive), "{command}");
+        pair.is_idle();
+    }
+}
+
+#[test]
+fn octets_of_a_cut_message_are_none_of_it() {
+    let (pair, cutter) = Pair::with_cutter();
+    let large = |n: usize| [message(n), b"line by line\r\n".repeat(20_000)].concat();
+    pair.user.deliver("INBOX", &[message(1), large(2), message(3)]);
+    for octets in [100_000, 200_000] {
+        cutter.arm(Way::ToClient, octets);
+        pair.run(&[]).expect(0);
+    }
+    assert_eq!(pair.both("INBOX"), "1 2 3");
+    pair.is_idle();
+}
+
+#[test]
+fn a_link_that_stays_cut_ends_the_run_and_the_next_heals() {
+    let (pair, cutter) = Pair::with_cutter();
+    let (_, [inbox, archive]) = busy(&pair);
+    cutter.connections();
+    cutter.arm_before("APPEND");
+    cutter.stay_cut();
+    let run = pair.run(&[]).expect(75);
+    // What was fetched before was no try in vain.
+    assert_eq!(cutter.connections(), (4, 1));
+    assert_eq!((warnings(&run).len(), run.stderr.matches("error: x: ").count()), (3, 1), "{}", run.stderr);
+    assert_eq!(counts(&run), "fetched 2");
+    cutter.disarm();
+    pair.run(&[]).expect(0);
+    assert_eq!((pair.both("INBOX").as_str(), pair.both("Archive").as_str()), (inbox, archive));
+    pair.is_idle();
+}
+
+#[test]
+fn a_server_that_was_never_reached_is_not_tried_again() {
+    let (pair, cutter) = Pair::with_cutter();
+    cutter.arm(Way::ToClient, 10);
+    let run = pair.run(&[]).expect(75);
+    assert_eq!((cutter.connections(), warnings(&run)), ((1, 1), vec![]));
+    assert_eq!(pair.ferry.run(&["sync"]).expect(0).stderr, "");
+}
+
+#[test]
+fn a_log_in_that_is_refused_is_not_tried_again() {
+    let server = Server::start(Script::holding(mail::ordinary(4)));
+    let ferry = Ferry::new();
+    ferry.account("x", &server.endpoint(Protocol::Imap, Security::Implicit), "");
+    server.fault(Fault::drop(At::Inside { uid: 2, byte: 50 }));
+    server.fault(Fault::refuse("log-in", "[AUTHENTICATIONFAILED] no").nth(2));
+    let run = ferry.run(&["sync", "--json"]).expect(77);
+    assert_eq!(server.log().logins, 1);
+    assert_eq!(run.stderr.matches("error: x: ").count(), 1, "{}", run.stderr);
+    server.heal();
+    let healed = ferry.run(&["sync", "--json"]).expect(0);
+    let fetched = |run: &Outcome| run.summary_of("x")["fetched"].as_u64().unwrap();
+    assert_eq!(fetched(&run) + fetched(&healed), 4);
+    assert_eq!(maildir(&ferry.store("x").join("INBOX")).len(), 4);
+}
+
+#[test]
+fn a_farewell_silence_and_a_stated_pause_are_waited_out() {
+    let throttled = "{tag} BAD Request is throttled. Suggested Backoff Time: 1100 milliseconds\r\n";
+    for (effect, told) in [
+        (Effect::say("* BYE [UNAVAILABLE] down for a moment\r\n"), "down for a moment\u{201d}; trying again in 0."),
+        (Effect::Pause(Duration::from_secs(3)), "no answer from "),
+        (Effect::say(throttled), "; trying again in 1."),
+    ] {
+        let server = Server::start(Script::holding(mail::ordinary(3)));
+        let ferry = Ferry::new();
+        ferry.account("x", &server.endpoint(Protocol::Imap, Security::Implicit), "");
+        let config = fs::read_to_string(ferry.config_file()).unwrap();
+        ferry.configure(&config.replace("protocol =", "timeout = \"1s\"\nprotocol ="));
+        server.fault(Fault::new(At::received("UID FETCH"), effect).nth(2));
+        let run = ferry.run(&["sync", "--json"]).expect(0);
+        let warned = warnings(&run);
+        assert!(warned.len() == 1 && warned[0].contains(told), "{told}: {warned:?}");
+        assert_eq!((run.stderr.as_str(), server.log().logins), ("", 2), "{told}");
+        assert_eq!(run.summary_of("x")["fetched"], 3);
+        assert_eq!(maildir(&ferry.store("x").join("INBOX")).len(), 3);
+    }
+}
+
+/// So many folders on both sides, with a message each, of which both sides are to know.
+fn many(pair: &Pair, folders: usize) {
+    for n in 0..folders {
+        match n % 2 {
+            0 => pair.user.deliver(&format!("F{n:02}"), &[message(n)]),
+            _ => pair.add_here(&format!("F{n:02}"), n),
+        }
+    }
+}
+
+fn are_alike(pair: &Pair, folders: usize) {
+    for n in 0..folders {
+        assert_eq!(pair.both(&format!("F{n:02}")).trim_end_matches('S'), n.to_string());
+    }
+}
+
+#[test]
+fn several_connections_are_opened_for_work_alone() {
+    for (more, most) in
+        [("", 4), ("\n[accounts.x.sync]\nconnections = 2\n", 2), ("\n[accounts.x.sync]\nconnections = 1\n", 1)]
+    {
+        let (pair, cutter) = Pair::behind_cutter(Dovecot::shared(), more);
+        many(&pair, 40);
+        assert_eq!(pair.sync(), "fetched 20, uploaded 20");
+        let (all, at_once) = cutter.connections();
+        assert!(all <= most && at_once <= most && (most == 1 || at_once > 1), "{all}, {at_once} of {most}");
+        are_alike(&pair, 40);
+        pair.user.deliver("F01", &[message(99)]);
+        assert_eq!(pair.sync(), "fetched 1");
+        pair.is_idle();
+    }
+}
+
+#[test]
+fn a_run_with_little_to_do_needs_one_connection() {
+    let (pair, cutter) = Pair::behind_cutter(Dovecot::shared(), "");
+    many(&pair, 6);
+    assert_eq!(pair.sync(), "fetched 3, uploaded 3");
+    assert_eq!(cutter.connections(), (1, 1));
+    pair.is_idle();
+    assert_eq!(cutter.connections(), (1, 1));
+}
+
+#[test]
+fn a_server_that_takes_fewer_connections_is_worked_with_quietly() {
+    static SERVER: OnceLock<Dovecot> = OnceLock::new();
+    let server = SERVER.get_or_init(|| Dovecot::start("mail_max_userip_connections = 2\n"));
+    let (pair, cutter) = Pair::behind_cutter(server, "");
+    many(&pair, 40);
+    let run = pair.run(&[]).expect(0);
+    assert_eq!((counts(&run).as_str(), run.stderr.as_str(), warnings(&run)), ("fetched 20, uploaded 20", "", vec![]));
+    assert!(cutter.connections().0 > 2);
+    are_alike(&pair, 40);
+}
+
+#[test]
+fn one_of_several_links_that_breaks_takes_nothing_along() {
+    for (way, octets) in
+        [(Way::ToClient, 9_000), (Way::ToClient, 14_000), (Way::ToServer, 5_000), (Way::ToServer, 8_000)]
+    {
+        let (pair, cutter) = Pair::behind_cutter(Dovecot::shared(), "");
+        many(&pair, 40);
+        cutter.arm(way, octets);
+        let run = pair.run(&[]).expect(0);
+        assert!(!cutter.disarm(), "{octets} octets never went {way:?}");
+        assert_eq!(counts(&run), "fetched 20, uploaded 20", "{octets} {way:?}");
+        // One that breaks before it is let in is missed by nobody.
+        assert!(run.stderr.is_empty() && warnings(&run).len() <= 1, "{octets} {way:?}: {}", run.stderr);
+        are_alike(&pair, 40);
+        pair.is_idle();
+    }
+}
