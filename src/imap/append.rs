@@ -1,7 +1,7 @@
 //! Adds messages to the open folder (RFC 9051 section 6.3.12), many under way at once.
 
 use super::flight::{CHANGED, Flight, Group, Patience, Queue, Ready, SMALL, Sent};
-use super::folder::{ImapFolder, key_of};
+use super::folder::ImapFolder;
 use super::framer::Garbled;
 use super::mailbox::names;
 use super::session::{Event, Link, Tag};
@@ -133,7 +133,7 @@ impl<S: Link> ImapFolder<'_, S> {
         match text.appended(count) {
             Some((of, uids)) if Some(of) == self.opened.uidvalidity && uids.iter().all(|uid| !given.contains(uid)) => {
                 given.extend(&uids);
-                uids.into_iter().map(|uid| Appended::As(key_of(uid))).collect()
+                uids.into_iter().map(|uid| Appended::As(Key::of_uid(uid))).collect()
             }
             _ => vec![Appended::Somewhere; count],
         }

@@ -11,7 +11,6 @@ use super::session::{Command, Link, Session};
 use super::set::{UidSet, sets};
 use super::status::{Condition, Status};
 use crate::error::{Error, Kind, Result};
-use crate::mail::Key;
 use crate::retrieve::{Finished, Handle, SourceId};
 use crate::store::Holds;
 use std::collections::BTreeSet;
@@ -186,14 +185,4 @@ impl<S: Link> ImapFolder<'_, S> {
 /// UIDs in sets, each short enough for a line.
 pub fn sets_of(uids: &BTreeSet<u32>) -> impl Iterator<Item = UidSet> + use<> {
     sets(uids.iter().map(|uid| (*uid, 0)), 0, usize::MAX).into_iter().map(|(set, _)| set)
-}
-
-/// The key of a message.
-pub fn key_of(uid: u32) -> Key {
-    Key(uid.to_string().into_bytes())
-}
-
-/// The UID behind a key; `None` where it is none.
-pub fn uid_of(key: &Key) -> Option<u32> {
-    std::str::from_utf8(&key.0).ok()?.parse().ok().filter(|uid| *uid > 0)
 }

@@ -1,7 +1,7 @@
 //! One open folder as a side of a sync.
 
 use super::fetch::Fetcher;
-use super::folder::{ImapFolder, key_of, sets_of, uid_of};
+use super::folder::{ImapFolder, sets_of};
 use super::framer::Garbled;
 use super::presence::still_there;
 use super::response::Untagged;
@@ -46,7 +46,7 @@ fn stores(edits: &[(Key, Change)]) -> Vec<String> {
     let mut groups: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
     for (key, change) in edits {
         for (sign, marks) in [('+', &change.add), ('-', &change.remove)] {
-            if let Some(uid) = uid_of(key).filter(|_| !marks.is_empty()) {
+            if let Some(uid) = key.uid().filter(|_| !marks.is_empty()) {
                 groups.entry(format!("{sign}FLAGS.SILENT {}", names(marks))).or_default().insert(uid);
             }
         }
@@ -57,7 +57,7 @@ fn stores(edits: &[(Key, Change)]) -> Vec<String> {
 
 /// The UIDs behind keys; a key that is none names nothing here.
 fn uids_of<'k>(keys: impl IntoIterator<Item = &'k Key>) -> BTreeSet<u32> {
-    keys.into_iter().filter_map(uid_of).collect()
+    keys.into_iter().filter_map(Key::uid).collect()
 }
 
 impl<S: Link> ImapFolder<'_, S> {
@@ -172,7 +172,7 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
                 )
                 .folder());
             };
-            snapshot.messages.insert(key_of(uid), Seen { marks, size });
+            snapshot.messages.insert(Key::of_uid(uid), Seen { marks, size });
         }
         Ok(snapshot)
     }
@@ -180,7 +180,7 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
     async fn identify(&mut self, keys: &[Key]) -> Result<HashMap<Key, Identity>> {
         self.fresh = false;
         let found = Fetcher::new(self.session).identities(&uids_of(keys)).await?;
-        let identity = |(uid, (size, fingerprint))| (key_of(uid), Identity { size, fingerprint, digest: None });
+        let identity = |(uid, (size, fingerprint))| (Key::of_uid(uid), Identity { size, fingerprint, digest: None });
         Ok(found.into_iter().map(identity).collect())
     }
 
@@ -201,7 +201,7 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
             self.exec_all(lines, "change marks", |_| ()).await?;
         }
         let there = if uids.is_empty() { uids } else { still_there(self.session, &uids).await? };
-        let gone = |key: &&Key| uid_of(key).is_none_or(|uid| !there.contains(&uid));
+        let gone = |key: &&Key| key.uid().is_none_or(|uid| !there.contains(&uid));
         Ok(edits.iter().map(|(key, _)| key).filter(gone).cloned().collect())
     }
 
@@ -212,7 +212,7 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
             return Ok(Vec::new());
         }
         self.check_writable("deleted", "Ask for the right to delete there, or sync it one way.")?;
-        Ok(self.remove_all(&uids).await?.into_iter().map(key_of).collect())
+        Ok(self.remove_all(&uids).await?.into_iter().map(Key::of_uid).collect())
     }
 
     async fn relocate(&mut self, keys: &[Key], to: &FolderName) -> Result<Vec<Option<Key>>> {
@@ -263,7 +263,7 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
                 known.extend(copied);
             }
         }
-        Ok(keys.iter().map(|key| Some(key_of(*known.get(&uid_of(key)?)?))).collect())
+        Ok(keys.iter().map(|key| Some(Key::of_uid(*known.get(&key.uid()?)?))).collect())
     }
 }
 
@@ -278,7 +278,7 @@ impl<S: Link> ImapFolder<'_, S> {
             if let Untagged::Fetch(row) = u
                 && let Some((uid, at)) = row.uid.filter(|uid| uids.contains(uid)).zip(row.received_at)
             {
-                found.insert(key_of(uid), at);
+                found.insert(Key::of_uid(uid), at);
             }
         };
         let lines = sets_of(&uids).map(|set| format!("UID FETCH {set} (UID INTERNALDATE)"));
@@ -311,6 +311,6 @@ impl<S: Link> ImapFolder<'_, S> {
         if broken {
             return Err(self.session.nonsense(&Garbled::Unlisted).folder());
         }
-        Ok(rows.into_iter().map(|(uid, size)| (key_of(uid), size)).collect())
+        Ok(rows.into_iter().map(|(uid, size)| (Key::of_uid(uid), size)).collect())
     }
 }

@@ -1,11 +1,11 @@
 //! An open folder as a source of messages.
 
 use super::fetch::Fetcher;
-use super::folder::{ImapFolder, key_of};
+use super::folder::ImapFolder;
 use super::response::Untagged;
 use super::session::Link;
 use crate::error::Result;
-use crate::mail::Fingerprint;
+use crate::mail::{Fingerprint, Key};
 use crate::retrieve::{Abilities, Finished, Handle, Intake, Listed, Listing, Retriever, SourceId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,7 +69,7 @@ impl<S: Link> Retriever for ImapFolder<'_, S> {
             notes.push(format!("{}: {broken} answers of the server made no sense.", self.source.folder));
         }
         let firm = self.is_firm();
-        let key = |uid: u32| firm.then(|| key_of(uid));
+        let key = |uid: u32| firm.then(|| Key::of_uid(uid));
         let messages =
             self.sizes.iter().map(|(uid, size)| Listed { handle: Handle(*uid), key: key(*uid), size: *size });
         Ok(Listing { messages: messages.collect(), notes })

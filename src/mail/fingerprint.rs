@@ -29,6 +29,13 @@ pub struct Content {
     pub fingerprint: Fingerprint,
 }
 
+impl Content {
+    /// What is known of a message whose stored form does not matter: its octets are those on the wire.
+    pub fn known(wire_size: u64, digest: Digest, fingerprint: Fingerprint) -> Content {
+        Content { octets: wire_size, wire_size, digest, fingerprint }
+    }
+}
+
 /// Computes [`Content`] while a message's bytes pass by, from the wire or from a store.
 #[derive(Default)]
 pub struct Digester {

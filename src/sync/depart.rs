@@ -143,12 +143,7 @@ impl Errand<'_> {
         for step in moves {
             let Action::Relocate { row, key, arrived, agreed, .. } = &step.action else { continue };
             let Some(known) = rows.get(row) else { continue };
-            let content = Content {
-                octets: known.wire_size,
-                wire_size: known.wire_size,
-                digest: known.digest,
-                fingerprint: known.fingerprint,
-            };
+            let content = Content::known(known.wire_size, known.digest, known.fingerprint);
             keys.push(key.clone());
             intents.push(Intent {
                 row: Some(*row),

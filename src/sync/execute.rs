@@ -171,7 +171,7 @@ impl Errand<'_> {
         let (mut listed, mut marked, mut superseded) = (Vec::new(), HashMap::new(), Vec::new());
         for step in &plan.steps {
             let Action::Copy { to: Side::Local, key, marks, row } = &step.action else { continue };
-            let Some(handle) = uid(key).map(Handle) else { continue };
+            let Some(handle) = key.uid().map(Handle) else { continue };
             let size = sizes.get(key).copied().flatten();
             listed.push(Listed { handle, key: Some(key.clone()), size });
             marked.insert(handle, marks.clone());
@@ -377,11 +377,6 @@ fn edit_on(side: Side, action: &Action) -> Option<(RowId, Key, Change)> {
     }
 }
 
-fn uid(key: &Key) -> Option<u32> {
-    std::str::from_utf8(&key.0).ok()?.parse().ok()
-}
-
 fn content(traits: &Traits) -> Option<Content> {
-    let (wire_size, digest) = (traits.size?, traits.digest?);
-    Some(Content { octets: wire_size, wire_size, digest, fingerprint: traits.fingerprint })
+    Some(Content::known(traits.size?, traits.digest?, traits.fingerprint))
 }

@@ -127,7 +127,7 @@ impl<S: Link> Opened<'_, S> {
         if job.policy.max_age.is_some() {
             self.date(&mut comparison).await?;
         }
-        let uids = there.messages.keys().filter_map(|k| std::str::from_utf8(&k.0).ok()?.parse::<u32>().ok());
+        let uids = there.messages.keys().filter_map(Key::uid);
         let highest = uids.max().unwrap_or(0);
         let facts = Facts {
             synced: true,

@@ -90,6 +90,6 @@ fn adoption(same: Sides<&Unpaired>) -> Option<Adoption> {
         keys: same.map(|u| u.key.clone()),
         agreed: agreed.with(&deleted),
         listed_size: same.remote.size,
-        content: Content { octets: wire_size, wire_size, digest: traits.digest?, fingerprint: traits.fingerprint },
+        content: Content::known(wire_size, traits.digest?, traits.fingerprint),
     })
 }

@@ -12,7 +12,7 @@ pub fn inbox() -> Folder {
 }
 
 pub fn key(uid: u32) -> Key {
-    Key(uid.to_string().into_bytes())
+    Key::of_uid(uid)
 }
 
 fn keys(uids: &[u32]) -> Vec<Key> {

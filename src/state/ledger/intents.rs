@@ -49,13 +49,7 @@ impl Ledger {
             )?;
             query
                 .query_map([folder.0], |r| {
-                    let wire_size = r.get(3)?;
-                    let content = Content {
-                        octets: wire_size,
-                        wire_size,
-                        digest: Digest(r.get(4)?),
-                        fingerprint: Fingerprint(r.get(5)?),
-                    };
+                    let content = Content::known(r.get(3)?, Digest(r.get(4)?), Fingerprint(r.get(5)?));
                     let row = r.get::<_, Option<i64>>(1)?.map(RowId);
                     let marks = read_marks(r.get_ref(6)?.as_str()?);
                     Ok((IntentId(r.get(0)?), Intent { row, local: Key(r.get(2)?), content, marks, uidnext: r.get(7)? }))

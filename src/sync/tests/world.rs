@@ -65,7 +65,7 @@ pub fn content(body: u8) -> Content {
     // Body 3 has neither Message-ID nor Date.
     let weak = u8::from(body != 3);
     let fingerprint = Fingerprint([(body << 1) | weak; 16]);
-    Content { octets: 10, wire_size: 10, digest: Digest([body; 32]), fingerprint }
+    Content::known(10, Digest([body; 32]), fingerprint)
 }
 
 fn identity(side: Side, body: u8) -> Identity {

@@ -7,7 +7,7 @@ fn key(text: &str) -> Key {
 }
 
 fn content(n: u8) -> Content {
-    Content { octets: n.into(), wire_size: n.into(), digest: Digest([n; 32]), fingerprint: Fingerprint([n; 16]) }
+    Content::known(n.into(), Digest([n; 32]), Fingerprint([n; 16]))
 }
 
 fn adoption(n: u8, remote: &str, local: &str, letters: &str) -> Adoption {
