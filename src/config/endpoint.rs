@@ -103,7 +103,7 @@ fn remote(protocol: Protocol, tls: TlsMode, rest: &str) -> Result<Endpoint, Faul
         return Err(Fault::new("POP3 knows no folders", "Write `pop3s://USER@HOST` alone, or use `imaps://`."));
     }
     let server =
-        Server { host, port, tls, ca_file: None, pins: Vec::new(), allow_cleartext: false, timeout: server::TIMEOUT };
+        Server { host, port, tls, ca_file: None, pins: Vec::new(), allow_cleartext: false, compress: None, timeout: server::TIMEOUT };
     Ok(Endpoint::Server { protocol, server, user, folder })
 }
 

@@ -84,6 +84,11 @@ impl Capabilities {
         self.0.iter().find_map(|c| c.strip_prefix("APPENDLIMIT=")?.parse().ok())
     }
 
+    /// COMPRESS=DEFLATE (RFC 4978).
+    pub fn can_compress(&self) -> bool {
+        self.has("COMPRESS=DEFLATE")
+    }
+
     /// ID (RFC 2971).
     pub fn can_id(&self) -> bool {
         self.has("ID")

@@ -6,6 +6,7 @@
 //! | part | is |
 //! |---|---|
 //! | `framer`, `stream` | server output cut into whole responses, in bounded memory; what async-imap sees of it |
+//! | `deflate` | octets of a connection that both sides deflate |
 //! | `scan`, `response`, `listing`, `status`, `capability` | what those responses say (pure) |
 //! | `session`, `pipeline` | commands, one at a time or several under way, each ending with its own OK or an error |
 //! | `login` | greeting, STARTTLS, LOGIN, AUTHENTICATE |
@@ -18,6 +19,7 @@
 
 mod append;
 mod capability;
+mod deflate;
 mod fetch;
 mod flight;
 mod folder;
@@ -74,14 +76,26 @@ pub struct Imap<S: Link> {
 /// Connects and logs in.
 pub async fn open(server: &Server, login: &Login, auth: AuthChoice) -> Result<Imap<net::Stream>> {
     login.check()?;
-    Imap::over(net::connect(server).await?, server, login, auth).await
+    let stream = net::connect(server).await?;
+    let compress = server.compress.unwrap_or(!stream.is_near());
+    let mut imap = Imap::over(stream, &Server { compress: Some(compress), ..server.clone() }, login, auth).await?;
+    if !imap.is_understood().await {
+        let plain = Server { compress: Some(false), ..server.clone() };
+        imap = Imap::over(net::connect(server).await?, &plain, login, auth).await?;
+    }
+    Ok(imap)
 }
 
 impl<S: Transport> Imap<S> {
-    /// Logs in on a fresh connection.
+    /// Logs in on a fresh connection. It is compressed only if that is asked for outright.
     async fn over(stream: S, server: &Server, login: &Login, auth: AuthChoice) -> Result<Imap<S>> {
         let (session, capabilities) = login::log_in(stream, server, login, auth).await.map_err(|e| login.conceal(e))?;
         Ok(Imap { session, capabilities, user: login.user.clone(), tree: None })
+    }
+
+    /// Whether the sides still understand each other; there are servers that agree to compress and then do something else.
+    async fn is_understood(&mut self) -> bool {
+        !self.session.is_deflated() || self.session.attempt(Command::new("NOOP"), |_| ()).await.is_ok()
     }
 }
 

@@ -38,6 +38,9 @@ impl Transport for Pipe {
     fn is_encrypted(&self) -> bool {
         self.encrypted
     }
+    fn is_near(&self) -> bool {
+        true
+    }
 }
 
 impl AsyncRead for Pipe {
@@ -155,6 +158,7 @@ pub fn server(tls: TlsMode) -> Server {
         ca_file: None,
         pins: Vec::new(),
         allow_cleartext: false,
+        compress: None,
         timeout: Duration::from_secs(5),
     }
 }
