@@ -264,7 +264,7 @@ mod tests {
     #[tokio::test]
     async fn garbage_is_an_error_and_the_end_is_the_end() {
         // The last is the end of a deflated stream with something behind it.
-        for (octets, garbled) in [(&b"* OK not deflated\r\n"[..], true), (b"", false), (b"\x03\x00A1 OK", false)] {
+        for (octets, garbled) in [(&b"\x07\x07"[..], true), (b"", false), (b"\x03\x00A1 OK", false)] {
             let (near, mut far) = duplex(64);
             far.write_all(octets).await.unwrap();
             drop(far);
@@ -276,21 +276,21 @@ mod tests {
 
     #[test]
     fn a_bomb_is_inflated_into_the_room_there_is() {
-        let bomb = deflated(&vec![b'x'; 4 << 20]);
-        assert!(bomb.len() < 64 << 10, "{}", bomb.len());
+        let bomb = deflated(&vec![b'x'; 1 << 20]);
+        assert!(bomb.len() < 16 << 10, "{}", bomb.len());
         let (mut deflated, mut room, mut whole) = (Deflated::over((), &bomb), [0; 1000], 0);
         while let (given @ 1.., false) = deflated.inflate(&mut room).unwrap() {
             assert!(room[..given].iter().all(|b| *b == b'x'));
             whole += given;
         }
-        assert_eq!((whole, deflated.unread.len()), (4 << 20, 0));
+        assert_eq!((whole, deflated.unread.len()), (1 << 20, 0));
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(32))]
+        #![proptest_config(ProptestConfig::with_cases(16))]
 
         #[test]
-        fn what_goes_in_comes_out(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40_000), 1..4), room in 1..5000usize) {
+        fn what_goes_in_comes_out(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20_000), 1..4), room in 100..5000usize) {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let back = runtime.block_on(async {
                 let (mut near, mut far) = pair(room);

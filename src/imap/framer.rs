@@ -55,7 +55,9 @@ impl fmt::Display for Garbled {
             Garbled::Literals => f.write_str("it announced an impossible amount of data"),
             Garbled::Uncounted => f.write_str("it opened a folder without saying how many messages are in it"),
             Garbled::Unlisted => f.write_str("parts of its list of messages make no sense"),
-            Garbled::Inflated => f.write_str("it agreed to compress, and what it sends is not compressed as it should be"),
+            Garbled::Inflated => {
+                f.write_str("it agreed to compress, and what it sends is not compressed as it should be")
+            }
             Garbled::NoResponse(line) => write!(f, "it sent {}", crate::error::quoted(line)),
         }
     }
@@ -236,7 +238,10 @@ mod tests {
     #[test]
     fn what_has_no_end_is_refused_in_bounded_memory() {
         assert_eq!(frames(&vec![b'x'; LINE_LIMIT + 1], 65536), Err(Garbled::EndlessLine));
-        assert_eq!(frames(&b" \r\n".repeat(LINE_LIMIT / 3 + 1), 65536), Err(Garbled::EndlessLine));
+        assert_eq!(
+            frames(&[&[b' '; 4095][..], b"\n"].concat().repeat(LINE_LIMIT / 4096 + 1), 65536),
+            Err(Garbled::EndlessLine)
+        );
         assert_eq!(frames(b"* 1 FETCH {99999999999}\r\n", 99), Err(Garbled::Literals));
         let many = b"* X ".iter().copied().chain(b"{0}\r\n".repeat(LITERALS + 1)).collect::<Vec<_>>();
         assert_eq!(frames(&many, 999), Err(Garbled::Literals));

@@ -61,7 +61,11 @@ use response::Untagged;
 use session::{Command, Session};
 use status::{Condition, Status};
 use std::collections::BTreeSet;
+use std::time::Duration;
 use tree::Wanted;
+
+/// How long the first answer that is compressed may take. A server that is not understood may just stay silent.
+const UNDERSTANDING: Duration = Duration::from_secs(10);
 
 /// A connection, logged in.
 #[derive(Debug)]
@@ -95,7 +99,11 @@ impl<S: Transport> Imap<S> {
 
     /// Whether the sides still understand each other; there are servers that agree to compress and then do something else.
     async fn is_understood(&mut self) -> bool {
-        !self.session.is_deflated() || self.session.attempt(Command::new("NOOP"), |_| ()).await.is_ok()
+        if !self.session.is_deflated() {
+            return true;
+        }
+        let noop = self.session.attempt(Command::new("NOOP"), |_| ());
+        matches!(tokio::time::timeout(UNDERSTANDING, noop).await, Ok(Ok(_)))
     }
 }
 

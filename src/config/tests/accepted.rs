@@ -232,7 +232,8 @@ fn what_is_shown_means_the_same() {
             "[accounts.work.sync]\nmirror='local'\nfolders=['@sent','!a\"b']\nmax_age='14d'\nmax_size=7\ntrash='@trash'",
         ),
         imap("sync={create='none',delete='remote',flags='local',remove_folders='both',max_delete={percent=1,count=0}}"),
-        imap("password={netrc=true}\ntls='none'\nallow_cleartext=true\ncompress=false\ntimeout='1s'").replace("work", "\"me@x.y\""),
+        imap("password={netrc=true}\ntls='none'\nallow_cleartext=true\ncompress=false\ntimeout='1s'")
+            .replace("work", "\"me@x.y\""),
         imap("provider='outlook'").replace("kind='maildir'", "kind='maildir',layout='maildir++',line_endings='crlf'"),
         pop3(&format!("password={{file='/p \\u00e9'}}\ntls='starttls'\nca_file='c.pem'\npin_sha256=['{pin}']"))
             .replace("'/p \\u00e9'", "\"/p \\u00e9\""),

@@ -80,7 +80,6 @@ fn bad_values_are_told_with_place_and_remedy() {
              `tls = \"starttls\"`, or remove `ca_file`."
                 .into(),
         ),
-        ("protocol='pop3'\ncompress=true", String::new()),
         (
             "ca_file='~you/x'",
             "6:9: accounts.work.ca_file: other users' homes are not looked up | Write the whole path instead of `~NAME`.".into(),
@@ -321,6 +320,7 @@ fn bad_files_are_told_with_place_and_remedy() {
             pop3("pull={folders=['INBOX']}"),
             "6:7: accounts.work.pull.folders: POP3 knows no folders | Remove it, or write `protocol = \"imap\"`.",
         ),
+        (pop3("compress=true"), "6:1: accounts.work.compress: POP3 knows no compression | Remove it."),
         (
             pop3("[accounts.work.sync]"),
             "6:16: accounts.work.sync: POP3 goes one way only | Remove this table, or write `protocol = \"imap\"`.",
