@@ -14,7 +14,7 @@
 //! | `tree` | the commands about folders |
 //! | `fetch`, `parts` | messages in sets and in parts |
 //! | `folder` | an open folder, as a [`Retriever`](crate::retrieve::Retriever) in `retriever` and as a [`Mailbox`](crate::store::Mailbox) in `mailbox` |
-//! | `presence` | which messages are still there |
+//! | `presence`, `search` | which messages are still there, or have something in common |
 //! | `append`, `flight` | messages added to it |
 
 mod append;
@@ -35,6 +35,7 @@ mod presence;
 mod response;
 mod retriever;
 mod scan;
+mod search;
 mod session;
 mod set;
 mod status;
