@@ -37,7 +37,7 @@ impl Pair {
     fn with(more: &str) -> Pair {
         let (user, ferry) = (variants::dovecot().user(), Ferry::new());
         ferry.account("x", &user.endpoint(Protocol::Imap, Security::Implicit), more);
-        Pair { user, ferry }
+        Pair { user, ferry }.optioned()
     }
 
     /// Nothing on either side of a wire without TLS that can be cut.
@@ -50,7 +50,14 @@ impl Pair {
         let endpoint = user.endpoint(Protocol::Imap, Security::Clear);
         let cutter = Cutter::before(endpoint.port);
         ferry.account("x", &Endpoint { port: cutter.port, ..endpoint }, more);
-        (Pair { user, ferry }, cutter)
+        (Pair { user, ferry }.optioned(), cutter)
+    }
+
+    fn optioned(self) -> Pair {
+        let written = fs::read_to_string(self.ferry.config_file()).unwrap();
+        let store = "\n[accounts.x.store]\n";
+        self.ferry.configure(&written.replace(store, &format!("{}{store}", variants::option())));
+        self
     }
 
     /// Messages 1 to `n` in the inbox of both sides, synced.

@@ -102,8 +102,16 @@ fn remote(protocol: Protocol, tls: TlsMode, rest: &str) -> Result<Endpoint, Faul
     if protocol == Protocol::Pop3 && !path.is_empty() {
         return Err(Fault::new("POP3 knows no folders", "Write `pop3s://USER@HOST` alone, or use `imaps://`."));
     }
-    let server =
-        Server { host, port, tls, ca_file: None, pins: Vec::new(), allow_cleartext: false, timeout: server::TIMEOUT };
+    let server = Server {
+        host,
+        port,
+        tls,
+        ca_file: None,
+        pins: Vec::new(),
+        allow_cleartext: false,
+        compress: None,
+        timeout: server::TIMEOUT,
+    };
     Ok(Endpoint::Server { protocol, server, user, folder })
 }
 

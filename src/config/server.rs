@@ -29,6 +29,10 @@ pub(super) fn server(
     let allow_cleartext = table.switch("allow_cleartext").unwrap_or(false);
     let ca_file = table.text("ca_file", |text| around.base.expand(text));
     let pins = table.texts("pin_sha256", pin);
+    let compress = table.switch("compress");
+    if compress.is_some() && protocol == Some(Protocol::Pop3) {
+        table.complain(Some("compress"), Fault::new("POP3 knows no compression", "Remove it."));
+    }
     let timeout = table.text("timeout", units::duration).unwrap_or(TIMEOUT);
 
     let mut host = table.text("host", host);
@@ -72,6 +76,7 @@ pub(super) fn server(
         ca_file,
         pins: pins.unwrap_or_default(),
         allow_cleartext,
+        compress,
         timeout,
     })
 }

@@ -35,6 +35,9 @@ impl Display for Account {
         if !server.pins.is_empty() {
             writeln!(f, "pin_sha256 = {}", texts(&server.pins))?;
         }
+        if let Some(compress) = server.compress {
+            writeln!(f, "compress = {compress}")?;
+        }
         writeln!(f, "timeout = {}", text(units::written(server.timeout)))?;
         writeln!(f, "user = {}", text(&self.user))?;
         writeln!(f, "auth = {}", text(self.auth))?;

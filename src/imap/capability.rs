@@ -90,6 +90,22 @@ impl Capabilities {
         self.has("XYMHIGHESTMODSEQ").then_some(10_000)
     }
 
+    /// ESEARCH (RFC 4731).
+    pub fn can_esearch(&self) -> bool {
+        self.has("ESEARCH") || self.has("IMAP4REV2")
+    }
+
+    /// Folder names are UTF-8 on the wire: a server without IMAP4rev1 knows no other form (RFC 9051 appendix A). One with both
+    /// uses modified UTF-7 until it is told otherwise, which it never is here.
+    pub fn names_in_utf8(&self) -> bool {
+        self.has("IMAP4REV2") && !self.has("IMAP4REV1")
+    }
+
+    /// COMPRESS=DEFLATE (RFC 4978).
+    pub fn can_compress(&self) -> bool {
+        self.has("COMPRESS=DEFLATE")
+    }
+
     /// ID (RFC 2971).
     pub fn can_id(&self) -> bool {
         self.has("ID")

@@ -157,15 +157,7 @@ impl<S: Link> ImapFolder<'_, S> {
     /// Removes what was marked, without UID EXPUNGE: only when nothing else is marked.
     async fn expunge_alone(&mut self, ours: &BTreeSet<u32>) -> Result<Finished> {
         let folder = self.source.folder.to_string();
-        let mut marked = BTreeSet::new();
-        let mut broken = false;
-        let on = |u: Untagged<'_>| match u {
-            Untagged::Search(uids) => marked.extend(uids),
-            Untagged::Broken => broken = true,
-            _ => {}
-        };
-        self.exec("UID SEARCH DELETED", &format!("search {folder}"), on).await?;
-        if broken || !marked.is_subset(ours) {
+        let Some(marked) = self.search("DELETED").await?.filter(|marked| marked.is_within(ours)) else {
             let note = format!(
                 "{folder}: {} messages are marked as deleted on the server but not removed, because it cannot remove them \
                  without removing others that were marked elsewhere. A mail program can do it (\"expunge\" or \"compact\").",
@@ -173,7 +165,7 @@ impl<S: Link> ImapFolder<'_, S> {
             );
             let left = ours.iter().map(|uid| Handle(*uid)).collect();
             return Ok(Finished { left, notes: vec![note] });
-        }
+        };
         if !marked.is_empty() {
             let doing = format!("remove messages from {folder}");
             self.exec("EXPUNGE", &doing, |_| ()).await?;

@@ -115,6 +115,8 @@ pub struct Gathering {
     pub namespace: Option<(Vec<u8>, Option<u8>)>,
     /// Something came that made no sense.
     pub broken: bool,
+    /// Names are UTF-8.
+    pub utf8: bool,
     entries: Vec<Entry>,
     subscribed: HashSet<Vec<u8>>,
     statuses: HashMap<Vec<u8>, FolderStatus>,
@@ -155,7 +157,11 @@ impl Gathering {
     pub fn tree(mut self, told: bool) -> Tree {
         let (prefix, of_prefix) = self.namespace.take().unwrap_or_default();
         let separator = of_prefix.or_else(|| self.entries.iter().find_map(|e| e.separator));
-        let mut tree = Tree { names: Names { separator, prefix }, folders: BTreeMap::new(), cut_short: self.broken };
+        let mut tree = Tree {
+            names: Names { separator, prefix, utf8: self.utf8 },
+            folders: BTreeMap::new(),
+            cut_short: self.broken,
+        };
         // By name, what stands for it on the wire: mostly one form.
         let mut forms: BTreeMap<FolderName, BTreeSet<Vec<u8>>> = BTreeMap::new();
         for entry in self.entries.iter().filter(|e| e.selectable) {

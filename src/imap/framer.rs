@@ -2,6 +2,7 @@
 
 use memchr::{memchr, memrchr};
 use std::fmt;
+use std::io;
 
 /// Octets a response may have outside its literals; the longest honest ones list message numbers.
 const LINE_LIMIT: usize = 8 << 20;
@@ -42,6 +43,8 @@ pub enum Garbled {
     Uncounted,
     /// A listing in which parts make no sense, where all of it is needed.
     Unlisted,
+    /// Octets that were to be deflated, and are not.
+    Inflated,
 }
 
 impl fmt::Display for Garbled {
@@ -52,6 +55,9 @@ impl fmt::Display for Garbled {
             Garbled::Literals => f.write_str("it announced an impossible amount of data"),
             Garbled::Uncounted => f.write_str("it opened a folder without saying how many messages are in it"),
             Garbled::Unlisted => f.write_str("parts of its list of messages make no sense"),
+            Garbled::Inflated => {
+                f.write_str("it agreed to compress, and what it sends is not compressed as it should be")
+            }
             Garbled::NoResponse(line) => write!(f, "it sent {}", crate::error::quoted(line)),
         }
     }
@@ -59,12 +65,21 @@ impl fmt::Display for Garbled {
 
 impl std::error::Error for Garbled {}
 
+impl Garbled {
+    /// As a failure to read.
+    pub fn into_io(self) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, self)
+    }
+}
+
 /// Takes bytes cut anywhere and gives whole responses.
 #[derive(Debug, Default)]
 pub struct Framer {
     frame: Frame,
     state: State,
     kept: usize,
+    /// Octets of blank lines since the last response.
+    blank: usize,
     /// Where the line now being read starts in the text.
     line: usize,
 }
@@ -123,13 +138,15 @@ impl Framer {
     /// Ends a line; whether the response ends with it.
     fn end_line(&mut self) -> Result<bool, Garbled> {
         let text = &mut self.frame.text;
+        let read = text.len();
         text.pop();
         if text.last() == Some(&b'\r') {
             text.pop();
         }
         if text.iter().all(u8::is_ascii_whitespace) {
             text.clear();
-            return Ok(false);
+            self.blank += read;
+            return if self.blank > LINE_LIMIT { Err(Garbled::EndlessLine) } else { Ok(false) };
         }
         let Some((at, size)) = text.get(self.line..).and_then(literal_header).filter(|_| holds_literals(text)) else {
             return Ok(true);
@@ -155,8 +172,7 @@ impl Framer {
     }
 
     fn whole(&mut self) -> Frame {
-        self.kept = 0;
-        self.line = 0;
+        (self.kept, self.blank, self.line) = (0, 0, 0);
         std::mem::take(&mut self.frame)
     }
 }
@@ -222,6 +238,10 @@ mod tests {
     #[test]
     fn what_has_no_end_is_refused_in_bounded_memory() {
         assert_eq!(frames(&vec![b'x'; LINE_LIMIT + 1], 65536), Err(Garbled::EndlessLine));
+        assert_eq!(
+            frames(&[&[b' '; 4095][..], b"\n"].concat().repeat(LINE_LIMIT / 4096 + 1), 65536),
+            Err(Garbled::EndlessLine)
+        );
         assert_eq!(frames(b"* 1 FETCH {99999999999}\r\n", 99), Err(Garbled::Literals));
         let many = b"* X ".iter().copied().chain(b"{0}\r\n".repeat(LITERALS + 1)).collect::<Vec<_>>();
         assert_eq!(frames(&many, 999), Err(Garbled::Literals));

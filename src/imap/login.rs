@@ -2,6 +2,7 @@
 
 use super::capability::Capabilities;
 use super::framer::Garbled;
+use super::pipeline::{Pipeline, Step};
 use super::response::Untagged;
 use super::session::{Command, Event, Link, Session};
 use super::status::{Condition, Status, Text};
@@ -12,7 +13,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-/// Goes from a fresh connection to a session that is logged in.
+/// Goes from a fresh connection to a session that is logged in, and compressed where that is wanted outright and the server
+/// agrees.
 pub async fn log_in<S: Transport>(
     stream: S,
     server: &Server,
@@ -34,9 +36,7 @@ pub async fn log_in<S: Transport>(
         known = authenticate(&mut session, login, auth, &offered).await?;
     }
     let capabilities = ask(&mut session, known).await?;
-    if capabilities.can_id() {
-        introduce(&mut session).await?;
-    }
+    settle_in(&mut session, &capabilities).await?;
     Ok((session, capabilities))
 }
 
@@ -220,8 +220,25 @@ fn admitted<S: Link>(session: &Session<S>, login: &Login, status: Status, reason
     Err(session.refused_as(&status, &doing, Kind::Login))
 }
 
-/// ID (RFC 2971): NetEase opens no folder for a client that did not say its name. What the server answers is no matter.
-async fn introduce<S: Link>(session: &mut Session<S>) -> Result<()> {
-    let id = concat!("ID (\"name\" \"mailferry\" \"version\" \"", env!("CARGO_PKG_VERSION"), "\")");
-    session.attempt(Command::new(id), |_| ()).await.map(drop)
+/// What is said before the work begins, in one group of commands; none of it has to succeed.
+async fn settle_in<S: Link>(session: &mut Session<S>, capabilities: &Capabilities) -> Result<()> {
+    let mut commands = Vec::new();
+    if capabilities.can_id() {
+        // RFC 2971. NetEase opens no folder for a client that did not say its name.
+        let id = concat!("ID (\"name\" \"mailferry\" \"version\" \"", env!("CARGO_PKG_VERSION"), "\")");
+        commands.push((id.to_owned(), 0, false));
+    }
+    if capabilities.can_compress() && session.server().compress == Some(true) {
+        // RFC 4978. Nothing may follow before it is answered.
+        commands.push(("COMPRESS DEFLATE".to_owned(), 0, true));
+    }
+    let mut pipeline = Pipeline::new(commands);
+    while let Some(step) = pipeline.step(session).await? {
+        match step {
+            Step::Done(true, Status { condition: Condition::Ok, .. }) => session.deflate(),
+            Step::Done(..) => {}
+            Step::Untagged(_) => session.bounded_answer()?,
+        }
+    }
+    Ok(())
 }

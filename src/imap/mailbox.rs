@@ -187,7 +187,7 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
     async fn subjects(&mut self, keys: &[Key]) -> Result<HashMap<Key, String>> {
         self.fresh = false;
         let mut found = HashMap::new();
-        let read = |uid, _, header: &[u8]| found.extend(subject(header).map(|subject| (key_of(uid), subject)));
+        let read = |uid, _, header: &[u8]| found.extend(subject(header).map(|subject| (Key::of_uid(uid), subject)));
         Fetcher::new(self.session).headers(&uids_of(keys), "SUBJECT", read).await?;
         Ok(found)
     }

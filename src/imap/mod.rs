@@ -6,6 +6,7 @@
 //! | part | is |
 //! |---|---|
 //! | `framer`, `stream` | server output cut into whole responses, in bounded memory; what async-imap sees of it |
+//! | `deflate` | octets of a connection that both sides deflate |
 //! | `scan`, `response`, `listing`, `status`, `capability` | what those responses say (pure) |
 //! | `session`, `pipeline` | commands, one at a time or several under way, each ending with its own OK or an error |
 //! | `access` | where, who and how: what opens connections
@@ -14,12 +15,13 @@
 //! | `tree` | the commands about folders |
 //! | `fetch`, `parts` | messages in sets and in parts |
 //! | `folder` | an open folder, as a [`Retriever`](crate::retrieve::Retriever) in `retriever` and as a [`Mailbox`](crate::store::Mailbox) in `mailbox` |
-//! | `presence` | which messages are still there |
+//! | `presence`, `search` | which messages are still there, or have something in common |
 //! | `append`, `flight` | messages added to it |
 
 mod access;
 mod append;
 mod capability;
+mod deflate;
 mod fetch;
 mod flight;
 mod folder;
@@ -35,6 +37,7 @@ mod presence;
 mod response;
 mod retriever;
 mod scan;
+mod search;
 mod session;
 mod set;
 mod status;
@@ -62,7 +65,11 @@ use response::Untagged;
 use session::{Command, Session};
 use status::{Condition, Status};
 use std::collections::BTreeSet;
+use std::time::Duration;
 use tree::Wanted;
+
+/// How long the first answer that is compressed may take. A server that is not understood may just stay silent.
+const UNDERSTANDING: Duration = Duration::from_secs(10);
 
 /// A connection, logged in.
 #[derive(Debug)]
@@ -77,14 +84,30 @@ pub struct Imap<S: Link> {
 /// Connects and logs in.
 pub async fn open(server: &Server, login: &Login, auth: AuthChoice) -> Result<Imap<net::Stream>> {
     login.check()?;
-    Imap::over(net::connect(server).await?, server, login, auth).await
+    let stream = net::connect(server).await?;
+    let compress = server.compress.unwrap_or(!stream.is_near());
+    let mut imap = Imap::over(stream, &Server { compress: Some(compress), ..server.clone() }, login, auth).await?;
+    if !imap.is_understood().await {
+        let plain = Server { compress: Some(false), ..server.clone() };
+        imap = Imap::over(net::connect(server).await?, &plain, login, auth).await?;
+    }
+    Ok(imap)
 }
 
 impl<S: Transport> Imap<S> {
-    /// Logs in on a fresh connection.
+    /// Logs in on a fresh connection. It is compressed only if that is asked for outright.
     async fn over(stream: S, server: &Server, login: &Login, auth: AuthChoice) -> Result<Imap<S>> {
         let (session, capabilities) = login::log_in(stream, server, login, auth).await.map_err(|e| login.conceal(e))?;
         Ok(Imap { session, capabilities, user: login.user.clone(), tree: None })
+    }
+
+    /// Whether the sides still understand each other; there are servers that agree to compress and then do something else.
+    async fn is_understood(&mut self) -> bool {
+        if !self.session.is_deflated() {
+            return true;
+        }
+        let noop = self.session.attempt(Command::new("NOOP"), |_| ());
+        matches!(tokio::time::timeout(UNDERSTANDING, noop).await, Ok(Ok(_)))
     }
 }
 

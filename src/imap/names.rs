@@ -1,7 +1,8 @@
-//! How folder names look on the wire: modified UTF-7, levels with the server's separator, the prefix of the user's own folders.
+//! How folder names look on the wire: modified UTF-7 or UTF-8, levels with the server's separator, the prefix of the user's own folders.
 
 use crate::error::{Error, Kind, Result};
 use crate::mail::{FolderName, decode_utf7, encode_utf7};
+use std::borrow::Cow;
 
 /// How a server builds the names of the user's own folders.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,6 +11,8 @@ pub struct Names {
     pub separator: Option<u8>,
     /// What stands before the name of every folder but INBOX, such as `INBOX.` (RFC 2342); hidden from the user.
     pub prefix: Vec<u8>,
+    /// They are UTF-8, and not modified UTF-7.
+    pub utf8: bool,
 }
 
 impl Names {
@@ -23,13 +26,22 @@ impl Names {
 
     fn levels(&self, name: &[u8]) -> FolderName {
         let levels = match self.separator {
-            Some(s) => name.split(|b| *b == s).map(level).collect(),
-            None => vec![level(name)],
+            Some(s) => name.split(|b| *b == s).map(|l| self.level(l)).collect(),
+            None => vec![self.level(name)],
         };
         // An empty level cannot be a level; then the whole is one.
         FolderName::from_levels(levels)
-            .or_else(|| FolderName::from_levels(vec![level(name)]))
+            .or_else(|| FolderName::from_levels(vec![self.level(name)]))
             .unwrap_or_else(FolderName::inbox)
+    }
+
+    fn level(&self, wire: &[u8]) -> String {
+        let text = String::from_utf8_lossy(wire).replace('\0', "\u{fffd}");
+        if text.is_ascii() && !self.utf8 { decode_utf7(&text).unwrap_or(text) } else { text }
+    }
+
+    fn coded<'l>(&self, level: &'l str) -> Cow<'l, [u8]> {
+        if self.utf8 { Cow::Borrowed(level.as_bytes()) } else { Cow::Owned(encode_utf7(level).into_bytes()) }
     }
 
     /// The rest of a name behind the prefix. INBOX in it may be spelt in any case, like INBOX itself.
@@ -49,7 +61,7 @@ impl Names {
         if name.is_inbox() {
             return b"INBOX".to_vec();
         }
-        let levels: Vec<_> = name.levels().iter().map(|l| encode_utf7(l).into_bytes()).collect();
+        let levels: Vec<_> = name.levels().iter().map(|l| self.coded(l).into_owned()).collect();
         [&*self.prefix, &*levels.join(&self.separator.unwrap_or(b'/'))].concat()
     }
 
@@ -65,7 +77,7 @@ impl Names {
                 _ => refuse("it has no folders inside folders".to_owned()),
             };
         };
-        let holding = |l: &&String| encode_utf7(l).as_bytes().contains(&separator);
+        let holding = |l: &&String| self.coded(l).contains(&separator);
         match name.levels().iter().find(holding) {
             None => Ok(self.guess(name)),
             Some(level) => {
@@ -83,18 +95,13 @@ pub fn trimmed(wire: &[u8], separator: Option<u8>) -> &[u8] {
     separator.and_then(|s| wire.strip_suffix(&[s])).filter(|w| !w.is_empty()).unwrap_or(wire)
 }
 
-fn level(wire: &[u8]) -> String {
-    let text = String::from_utf8_lossy(wire).replace('\0', "\u{fffd}");
-    if text.is_ascii() { decode_utf7(&text).unwrap_or(text) } else { text }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn names(separator: Option<u8>, prefix: &str) -> Names {
-        Names { separator, prefix: prefix.into() }
+        Names { separator, prefix: prefix.into(), utf8: false }
     }
 
     #[test]
@@ -112,6 +119,20 @@ mod tests {
             (b"a\0b", Some(b'/'), &["a\u{fffd}b"]),
         ] {
             assert_eq!(names(separator, "").name_of(wire).levels(), levels, "{}", String::from_utf8_lossy(wire));
+        }
+    }
+
+    #[test]
+    fn where_names_are_utf_8_an_ampersand_is_one() {
+        let names = Names { utf8: true, ..names(Some(b'/'), "") };
+        for (wire, levels) in [
+            ("Entw\u{fc}rfe/R&D", &["Entw\u{fc}rfe", "R&D"][..]),
+            ("Entw&APw-rfe", &["Entw&APw-rfe"]),
+            ("a&-b", &["a&-b"]),
+        ] {
+            let read = names.name_of(wire.as_bytes());
+            assert_eq!(read.levels(), levels);
+            assert_eq!(names.wire_of(&read).unwrap(), wire.as_bytes());
         }
     }
 

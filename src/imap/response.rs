@@ -5,6 +5,7 @@ use super::folders::FolderStatus;
 use super::framer::Frame;
 use super::listing::{ListEntry, folder_status, namespace};
 use super::scan::Scan;
+use super::set::UidSet;
 use super::status::{Condition, Status, Text};
 use crate::mail::{Flags, Keyword, Marks};
 use std::borrow::Cow;
@@ -32,8 +33,8 @@ pub enum Untagged<'a> {
     Namespace(Option<(Vec<u8>, Option<u8>)>),
     /// Flags and keywords that messages of the open folder may have.
     Flags(Marks),
-    /// UIDs or message numbers that a search found, in no particular order.
-    Search(Vec<u32>),
+    /// UIDs that a search found, told one by one or as a set (RFC 4731).
+    Search(UidSet),
     /// Something well-formed or not that nothing here waits for.
     Other,
     /// Data of one message or a folder, but broken.
@@ -95,6 +96,7 @@ impl<'a> Untagged<'a> {
         match scan.atom().map(<[u8]>::to_ascii_uppercase).as_deref() {
             Some(b"CAPABILITY") => Untagged::Capability(Capabilities::of(scan.rest())),
             Some(b"SEARCH") => search(scan.rest()).map_or(Untagged::Broken, Untagged::Search),
+            Some(b"ESEARCH") => esearch(&mut scan).map_or(Untagged::Broken, Untagged::Search),
             Some(b"LIST") => ListEntry::read(&mut scan).map_or(Untagged::Broken, Untagged::List),
             Some(b"LSUB") => ListEntry::read(&mut scan).map_or(Untagged::Broken, Untagged::Lsub),
             Some(b"STATUS") => {
@@ -187,10 +189,43 @@ fn internal_date(text: &[u8]) -> Option<i64> {
 }
 
 /// The numbers of a SEARCH response, up to a `(MODSEQ n)` behind them.
-fn search(text: &[u8]) -> Option<Vec<u32>> {
+fn search(text: &[u8]) -> Option<UidSet> {
     let numbers = text.split(|b| *b == b'(').next().unwrap_or_default();
-    let numbers = numbers.split(u8::is_ascii_whitespace).filter(|n| !n.is_empty());
-    numbers.map(|n| std::str::from_utf8(n).ok()?.parse().ok()).collect()
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for number in numbers.split(u8::is_ascii_whitespace).filter(|n| !n.is_empty()) {
+        let number: u32 = std::str::from_utf8(number).ok()?.parse().ok()?;
+        match ranges.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    Some(UidSet::of(ranges))
+}
+
+/// What follows `ESEARCH`: all that was found (RFC 4731 section 3.1). Only UIDs are ever asked for; what is not said to be
+/// that are numbers of messages.
+fn esearch(scan: &mut Scan<'_>) -> Option<UidSet> {
+    scan.blanks();
+    if scan.rest().starts_with(b"(") {
+        scan.skip_value()?;
+        scan.blanks();
+    }
+    if !scan.atom_is(b"UID") {
+        return None;
+    }
+    let mut found = UidSet::default();
+    loop {
+        scan.blanks();
+        if scan.rest().is_empty() {
+            return Some(found);
+        }
+        let is_all = scan.atom()?.eq_ignore_ascii_case(b"ALL");
+        scan.blanks();
+        match is_all {
+            true => found = UidSet::read(scan.atom()?)?,
+            false => scan.skip_value()?,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -253,15 +288,25 @@ mod tests {
 
     #[test]
     fn everything_else() {
+        let found = |set: &str| Untagged::Search(UidSet::read(set.as_bytes()).unwrap_or_default());
         for (text, expected) in [
             ("* FLAGS (\\Seen)", Untagged::Flags(Marks::of(Flags::SEEN))),
             ("* FLAGS x", Untagged::Broken),
             ("*  12 EXISTS", Untagged::Exists(12)),
             ("* 3 expunge", Untagged::Expunge(3)),
-            ("* SEARCH", Untagged::Search(vec![])),
-            ("* SEARCH 4294967295 2 (MODSEQ 9)", Untagged::Search(vec![u32::MAX, 2])),
+            ("* SEARCH", found("")),
+            ("* SEARCH 4294967295 2 (MODSEQ 9)", found("2,4294967295")),
+            ("* SEARCH 3 4 5 1 2 5", found("1:5")),
             ("* SEARCH x", Untagged::Broken),
-            ("* ESEARCH (TAG \"A1\") UID ALL 1:3", Untagged::Other),
+            ("* ESEARCH (TAG \"A1\") UID ALL 9,1:3", found("1:3,9")),
+            ("* ESEARCH UID COUNT 4 ALL 1:3,9 MODSEQ 12", found("1:3,9")),
+            ("* esearch (TAG \"A1) (\") uid", found("")),
+            ("* ESEARCH (TAG \"A1\") UID X-NEW (1 (2)) ALL 1", found("1")),
+            // Not UIDs.
+            ("* ESEARCH (TAG \"A1\") ALL 1:3", Untagged::Broken),
+            ("* ESEARCH (TAG \"A1\")", Untagged::Broken),
+            ("* ESEARCH (TAG \"A1\") UID ALL", Untagged::Broken),
+            ("* ESEARCH (TAG \"A1\") UID ALL 1:*", Untagged::Broken),
             ("* NOOP", Untagged::Other),
             ("* 99999999999 EXISTS", Untagged::Other),
             ("* CAPABILITY IMAP4rev2", Untagged::Capability(Capabilities::of(b"IMAP4rev2"))),
@@ -273,7 +318,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn random_text_never_panics(text in "(\\* (1 FETCH |LIST |SEARCH |STATUS x \\(|NAMESPACE \\()?)?[ -~]{0,40}", literal in ".{0,4}") {
+        fn random_text_never_panics(text in "(\\* (1 FETCH |LIST |SEARCH |ESEARCH |STATUS x \\(|NAMESPACE \\()?)?[ -~]{0,40}", literal in ".{0,4}") {
             let frame = frame(&text, &[&literal]);
             prop_assert!(!matches!(Untagged::of(&frame), Untagged::Exists(n) if n.to_string().len() > text.len()));
         }

@@ -154,6 +154,16 @@ impl<S: Link> Session<S> {
         self.imap.get_mut().attach(stream);
     }
 
+    /// From now on both sides deflate what they send: the server has agreed to it, and nothing else is under way.
+    pub fn deflate(&mut self) {
+        self.imap.get_mut().deflate();
+    }
+
+    /// Whether they do.
+    pub fn is_deflated(&self) -> bool {
+        self.imap.get_ref().is_deflated()
+    }
+
     /// Sends a command of one line.
     pub async fn send(&mut self, line: &str) -> Result<Tag> {
         if self.unfinished {

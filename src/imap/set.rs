@@ -1,5 +1,6 @@
 //! UID sets (RFC 9051 section 9, `sequence-set`): ascending, ranges where UIDs follow each other, short enough for a line.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Ranges a set may have: lines stay under 2 KB, which every server takes (Outlook refuses some above 4 KB).
@@ -12,6 +13,31 @@ pub struct UidSet {
 }
 
 impl UidSet {
+    /// A set of ranges in any order, which may overlap.
+    pub fn of(mut ranges: Vec<(u32, u32)>) -> UidSet {
+        ranges.sort_unstable();
+        ranges.dedup_by(|next, last| {
+            let joins = last.1.checked_add(1).is_none_or(|after| next.0 <= after);
+            if joins {
+                last.1 = last.1.max(next.1);
+            }
+            joins
+        });
+        UidSet { ranges }
+    }
+
+    /// Reads what a server calls a set: numbers and ranges of them with commas between, in any order (RFC 9051 section 9,
+    /// `sequence-set` without `*`).
+    pub fn read(text: &[u8]) -> Option<UidSet> {
+        let range = |range: &[u8]| {
+            let range = std::str::from_utf8(range).ok()?;
+            let (first, last) = range.split_once(':').unwrap_or((range, range));
+            let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
+            (first > 0 && last > 0).then(|| (first.min(last), first.max(last)))
+        };
+        text.split(|b| *b == b',').map(range).collect::<Option<Vec<_>>>().map(UidSet::of)
+    }
+
     /// A set of one.
     pub fn one(uid: u32) -> UidSet {
         UidSet { ranges: vec![(uid, uid)] }
@@ -31,6 +57,23 @@ impl UidSet {
         }
         self.ranges.push((uid, uid));
         true
+    }
+
+    /// The ranges, ascending, with gaps between them.
+    pub fn ranges(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.ranges.iter().copied()
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// Whether these are all among others.
+    pub fn is_within(&self, others: &BTreeSet<u32>) -> bool {
+        // A server may tell of more than anybody can count.
+        let count: u64 = self.ranges.iter().map(|(first, last)| u64::from(last - first) + 1).sum();
+        count <= others.len() as u64 && self.iter().all(|uid| others.contains(&uid))
     }
 
     /// The UIDs.
@@ -74,10 +117,29 @@ pub fn sets(uids: impl IntoIterator<Item = (u32, u64)>, limit: u64, count: usize
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::BTreeSet;
 
     fn shown(uids: &[u32], limit: u64, count: usize) -> Vec<String> {
         sets(uids.iter().map(|u| (*u, 1)), limit, count).iter().map(|(s, w)| format!("{s}={w}")).collect()
+    }
+
+    #[test]
+    fn what_a_server_tells_is_put_in_order() {
+        for (told, expected) in [
+            ("7", Some("7")),
+            ("9:7,1,3:2", Some("1:3,7:9")),
+            ("1:10,2:3,10:12", Some("1:12")),
+            ("4294967295,1:4294967294", Some("1:4294967295")),
+            ("0", None),
+            ("0:5", None),
+            ("1:*", None),
+            ("4294967296", None),
+            ("1,,2", None),
+            ("", None),
+        ] {
+            assert_eq!(UidSet::read(told.as_bytes()).map(|set| set.to_string()).as_deref(), expected, "{told}");
+        }
+        let within = |told: &str| UidSet::read(told.as_bytes()).unwrap().is_within(&BTreeSet::from([1, 2, 5]));
+        assert_eq!(["1:2", "5", "1,5", "2:3", "1:4294967295"].map(within), [true, true, true, false, false]);
     }
 
     #[test]

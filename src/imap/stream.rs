@@ -6,6 +6,7 @@
 //! stumble over: for a completion its tag and status, for `+` a bare `+`, for anything else an empty `* OK`. It reads one
 //! response at a time: nothing of the next is taken before that.
 
+use super::deflate::Line;
 use super::framer::{Frame, Framer, Garbled};
 use std::collections::VecDeque;
 use std::fmt;
@@ -22,7 +23,7 @@ const WRITE_BUFFER: usize = 16 << 10;
 /// A connection as async-imap sees it. Without a stream it answers one log-in by itself: the only way to a
 /// [`async_imap::Session`], whose own log-in can neither continue a literal nor hand on what the server said.
 pub struct Wire<S> {
-    stream: Option<S>,
+    line: Option<Line<S>>,
     input: Box<[u8]>,
     /// The part of `input` not yet cut.
     unread: std::ops::Range<usize>,
@@ -43,7 +44,7 @@ impl<S> Wire<S> {
     /// A wire without a stream. The log-in it answers is the first command of a session.
     pub fn rehearsal() -> Wire<S> {
         Wire {
-            stream: None,
+            line: None,
             input: vec![0; READ_BUFFER].into_boxed_slice(),
             unread: 0..0,
             framer: Framer::default(),
@@ -56,7 +57,7 @@ impl<S> Wire<S> {
 
     /// Connects it.
     pub fn attach(&mut self, stream: S) {
-        self.stream = Some(stream);
+        self.line = Some(Line::Plain(stream));
     }
 
     /// The stream, to start TLS on it.
@@ -64,7 +65,19 @@ impl<S> Wire<S> {
         if !self.unread.is_empty() || !self.framer.begun().is_empty() || !self.stand_in.is_empty() {
             return Err(Injected);
         }
-        Ok(self.stream.take())
+        Ok(self.line.take().and_then(Line::into_plain))
+    }
+
+    /// From the next octet on, both sides deflate what they send (RFC 4978). What is behind the response that was taken last
+    /// is deflated already.
+    pub fn deflate(&mut self) {
+        let read = self.input.get(std::mem::take(&mut self.unread)).unwrap_or_default();
+        self.line = self.line.take().map(|line| line.deflated(read));
+    }
+
+    /// Whether they do.
+    pub fn is_deflated(&self) -> bool {
+        matches!(self.line, Some(Line::Deflated(_)))
     }
 
     /// Lets flushes wait, so that short pieces go out together, or no longer; whether they waited until now.
@@ -74,7 +87,7 @@ impl<S> Wire<S> {
 
     /// Ends the connection. What is written from now on goes nowhere, and what is read is the end.
     pub fn hang_up(&mut self) {
-        self.stream = None;
+        self.line = None;
         self.unread = 0..0;
         self.framer = Framer::default();
         self.stand_in.clear();
@@ -83,7 +96,7 @@ impl<S> Wire<S> {
 
     /// The connected stream.
     pub fn stream(&self) -> Option<&S> {
-        self.stream.as_ref()
+        self.line.as_ref().map(Line::stream)
     }
 
     /// The response behind the line that async-imap read last.
@@ -106,24 +119,20 @@ impl<S> Wire<S> {
     fn ended(&self) -> io::Result<()> {
         match self.framer.begun() {
             [] | [b'*' | b'+' | b'A', ..] => Ok(()),
-            text => Err(garbled(Garbled::NoResponse(text.to_vec()))),
+            text => Err(Garbled::NoResponse(text.to_vec()).into_io()),
         }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(stream) = self.stream.as_mut() else {
+        let Some(line) = self.line.as_mut() else {
             self.output.clear();
             return Poll::Ready(Ok(()));
         };
         while !self.output.is_empty() {
-            let Poll::Ready(written) = Pin::new(&mut *stream).poll_write(cx, &self.output)? else {
-                // The server may not read on before its answers are read.
-                return match self.read_ahead(cx) {
-                    Ok(()) => Poll::Pending,
-                    Err(e) => Poll::Ready(Err(e)),
-                };
+            let Poll::Ready(written) = Pin::new(&mut *line).poll_write(cx, &self.output)? else {
+                return self.read_ahead(cx);
             };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -138,20 +147,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Takes in what there is to read, as far as there is room for it.
-    fn read_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        let Some(stream) = self.stream.as_mut() else { return Ok(()) };
+    /// Nothing can be written for now: the server may not read on before its answers are read. Takes in what there is to
+    /// read, as far as there is room for it.
+    fn read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(line) = self.line.as_mut() else { return Poll::Pending };
         self.input.copy_within(self.unread.clone(), 0);
         self.unread = 0..self.unread.len();
         loop {
             let room = self.input.get_mut(self.unread.end..).unwrap_or_default();
             let mut buffer = ReadBuf::new(room);
-            if buffer.capacity() == 0 || Pin::new(&mut *stream).poll_read(cx, &mut buffer)?.is_pending() {
-                return Ok(());
+            if buffer.capacity() == 0 || Pin::new(&mut *line).poll_read(cx, &mut buffer)?.is_pending() {
+                return Poll::Pending;
             }
             match buffer.filled().len() {
                 // The end: writing fails as well, or soon will.
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                0 => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
                 n => self.unread.end += n,
             }
         }
@@ -174,20 +184,16 @@ fn stand_in(text: &[u8]) -> Result<Vec<u8>, Garbled> {
     Ok([tag, b" ", status, b"\r\n"].concat())
 }
 
-fn garbled(g: Garbled) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, g)
-}
-
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let me = self.get_mut();
         while me.stand_in.is_empty() {
-            if me.cut().map_err(garbled)? {
+            if me.cut().map_err(Garbled::into_io)? {
                 break;
             }
-            let Some(stream) = me.stream.as_mut() else { return Poll::Ready(Ok(())) };
+            let Some(line) = me.line.as_mut() else { return Poll::Ready(Ok(())) };
             let mut buffer = ReadBuf::new(&mut me.input);
-            ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
+            ready!(Pin::new(line).poll_read(cx, &mut buffer))?;
             me.unread = 0..buffer.filled().len();
             if me.unread.is_empty() {
                 return Poll::Ready(me.ended());
@@ -215,13 +221,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             return Poll::Ready(Ok(()));
         }
         ready!(me.poll_drain(cx))?;
-        me.stream.as_mut().map_or(Poll::Ready(Ok(())), |s| Pin::new(s).poll_flush(cx))
+        let Some(line) = me.line.as_mut() else { return Poll::Ready(Ok(())) };
+        match Pin::new(line).poll_flush(cx) {
+            Poll::Pending => me.read_ahead(cx),
+            done => done,
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let me = self.get_mut();
         ready!(me.poll_drain(cx))?;
-        me.stream.as_mut().map_or(Poll::Ready(Ok(())), |s| Pin::new(s).poll_shutdown(cx))
+        me.line.as_mut().map_or(Poll::Ready(Ok(())), |line| Pin::new(line).poll_shutdown(cx))
     }
 }
 

@@ -53,6 +53,7 @@ async fn attempt<S: Link>(
         commands.push(("LSUB \"\" \"*\"".to_owned(), Asked::Subscriptions));
     }
     let mut gathering = Gathering::default();
+    gathering.utf8 = capabilities.names_in_utf8();
     let mut refused = None;
     let mut pipeline = Pipeline::new(commands.into_iter().map(|(line, asked)| (line, 0, asked)));
     while let Some(step) = pipeline.step(session).await? {

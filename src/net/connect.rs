@@ -79,6 +79,7 @@ mod tests {
             ca_file: None,
             pins: Vec::new(),
             allow_cleartext: false,
+            compress: None,
             timeout: Duration::from_millis(100),
         }
     }

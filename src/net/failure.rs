@@ -182,6 +182,7 @@ mod tests {
             ca_file: None,
             pins: Vec::new(),
             allow_cleartext: false,
+            compress: None,
             timeout: Duration::from_secs(60),
         }
     }

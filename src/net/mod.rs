@@ -47,6 +47,9 @@ pub struct Server {
     pub pins: Vec<Pin>,
     /// Whether clear text is allowed to addresses other than loopback.
     pub allow_cleartext: bool,
+    /// Whether to compress what goes over the line, where the server can (IMAP only); where this is `None`, unless it is
+    /// this machine.
+    pub compress: Option<bool>,
     /// How long any one step may be silent.
     pub timeout: Duration,
 }

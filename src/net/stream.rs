@@ -19,6 +19,9 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug + Sized 
 
     /// Whether octets are encrypted.
     fn is_encrypted(&self) -> bool;
+
+    /// Whether the other side is this machine: octets cost nothing then.
+    fn is_near(&self) -> bool;
 }
 
 /// A TCP connection, clear or encrypted. A read or write that stays silent for the server's time-out fails with
@@ -28,6 +31,7 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug + Sized 
 /// cut link in the same way. Only the protocol's own end of an answer is.
 pub struct Stream {
     line: Line,
+    near: bool,
     reads: Silence,
     writes: Silence,
 }
@@ -39,7 +43,8 @@ enum Line {
 
 impl Stream {
     pub(super) fn clear(tcp: TcpStream, timeout: Duration) -> Stream {
-        Stream { line: Line::Clear(tcp), reads: Silence::new(timeout), writes: Silence::new(timeout) }
+        let near = tcp.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
+        Stream { line: Line::Clear(tcp), near, reads: Silence::new(timeout), writes: Silence::new(timeout) }
     }
 
     /// SHA-256 of the certificate that the server showed; `None` on a clear connection.
@@ -58,11 +63,15 @@ impl Transport for Stream {
             Line::Clear(tcp) => Line::Tls(Box::new(tls::handshake(tcp, server).await?)),
             tls => tls,
         };
-        Ok(Stream { line, reads: Silence::new(server.timeout), writes: Silence::new(server.timeout) })
+        Ok(Stream { line, reads: Silence::new(server.timeout), writes: Silence::new(server.timeout), ..self })
     }
 
     fn is_encrypted(&self) -> bool {
         matches!(self.line, Line::Tls(_))
+    }
+
+    fn is_near(&self) -> bool {
+        self.near
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) fn server() -> Server {
         ca_file: None,
         pins: Vec::new(),
         allow_cleartext: true,
+        compress: None,
         timeout: Duration::from_secs(10),
     }
 }
@@ -52,6 +53,10 @@ impl Transport for Pipe {
 
     fn is_encrypted(&self) -> bool {
         self.encrypted
+    }
+
+    fn is_near(&self) -> bool {
+        true
     }
 }
 

@@ -2,6 +2,7 @@
 //! one more that finds nothing to do.
 
 mod bounds;
+mod compress;
 mod drops;
 mod lacks;
 mod names;

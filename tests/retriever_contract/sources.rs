@@ -19,6 +19,7 @@ fn server(dovecot: &Dovecot, port: u16, tls: TlsMode) -> Server {
         ca_file: (tls != TlsMode::None).then(|| dovecot.ca_file()),
         pins: Vec::new(),
         allow_cleartext: false,
+        compress: None,
         timeout: Duration::from_secs(20),
     }
 }

@@ -1,6 +1,7 @@
-//! The same on servers that offer less and less of what makes a sync fast.
+//! The same on servers that offer less and less of what makes a sync fast, and on one that compresses.
 
 use super::*;
+use crate::support::cutter::Way;
 use std::cell::Cell;
 use std::sync::OnceLock;
 
@@ -8,7 +9,8 @@ use std::sync::OnceLock;
 #[derive(Clone, Copy)]
 struct Offer {
     server: &'static OnceLock<Dovecot>,
-    capabilities: &'static str,
+    lacks: &'static str,
+    compresses: bool,
 }
 
 /// All that makes a difference here.
@@ -16,6 +18,9 @@ const ALL: &str =
     "IMAP4rev1 LITERAL+ NAMESPACE UIDPLUS MOVE CONDSTORE QRESYNC ENABLE LIST-EXTENDED LIST-STATUS SPECIAL-USE";
 
 const ALONE: &str = "LITERAL+ NAMESPACE UIDPLUS MOVE CONDSTORE QRESYNC ENABLE LIST-EXTENDED LIST-STATUS SPECIAL-USE";
+
+/// In the place of what a server lacks: it lacks nothing, and compresses.
+const COMPRESSES: &str = "nothing";
 
 thread_local! {
     static OFFER: Cell<Option<Offer>> = const { Cell::new(None) };
@@ -26,10 +31,19 @@ pub fn dovecot() -> &'static Dovecot {
     match OFFER.get() {
         None => Dovecot::shared(),
         Some(offer) => offer.server.get_or_init(|| {
-            let offers: Vec<&str> = ALL.split(' ').filter(|c| offer.capabilities.split(' ').all(|o| o != *c)).collect();
-            Dovecot::start(&format!("imap_capability = {}\n", offers.join(" ")))
+            let offers: Vec<&str> = ALL.split(' ').filter(|c| offer.lacks.split(' ').all(|o| o != *c)).collect();
+            Dovecot::start(&match offer.compresses {
+                true => "protocol imap {\n mail_plugins = imap_zlib\n}".to_owned(),
+                false => format!("imap_capability = {}\n", offers.join(" ")),
+            })
         }),
     }
+}
+
+/// What the account's own table has on top there.
+pub fn option() -> &'static str {
+    // It is not compressed on one machine unless that is asked for.
+    if OFFER.get().is_some_and(|offer| offer.compresses) { "compress = true\n" } else { "" }
 }
 
 /// Rows that have to hold where a server lacks something.
@@ -40,7 +54,7 @@ macro_rules! without {
             static SERVER: OnceLock<Dovecot> = OnceLock::new();
             $(#[test]
             fn $row() {
-                OFFER.set(Some(Offer { server: &SERVER, capabilities: $lacks }));
+                OFFER.set(Some(Offer { server: &SERVER, lacks: $lacks, compresses: $lacks == COMPRESSES }));
                 super::super::$module::$row();
             })+
         }
@@ -82,4 +96,34 @@ without! {
         random::edits_and_cut_links
         changes::a_move_that_is_cut_off_is_finished
     ];
+}
+
+without! {
+    compressed: COMPRESSES, [
+        changes::a_first_sync_brings_all_and_the_second_nothing
+        changes::new_messages_travel_both_ways
+        changes::deletions_travel_both_ways_and_win_over_marks
+        changes::moves_are_moves_on_the_other_side_too
+        random::edits_and_cut_links
+    ];
+}
+
+#[test]
+fn what_can_be_compressed_is() {
+    static SERVER: OnceLock<Dovecot> = OnceLock::new();
+    OFFER.set(Some(Offer { server: &SERVER, lacks: "", compresses: true }));
+    let (pair, cutter) = Pair::with_cutter();
+    let text = "every line of it is the same\r\n".repeat(10_000);
+    let long = |n| [message(n), text.clone().into_bytes()].concat();
+    let goes_over_little = |way: Way| {
+        cutter.arm(way, 30_000);
+        let counts = pair.sync();
+        assert!(cutter.disarm(), "{way:?}: more than 30 000 octets of 300 000");
+        counts
+    };
+    pair.user.deliver("INBOX", &[long(1)]);
+    assert_eq!(goes_over_little(Way::ToClient), "fetched 1");
+    fs::write(pair.path("INBOX").join("cur").join("2.reader.host:2,S"), mail::with_lf(&long(2))).unwrap();
+    assert_eq!(goes_over_little(Way::ToServer), "uploaded 1");
+    assert_eq!(pair.both("INBOX"), "1 2S");
 }

@@ -26,6 +26,7 @@ fn the_example_of_the_manual_is_read_in_full() {
                 ca_file: Some("/path/ca.pem".into()),
                 pins: vec![],
                 allow_cleartext: false,
+                compress: None,
                 timeout: Duration::from_secs(60),
             },
             user: "me@example.com".into(),
@@ -88,6 +89,7 @@ fn every_key_is_taken() {
             ca_file: Some("/etc/mf/ca.pem".into()),
             pins: vec![Pin([0xab; 32])],
             allow_cleartext: false,
+            compress: None,
             timeout: Duration::from_secs(120),
         }
     );
@@ -98,6 +100,7 @@ fn every_key_is_taken() {
     assert_eq!(account.pull.keep, Keep::For(Duration::from_secs(30 * 86_400)));
     assert_eq!(account.pull.max_size, Some(1_000_000));
 
+    assert_eq!(only(&imap("compress=true")).server.compress, Some(true));
     let account = only(
         &imap("pull={keep=false,folders=['*','!Spam']}")
             .replace("path='/m'", "path='$HOME/m',layout='maildir++',line_endings='crlf'"),
@@ -232,7 +235,8 @@ fn what_is_shown_means_the_same() {
             "[accounts.work.sync]\nmirror='local'\nfolders=['@sent','!a\"b']\nmax_age='14d'\nmax_size=7\ntrash='@trash'",
         ),
         imap("sync={create='none',delete='remote',flags='local',remove_folders='both',max_delete={percent=1,count=0}}"),
-        imap("password={netrc=true}\ntls='none'\nallow_cleartext=true\ntimeout='1s'").replace("work", "\"me@x.y\""),
+        imap("password={netrc=true}\ntls='none'\nallow_cleartext=true\ncompress=false\ntimeout='1s'")
+            .replace("work", "\"me@x.y\""),
         imap("provider='outlook'").replace("kind='maildir'", "kind='maildir',layout='maildir++',line_endings='crlf'"),
         pop3(&format!("password={{file='/p \\u00e9'}}\ntls='starttls'\nca_file='c.pem'\npin_sha256=['{pin}']"))
             .replace("'/p \\u00e9'", "\"/p \\u00e9\""),

@@ -99,7 +99,7 @@ proptest! {
     fn no_value_of_any_key_panics_or_shows_a_password(
         key in prop::sample::select(vec![
             "protocol", "host", "port", "tls", "user", "auth", "password", "ca_file", "pin_sha256", "provider", "timeout",
-            "allow_cleartext", "store", "pull", "sync", "pull.keep", "pull.folders", "pull.max_size", "sync.max_delete",
+            "allow_cleartext", "compress", "store", "pull", "sync", "pull.keep", "pull.folders", "pull.max_size", "sync.max_delete",
             "store.kind", "store.path", "password.value", "password.file", "password.command", "password.netrc",
         ]),
         value in prop::sample::select(vec![

@@ -212,6 +212,7 @@ async fn nothing_asked_for_is_nothing_done() {
 async fn removal_says_what_may_still_be_there() {
     let mark = "UID STORE 2,4 +FLAGS.SILENT (\\Deleted)";
     let (expunge, look) = ("UID EXPUNGE 2,4", "UID FETCH 2,4 (UID)");
+    let set = "UID SEARCH RETURN (ALL) DELETED";
     for (capabilities, script, left, notes, commands) in [
         ("IMAP4rev1 UIDPLUS", vec![], vec![], 0, vec![mark, expunge, "NOOP", look]),
         // It says OK and does nothing.
@@ -228,6 +229,35 @@ async fn removal_says_what_may_still_be_there() {
             vec![],
             0,
             vec![mark, "UID SEARCH DELETED", "EXPUNGE", "NOOP", look],
+        ),
+        (
+            "IMAP4rev1 ESEARCH",
+            vec![("UID SEARCH", "* ESEARCH (TAG \"{tag}\") UID ALL 4,2\r\n{tag} OK x\r\n")],
+            vec![],
+            0,
+            vec![mark, set, "EXPUNGE", "NOOP", look],
+        ),
+        // It tells the numbers of messages, or refuses what it offers, or knows of it but by name.
+        (
+            "IMAP4rev1 ESEARCH",
+            vec![("UID SEARCH", "* ESEARCH (TAG \"{tag}\") ALL 4,2\r\n{tag} OK x\r\n")],
+            vec![2, 4],
+            1,
+            vec![mark, set, "NOOP", look],
+        ),
+        (
+            "IMAP4rev1 ESEARCH",
+            vec![("UID SEARCH RETURN", "{tag} BAD eh\r\n"), ("UID SEARCH", "* SEARCH 4 2\r\n{tag} OK x\r\n")],
+            vec![],
+            0,
+            vec![mark, set, "UID SEARCH DELETED", "EXPUNGE", "NOOP", look],
+        ),
+        (
+            "IMAP4rev1 ESEARCH",
+            vec![("UID SEARCH RETURN", "{tag} OK eh\r\n"), ("UID SEARCH", "* SEARCH 4 2\r\n{tag} OK x\r\n")],
+            vec![],
+            0,
+            vec![mark, set, "UID SEARCH DELETED", "EXPUNGE", "NOOP", look],
         ),
         (
             "IMAP4rev1",

@@ -1,6 +1,7 @@
 //! The session as a whole, against servers of a few lines in memory.
 
 mod append;
+mod compress;
 mod cut;
 mod folder;
 mod gone;
@@ -37,6 +38,9 @@ impl Transport for Pipe {
     }
     fn is_encrypted(&self) -> bool {
         self.encrypted
+    }
+    fn is_near(&self) -> bool {
+        true
     }
 }
 
@@ -155,6 +159,7 @@ pub fn server(tls: TlsMode) -> Server {
         ca_file: None,
         pins: Vec::new(),
         allow_cleartext: false,
+        compress: None,
         timeout: Duration::from_secs(5),
     }
 }

@@ -75,6 +75,41 @@ async fn without_extensions_it_is_the_same_with_less() {
 }
 
 #[tokio::test]
+async fn names_are_utf_8_where_the_server_knows_nothing_else() {
+    for (capabilities, raw, wire) in [
+        ("IMAP4rev2", "R&D/\u{fc}", "R&D/\u{fc}"),
+        ("IMAP4rev1", "R&-D/&APw-", "R&-D/&APw-"),
+        // Who speaks both is never told that UTF-8 is understood.
+        ("IMAP4rev1 IMAP4rev2 UTF8=ACCEPT", "R&-D/&APw-", "R&-D/&APw-"),
+        // Some list UTF-8 all the same; it goes back as it came.
+        ("IMAP4rev1", "R&D/\u{fc}", "R&D/\u{fc}"),
+    ] {
+        let (pipe, task) =
+            serve(&format!("* OK [CAPABILITY {capabilities}] hi\r\n"), usize::MAX, move |tag, command| {
+                let list =
+                    if command.starts_with("LIST") { format!("* LIST () \"/\" \"{raw}\"\r\n") } else { String::new() };
+                let told =
+                    if command.starts_with("LOGIN") { format!("[CAPABILITY {capabilities}] ") } else { String::new() };
+                format!("{list}{tag} OK {told}x\r\n").into_bytes()
+            });
+        let mut imap = logged_in(pipe).await.unwrap();
+        let tree = imap.tree(false).await.unwrap();
+        let folder = tree.get(&name("R&D/\u{fc}")).unwrap().clone();
+        imap.remove_folder(&folder).await.unwrap();
+        imap.create_folder(&name("a&b")).await.unwrap();
+        drop(imap);
+        let commands = heard(task).await;
+        let written = |verb: &str| {
+            let command = commands.iter().find(|c| c.starts_with(verb)).unwrap().replace("\r\n", " ");
+            command.rsplit(' ').next().unwrap().trim_matches('"').to_owned()
+        };
+        assert_eq!(written("DELETE"), wire, "{capabilities}: {commands:?}");
+        let utf8 = capabilities == "IMAP4rev2";
+        assert_eq!(written("CREATE"), if utf8 { "a&b" } else { "a&-b" }, "{capabilities}: {commands:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_list_that_is_refused_is_an_error_and_a_broken_one_is_told() {
     for (answer, kind) in [
         ("{tag} NO [UNAVAILABLE] x\r\n", Some(Kind::TryLater)),

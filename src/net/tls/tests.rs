@@ -122,6 +122,7 @@ fn server(host: &str, port: u16) -> Server {
         ca_file: None,
         pins: Vec::new(),
         allow_cleartext: false,
+        compress: None,
         timeout: Duration::from_secs(5),
     }
 }

@@ -59,6 +59,7 @@ impl<O: Offer> Account<O> {
             ca_file: Some(O::dovecot().ca_file()),
             pins: Vec::new(),
             allow_cleartext: false,
+            compress: None,
             timeout: Duration::from_secs(20),
         };
         let login = Login { user: self.user.name.clone(), secret: Secret::new(self.user.password.clone()) };
