@@ -15,6 +15,7 @@
 //! | `folder` | an open folder, as a [`Retriever`](crate::retrieve::Retriever) in `retriever` and as a [`Mailbox`](crate::store::Mailbox) in `mailbox` |
 //! | `presence` | which messages are still there |
 //! | `append`, `flight` | messages added to it |
+//! | `target`, `spool` | a folder as a [`Store`](crate::store::Store) to deliver into, and messages on their way there |
 
 mod append;
 mod capability;
@@ -35,8 +36,10 @@ mod retriever;
 mod scan;
 mod session;
 mod set;
+mod spool;
 mod status;
 mod stream;
+mod target;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -45,6 +48,7 @@ pub use append::Appended;
 pub use folder::ImapFolder;
 pub use folders::{Folder, FolderStatus, Role, Tree};
 pub use session::Link;
+pub use target::{ImapTarget, Line};
 
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result};
@@ -180,6 +184,11 @@ impl<S: Link> Imap<S> {
         };
         let what = format!("{} has no folder {}", self.session.server().host, folder.name);
         Ok(Error::new(Kind::Config, what, remedy).folder())
+    }
+
+    /// How many octets a message may have that is added to a folder, where the server tells (APPENDLIMIT, RFC 7889).
+    pub fn append_limit(&self) -> Option<u64> {
+        self.capabilities.append_limit()
     }
 
     /// Takes leave of the server.

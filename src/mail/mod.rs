@@ -1,5 +1,6 @@
 //! What every part speaks of. Imports nothing of ours.
 
+mod date;
 mod envelope;
 mod fingerprint;
 mod flags;
@@ -10,12 +11,13 @@ mod marks;
 mod side;
 mod utf7;
 
+pub use date::arrival_date;
 pub use envelope::Envelope;
 pub use fingerprint::{Content, Digest, Digester, Fingerprint, HeaderScan};
 pub use flags::Flags;
 pub use folder::{FolderName, FolderPattern};
 pub use key::Key;
-pub use line_ends::ToLf;
+pub use line_ends::{ToCrlf, ToLf};
 pub use marks::{Change, Keyword, Marks};
 pub use side::{Side, Sides};
 pub use utf7::{decode_utf7, encode_utf7};
