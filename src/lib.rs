@@ -40,6 +40,7 @@ pub mod event;
 pub mod fault;
 pub mod imap;
 pub mod interrupt;
+pub mod local;
 pub mod mail;
 pub mod net;
 pub mod pop3;
