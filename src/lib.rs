@@ -42,6 +42,7 @@ pub mod imap;
 pub mod interrupt;
 pub mod local;
 pub mod mail;
+pub mod migrate;
 pub mod net;
 pub mod pop3;
 pub mod retrieve;

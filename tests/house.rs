@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may import whom; `docs/architecture.md` says why.
-const EDGES: [(&str, &[&str]); 16] = [
+const EDGES: [(&str, &[&str]); 18] = [
     ("mail", &[]),
     ("error", &[]),
     ("fault", &[]),
@@ -20,6 +20,8 @@ const EDGES: [(&str, &[&str]); 16] = [
     ("sync", &["error", "event", "fault", "imap", "interrupt", "mail", "retrieve", "state", "store"]),
     ("pop3", &["credentials", "error", "mail", "net", "retrieve"]),
     ("imap", &["credentials", "error", "mail", "net", "retrieve", "store"]),
+    ("local", &["error", "interrupt", "mail", "retrieve", "store"]),
+    ("migrate", &["error", "event", "imap", "mail", "retrieve", "state"]),
     ("config", &["credentials", "error", "mail", "net", "retrieve", "store", "sync"]),
     (
         "cli",
@@ -30,7 +32,9 @@ const EDGES: [(&str, &[&str]); 16] = [
             "event",
             "imap",
             "interrupt",
+            "local",
             "mail",
+            "migrate",
             "net",
             "pop3",
             "retrieve",

@@ -5,7 +5,7 @@ use super::folder::{ImapFolder, key_of};
 use super::response::Untagged;
 use super::session::Link;
 use crate::error::Result;
-use crate::mail::Fingerprint;
+use crate::mail::{Fingerprint, Key};
 use crate::retrieve::{Abilities, Finished, Handle, Intake, Listed, Listing, Retriever, SourceId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,6 +79,12 @@ impl<S: Link> Retriever for ImapFolder<'_, S> {
         let uids = wanted.iter().map(|h| h.0).collect();
         let found = Fetcher::new(self.session).identities(&uids).await?;
         Ok(found.into_iter().map(|(uid, (_, fingerprint))| (Handle(uid), fingerprint)).collect())
+    }
+
+    async fn dates(&mut self, wanted: &[Handle]) -> Result<BTreeMap<Handle, i64>> {
+        let keys: Vec<Key> = wanted.iter().map(|h| key_of(h.0)).collect();
+        let found = self.received_at(&keys).await?;
+        Ok(wanted.iter().zip(&keys).filter_map(|(handle, key)| Some((*handle, *found.get(key)?))).collect())
     }
 
     async fn retrieve(&mut self, wanted: &[Handle], into: &mut impl Intake) -> Result<()> {

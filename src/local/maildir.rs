@@ -2,7 +2,7 @@
 
 use super::envelope;
 use crate::error::{Error, Kind, Result};
-use crate::mail::{Fingerprint, FolderName, Key, Marks};
+use crate::mail::{Fingerprint, FolderName, Key, Marks, arrival_date};
 use crate::retrieve::{Abilities, Finished, Handle, Intake, Listed, Listing, Retriever, SourceId};
 use crate::store::{Mailbox, MaildirFolder, Outgoing, Spec};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -79,6 +79,19 @@ impl Retriever for MaildirSource {
     async fn fingerprints(&mut self, wanted: &[Handle]) -> Result<BTreeMap<Handle, Fingerprint>> {
         let print = |handle: &Handle| Some((*handle, *self.fingerprints.get(&self.message(*handle)?.0)?));
         Ok(wanted.iter().filter_map(print).collect())
+    }
+
+    async fn dates(&mut self, wanted: &[Handle]) -> Result<BTreeMap<Handle, i64>> {
+        let mut dates = BTreeMap::new();
+        let mut start = vec![0; PIECE];
+        for handle in wanted {
+            let Some((key, marks)) = self.message(*handle) else { continue };
+            let Ok(Some(mut message)) = block_in_place(|| self.folder.outgoing(key, marks)) else { continue };
+            let read = block_in_place(|| fill(&mut message.body, &mut start)).unwrap_or_default();
+            let date = arrival_date(start.get(..read).unwrap_or_default(), self.now);
+            dates.extend(date.or(message.received_at).map(|date| (*handle, date)));
+        }
+        Ok(dates)
     }
 
     async fn retrieve(&mut self, wanted: &[Handle], into: &mut impl Intake) -> Result<()> {

@@ -3,7 +3,7 @@
 use super::envelope;
 use super::status::marks_of;
 use crate::error::{Error, Kind, Result};
-use crate::mail::{Content, Digest, Digester, Fingerprint, FolderName, Key};
+use crate::mail::{Content, Digest, Digester, Fingerprint, FolderName, Key, arrival_date};
 use crate::retrieve::{Abilities, Finished, Handle, Intake, Listed, Listing, Retriever, SourceId};
 use crate::store::{MboxFile, MboxRecord};
 use std::collections::{BTreeMap, HashMap};
@@ -71,6 +71,17 @@ impl Retriever for MboxSource {
 
     async fn fingerprints(&mut self, wanted: &[Handle]) -> Result<BTreeMap<Handle, Fingerprint>> {
         Ok(wanted.iter().filter_map(|handle| Some((*handle, self.message(*handle)?.1.fingerprint))).collect())
+    }
+
+    async fn dates(&mut self, wanted: &[Handle]) -> Result<BTreeMap<Handle, i64>> {
+        let mut dates = BTreeMap::new();
+        for handle in wanted {
+            let Some((record, _)) = self.message(*handle) else { continue };
+            let start = block_in_place(|| self.file.pieces(record).next()).transpose()?.unwrap_or_default();
+            let date = arrival_date(&start, self.now).or(record.dated).unwrap_or(self.file.changed_at());
+            dates.insert(*handle, date);
+        }
+        Ok(dates)
     }
 
     async fn retrieve(&mut self, wanted: &[Handle], into: &mut impl Intake) -> Result<()> {

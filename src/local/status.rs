@@ -20,7 +20,9 @@ const LETTERS: [(char, &str); 5] =
 pub fn marks_of(start: &[u8]) -> Marks {
     let mut marks = Marks::default();
     for line in start.split(|b| *b == b'\n').map(<[u8]>::trim_ascii_end).take_while(|line| !line.is_empty()) {
-        let Some((name, value)) = std::str::from_utf8(line).ok().and_then(|line| line.split_once(':')) else { continue };
+        let Some((name, value)) = std::str::from_utf8(line).ok().and_then(|line| line.split_once(':')) else {
+            continue;
+        };
         let value = value.trim();
         let is = |names: &[&str]| names.iter().any(|n| n.eq_ignore_ascii_case(name));
         if is(&["Status", "X-Status"]) {
@@ -48,7 +50,11 @@ mod tests {
         for (header, letters, keywords) in [
             ("Status: RO\r\nX-Status: AF\r\n\r\n", "FRS", &[][..]),
             ("Status: O\nX-Keywords: work  $Junk\n\n", "", &["$Junk", "work"]),
-            ("X-Mozilla-Status: 1007\nX-Mozilla-Status2: 00800000\nX-Mozilla-Keys: $label1  \n\n", "FPRS", &["$label1"]),
+            (
+                "X-Mozilla-Status: 1007\nX-Mozilla-Status2: 00800000\nX-Mozilla-Keys: $label1  \n\n",
+                "FPRS",
+                &["$label1"],
+            ),
             ("x-mozilla-status: 0008\n\n", "T", &[]),
             ("X-Mozilla-Status: zz\nSubject: Status: R\n\nStatus: R\n", "", &[]),
             ("\u{ff}: R\n", "", &[]),

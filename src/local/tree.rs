@@ -27,7 +27,9 @@ pub fn maildirs(spec: &Spec) -> Result<(Spec, LocalTree)> {
     let is_maildir = |path: &Path| path.join("cur").is_dir();
     let dotted = |path: &Path| {
         let entries = fs::read_dir(path).into_iter().flatten().flatten();
-        entries.map(|e| e.path()).any(|p| p.file_name().is_some_and(|n| n.as_bytes().starts_with(b".")) && is_maildir(&p))
+        entries
+            .map(|e| e.path())
+            .any(|p| p.file_name().is_some_and(|n| n.as_bytes().starts_with(b".")) && is_maildir(&p))
     };
     let layout = match (is_maildir(&spec.path), dotted(&spec.path)) {
         (true, false) => Layout::Single,
@@ -56,7 +58,11 @@ pub fn mboxes(path: &Path) -> Result<LocalTree> {
 }
 
 fn nothing(path: &Path, kind: &str) -> Error {
-    Error::new(Kind::LocalIo, format!("there is no {kind} at {}", path.display()), "Name another path, or mount its disk.")
+    Error::new(
+        Kind::LocalIo,
+        format!("there is no {kind} at {}", path.display()),
+        "Name another path, or mount its disk.",
+    )
 }
 
 fn descend(directory: &Path, above: &[String], tree: &mut LocalTree) -> Result<()> {
@@ -67,7 +73,8 @@ fn descend(directory: &Path, above: &[String], tree: &mut LocalTree) -> Result<(
     for path in paths {
         let Some(name) = path.file_name().filter(|name| !name.as_bytes().starts_with(b".")) else { continue };
         let is_directory = path.is_dir();
-        let mut left = |why: &str| tree.notes.push(format!("{} is left out: {why}.", quoted(path.as_os_str().as_bytes())));
+        let mut left =
+            |why: &str| tree.notes.push(format!("{} is left out: {why}.", quoted(path.as_os_str().as_bytes())));
         let Some(text) = name.to_str() else {
             left("its name is not in UTF-8");
             continue;
@@ -114,8 +121,14 @@ mod tests {
         };
         let mbox = "From a@b Sat Feb  3 04:05:06 2001\nS: x\n\n";
         for (name, text) in [
-            ("Inbox", mbox), ("Inbox.msf", "x"), ("Inbox.sbd/Work", mbox), ("Sent", ""), ("lists/rust", mbox),
-            ("readme", "From: no\n"), (".hidden", mbox), ("lists.sbd/rust", mbox),
+            ("Inbox", mbox),
+            ("Inbox.msf", "x"),
+            ("Inbox.sbd/Work", mbox),
+            ("Sent", ""),
+            ("lists/rust", mbox),
+            ("readme", "From: no\n"),
+            (".hidden", mbox),
+            ("lists.sbd/rust", mbox),
         ] {
             make(name, text);
         }
