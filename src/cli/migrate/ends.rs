@@ -98,12 +98,12 @@ pub fn migration(global: &Global, args: &MigrateArgs, mut plan: Plan) -> Result<
     if from_identity == to_identity {
         return Err(Error::new(Kind::Usage, "FROM and TO are the same mailbox", "Name another one of the two."));
     }
+    let mut one = None;
     let from = match from {
         End::Server(remote, folder) => {
-            if let Some(folder) = folder
-                && args.folders.is_empty()
-            {
+            if let Some(folder) = folder.filter(|_| args.folders.is_empty()) {
                 plan.folders = vec![FolderPattern::literal(&folder)];
+                one = Some(folder);
             }
             From::Server(remote)
         }
@@ -124,6 +124,10 @@ pub fn migration(global: &Global, args: &MigrateArgs, mut plan: Plan) -> Result<
             To::Store(laid_out(spec, alone))
         }
     };
+    // The one folder that the URL names is what goes there, not into it.
+    if let (Some(folder), Some(into)) = (one, &plan.mapping.into) {
+        plan.mapping.named.push((folder, into.clone()));
+    }
     let name = name(&from_shown, &to_shown, &format!("{from_identity}\0\0{to_identity}"));
     Ok(Migration { name, from, to, plan })
 }

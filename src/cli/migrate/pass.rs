@@ -66,9 +66,10 @@ impl<'r> Pass<'r> {
         let Some(mut target) = self.target().await? else { return Ok(()) };
         let run = self.run;
         match &run.migration.from {
-            From::Server(remote) if run.migration.from.is_pop3() => self.pop3(remote, &mut target).await?,
-            From::Server(remote) => self.imap(remote, &mut target).await?,
-            From::Maildir(spec) => self.maildirs(spec, &mut target).await?,
+            // Boxed like what follows: together these futures would not fit the stack of a thread.
+            From::Server(remote) if run.migration.from.is_pop3() => Box::pin(self.pop3(remote, &mut target)).await?,
+            From::Server(remote) => Box::pin(self.imap(remote, &mut target)).await?,
+            From::Maildir(spec) => Box::pin(self.maildirs(spec, &mut target)).await?,
             From::Mbox(path) => {
                 let tree = local::mboxes(path)?;
                 tree.notes.iter().for_each(|note| self.tell(Event::Warning(note)));
@@ -101,7 +102,7 @@ impl<'r> Pass<'r> {
     async fn log_in(&self, remote: &Remote) -> Result<Option<Imap<Stream>>> {
         let interrupt = &self.job.interrupt;
         let Some(login) = interrupt.unless_raised(remote.login()).await? else { return Ok(None) };
-        interrupt.unless_raised(imap::open(&remote.server, &login, remote.auth)).await
+        interrupt.unless_raised(Box::pin(imap::open(&remote.server, &login, remote.auth))).await
     }
 
     async fn pop3(&mut self, remote: &Remote, target: &mut Target) -> Result<()> {
@@ -110,7 +111,7 @@ impl<'r> Pass<'r> {
         let interrupt = self.job.interrupt.clone();
         let Some(login) = interrupt.unless_raised(remote.login()).await? else { return Ok(()) };
         let source = pop3::source(&remote.server, &login.user);
-        let opening = pop3::open(&remote.server, &login, remote.auth);
+        let opening = Box::pin(pop3::open(&remote.server, &login, remote.auth));
         self.folder(&stop, &source, interrupt.unless_raised(opening), target).await
     }
 
@@ -232,11 +233,11 @@ impl<'r> Pass<'r> {
                     Err(e) => Err(e),
                 };
                 match store {
-                    Ok(store) => self.carry(stop, source, connecting, store, limit).await,
+                    Ok(store) => Box::pin(self.carry(stop, source, connecting, store, limit)).await,
                     Err(e) => Err(e),
                 }
             }
-            Target::Local(spec) => self.carry_to(spec, stop, source, connecting).await,
+            Target::Local(spec) => Box::pin(self.carry_to(spec, stop, source, connecting)).await,
         };
         done.or_else(|e| self.ended_early(stop, e))
     }
@@ -288,10 +289,10 @@ impl<'r> Pass<'r> {
         let sieved =
             async move { Ok(connecting.await?.map(|inner| Sieve::new(inner, label, wishes, limit, told, now))) };
         let (outcome, store) = match store {
-            store if self.run.dry_run => (self.job.rehearse(&id, sieved, store).await, None),
+            store if self.run.dry_run => (Box::pin(self.job.rehearse(&id, sieved, store)).await, None),
             Some(store) => {
                 let store = Arc::new(store);
-                (self.job.pull(&id, sieved, Arc::clone(&store)).await, Some(store))
+                (Box::pin(self.job.pull(&id, sieved, Arc::clone(&store))).await, Some(store))
             }
             None => return Ok(()),
         };
