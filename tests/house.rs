@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Who may import whom; `docs/architecture.md` says why.
-const EDGES: [(&str, &[&str]); 16] = [
+const EDGES: [(&str, &[&str]); 18] = [
     ("mail", &[]),
     ("error", &[]),
     ("fault", &[]),
@@ -22,6 +22,8 @@ const EDGES: [(&str, &[&str]); 16] = [
     ("sync", &["error", "event", "fault", "imap", "interrupt", "mail", "retrieve", "state", "store"]),
     ("pop3", &["credentials", "error", "mail", "net", "retrieve"]),
     ("imap", &["credentials", "error", "mail", "net", "retrieve", "store"]),
+    ("local", &["error", "interrupt", "mail", "retrieve", "store"]),
+    ("migrate", &["error", "event", "imap", "mail", "retrieve", "state"]),
     ("config", &["credentials", "error", "mail", "net", "retrieve", "store", "sync"]),
     (
         "cli",
@@ -32,7 +34,9 @@ const EDGES: [(&str, &[&str]); 16] = [
             "event",
             "imap",
             "interrupt",
+            "local",
             "mail",
+            "migrate",
             "net",
             "pop3",
             "retrieve",

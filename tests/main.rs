@@ -15,6 +15,7 @@ mod faults;
 mod house;
 mod mailbox_contract;
 mod maildir_beside_dovecot;
+mod migrate;
 mod pull;
 mod pull_large;
 mod refusals;

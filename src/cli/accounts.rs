@@ -81,7 +81,7 @@ pub async fn run<W: Work>(global: &Global, accounts: Vec<Account>, work: W) -> R
 }
 
 /// The account's exit code as signals and `--exit-code` have it.
-fn verdict(code: u8, idle: bool, signal: Option<u8>) -> u8 {
+pub fn verdict(code: u8, idle: bool, signal: Option<u8>) -> u8 {
     match (signal, code) {
         (Some(signal), exit::DONE | exit::LEFT_SOME | exit::TRY_LATER) => signal,
         (_, exit::DONE) if idle => exit::NOTHING_NEW,

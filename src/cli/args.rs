@@ -86,6 +86,12 @@ pub enum Command {
     /// Recognises what both sides have and writes that down; copies, marks and deletes nothing. For Maildirs of mbsync,
     /// offlineimap, getmail, or any other tool; the sync after it transfers the difference alone.
     Adopt(NamedAccounts),
+    /// Copy mailboxes from one place to another, once and for all
+    ///
+    /// FROM and TO are each an account of the configuration, a URL, maildir:PATH or mbox:PATH. What the target has already is
+    /// not copied again, a second run copies what is new, and a run that was killed is gone on with. At the end every message is
+    /// accounted for: `mailferry migrate pop3s://me@old.example imaps://me@new.example`.
+    Migrate(Box<MigrateArgs>),
     /// Show the last run, what is here, and what the server would not give
     Status(AccountArgs),
     /// Find and check the configuration
@@ -172,6 +178,98 @@ pub struct SyncArgs {
     /// Delete up to N messages of each account, whatever max_delete says
     #[arg(long, value_name = "N")]
     pub allow_delete: Option<u64>,
+}
+
+/// `mailferry migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// Where mail comes from: an account, a URL, maildir:PATH or mbox:PATH
+    #[arg(value_name = "FROM")]
+    pub from: String,
+    /// Where it goes: an account, an IMAP URL, maildir:PATH or mbox:PATH
+    #[arg(value_name = "TO")]
+    pub to: String,
+    /// Copy these folders; may be given several times, `!NAME` leaves one out [default: *]
+    #[arg(long, value_name = "PATTERN")]
+    pub folders: Vec<String>,
+    /// Put everything into this folder: the inbox itself, and others inside it
+    #[arg(long, value_name = "FOLDER")]
+    pub into: Option<String>,
+    /// Put folder A, with those inside it, where B says; may be given several times
+    #[arg(long, value_name = "A=B")]
+    pub map: Vec<String>,
+    /// Leave out what arrived before this day (2024-01-31), or longer ago than this (90d)
+    #[arg(long, value_name = "DATE")]
+    pub since: Option<String>,
+    /// Leave out what arrived on this day or later
+    #[arg(long, value_name = "DATE")]
+    pub before: Option<String>,
+    /// Leave out messages larger than this, such as 50MiB
+    #[arg(long, value_name = "SIZE")]
+    pub max_size: Option<String>,
+    /// Have all messages arrive as read; those of POP3 are new otherwise
+    #[arg(long)]
+    pub seen: bool,
+    /// Of messages with equal content in one folder of the source, copy the first one alone
+    #[arg(long)]
+    pub dedupe: bool,
+    /// How to check at the end that all is there: by header and size, or by every octet
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_value = "header", default_missing_value = "header", overrides_with = "no_verify")]
+    pub verify: Verify,
+    /// Do not check
+    #[arg(long)]
+    pub no_verify: bool,
+    /// Delete from the source what was copied, once all was checked and nothing failed
+    #[arg(long, conflicts_with = "no_verify")]
+    pub delete_source: bool,
+    /// Go through it again until there is nothing new in the source
+    #[arg(long)]
+    pub until_idle: bool,
+    /// What only a URL or a path needs.
+    #[command(flatten)]
+    pub ends: EndArgs,
+}
+
+/// What stands in for a configuration where an end of a migration is a URL or a path.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "With URLs and paths")]
+pub struct EndArgs {
+    /// Command that prints the password of FROM; else MAILFERRY_FROM_PASSWORD, else it is asked for
+    #[arg(long, value_name = "CMD")]
+    pub from_password_command: Option<String>,
+    /// Command that prints the password of TO; else MAILFERRY_TO_PASSWORD, else it is asked for
+    #[arg(long, value_name = "CMD")]
+    pub to_password_command: Option<String>,
+    /// How to log in to FROM, as --auth of pull
+    #[arg(long, value_name = "HOW")]
+    pub from_auth: Option<String>,
+    /// How to log in to TO
+    #[arg(long, value_name = "HOW")]
+    pub to_auth: Option<String>,
+    /// Accept this certificate of FROM and no other; may be given several times
+    #[arg(long, value_name = "SHA256")]
+    pub from_pin_sha256: Vec<String>,
+    /// Accept this certificate of TO and no other; may be given several times
+    #[arg(long, value_name = "SHA256")]
+    pub to_pin_sha256: Vec<String>,
+    /// Further trusted certificates for both ends, PEM
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub ca_file: Option<PathBuf>,
+    /// How long any one step of either server may be silent, such as 60s
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<String>,
+    /// Line ends of messages in a local TO: lf or crlf [default: lf]
+    #[arg(long, value_name = "ENDS")]
+    pub line_endings: Option<String>,
+}
+
+/// How a migration is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Verify {
+    /// By Message-ID, Date, From, Subject and size
+    Header,
+    /// By every octet
+    Content,
 }
 
 /// `mailferry config`.

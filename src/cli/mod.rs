@@ -5,6 +5,7 @@ mod adopt;
 pub mod args;
 mod exit;
 mod maintenance;
+mod migrate;
 mod pull;
 mod report;
 mod signals;
@@ -52,6 +53,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Command::Pull(args) => Ok(pull::run(&cli.global, args).await?),
         Command::Sync(args) => Ok(sync::run(&cli.global, args).await?),
         Command::Adopt(args) => Ok(adopt::run(&cli.global, args).await?),
+        Command::Migrate(args) => Ok(migrate::run(&cli.global, args).await?),
         Command::Status(args) => Ok(status::run(&cli.global, args)?),
         Command::Config(args) => Ok(maintenance::config(&cli.global, args)?),
         Command::Completions { shell } => Ok(maintenance::completions(*shell)),

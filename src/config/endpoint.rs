@@ -18,8 +18,8 @@ pub enum Endpoint {
         server: Server,
         /// Percent-decoded.
         user: String,
-        /// INBOX, unless the URL names another; always INBOX for POP3.
-        folder: FolderName,
+        /// The folder that the URL names; none for POP3.
+        folder: Option<FolderName>,
     },
     /// `maildir:PATH`, `mbox:PATH`: a local store. Its layout is [`Layout::Nested`]; whether a Maildir already stands at
     /// PATH itself, so that [`Layout::MaildirPlusPlus`] fits better, is for the caller to look up.
@@ -154,13 +154,13 @@ fn host_and_port(text: &str) -> Result<(String, Option<u16>), Fault> {
 }
 
 /// The folder of a URL's path; nothing, or a slash at the end, adds no level. A `%2F` is part of its level.
-fn folder(path: &str) -> Result<FolderName, Fault> {
+fn folder(path: &str) -> Result<Option<FolderName>, Fault> {
     let path = path.strip_suffix('/').unwrap_or(path);
     if path.is_empty() {
-        return Ok(FolderName::inbox());
+        return Ok(None);
     }
     let levels: Option<Vec<_>> = path.split('/').map(decoded).collect();
-    levels.and_then(FolderName::from_levels).ok_or_else(|| {
+    levels.and_then(FolderName::from_levels).map(Some).ok_or_else(|| {
         Fault::new(
             "the folder is not readable",
             "Write it in UTF-8 with `/` between the levels, `%` itself as `%25`, and no level empty.",
@@ -198,6 +198,7 @@ mod tests {
         match parse(text).unwrap() {
             Endpoint::Server { protocol, server, user, folder } => {
                 assert_eq!((server.allow_cleartext, server.timeout), (false, server::TIMEOUT));
+                let folder = folder.map_or_else(|| "-".to_owned(), |f| f.to_string());
                 format!("{protocol} {:?} {} {} {user} {folder}", server.tls, server.host, server.port)
             }
             Endpoint::Store(spec) => {
@@ -210,20 +211,20 @@ mod tests {
     #[test]
     fn urls_name_servers_and_stores() {
         let table = [
-            ("imaps://me@h.example", "IMAP Implicit h.example 993 me INBOX"),
-            ("imap://me@h.example", "IMAP StartTls h.example 143 me INBOX"),
-            ("pop3s://me@h.example", "POP3 Implicit h.example 995 me INBOX"),
-            ("pop3://me@h.example", "POP3 StartTls h.example 110 me INBOX"),
-            ("IMAPS://me@h.example/", "IMAP Implicit h.example 993 me INBOX"),
-            ("pop3s://me@h.example/", "POP3 Implicit h.example 995 me INBOX"),
+            ("imaps://me@h.example", "IMAP Implicit h.example 993 me -"),
+            ("imap://me@h.example", "IMAP StartTls h.example 143 me -"),
+            ("pop3s://me@h.example", "POP3 Implicit h.example 995 me -"),
+            ("pop3://me@h.example", "POP3 StartTls h.example 110 me -"),
+            ("IMAPS://me@h.example/", "IMAP Implicit h.example 993 me -"),
+            ("pop3s://me@h.example/", "POP3 Implicit h.example 995 me -"),
             ("imaps://me@h.example:1993/inbox", "IMAP Implicit h.example 1993 me INBOX"),
             ("imaps://me@ex.org@h.example/Lists/rust/", "IMAP Implicit h.example 993 me@ex.org Lists/rust"),
             ("imaps://me%40ex.org@h.example/Entw%C3%BCrfe", "IMAP Implicit h.example 993 me@ex.org Entwürfe"),
             ("imaps://a%3Ab@h.example/Entwürfe 2", "IMAP Implicit h.example 993 a:b Entwürfe 2"),
             ("imaps://me@h.example/a@b:c", "IMAP Implicit h.example 993 me a@b:c"),
             ("imaps://me@[::1]:1143/x", "IMAP Implicit ::1 1143 me x"),
-            ("imaps://me@[::1]", "IMAP Implicit ::1 993 me INBOX"),
-            ("imaps://me@127.0.0.1:1", "IMAP Implicit 127.0.0.1 1 me INBOX"),
+            ("imaps://me@[::1]", "IMAP Implicit ::1 993 me -"),
+            ("imaps://me@127.0.0.1:1", "IMAP Implicit 127.0.0.1 1 me -"),
             ("maildir:/var/Mail", "Maildir /var/Mail"),
             ("maildir:Mail/in box", "Maildir /here/Mail/in box"),
             ("Maildir:~/Mail", "Maildir /home/me/Mail"),
@@ -237,7 +238,7 @@ mod tests {
     #[test]
     fn a_percent_coded_slash_stays_within_its_level() {
         let Endpoint::Server { folder, .. } = parse("imaps://me@h/a%2Fb/c").unwrap() else { panic!("not a server") };
-        assert_eq!(folder.levels(), ["a/b", "c"]);
+        assert_eq!(folder.unwrap().levels(), ["a/b", "c"]);
     }
 
     #[test]

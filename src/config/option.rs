@@ -5,7 +5,7 @@ use super::problem::Fault;
 use super::server::pin;
 use super::table::one_of;
 use super::units;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, quoted};
 use crate::net::{AuthChoice, Pin};
 use crate::retrieve::Keep;
 use crate::store::LineEndings;
@@ -43,6 +43,16 @@ pub fn pin_sha256(text: &str) -> Result<Pin> {
 /// `--timeout`.
 pub fn timeout(text: &str) -> Result<Duration> {
     read("timeout", text, units::duration)
+}
+
+/// A time such as `90d` behind any option that also takes a date.
+pub fn age(option: &str, text: &str) -> Result<Duration> {
+    read(option, text, |t| {
+        units::duration(t).map_err(|_| {
+            let what = format!("{} is neither a date nor a time", quoted(t.as_bytes()));
+            Fault::new(what, "Write a day such as 2024-01-31, or a time such as 90d.")
+        })
+    })
 }
 
 fn read<T>(option: &str, text: &str, parse: impl Fn(&str) -> Result<T, Fault>) -> Result<T> {

@@ -102,6 +102,11 @@ impl Tree {
         folder
     }
 
+    /// Adds a folder that was created on another connection.
+    pub fn add(&mut self, folder: Folder) {
+        self.folders.insert(folder.name.clone(), folder);
+    }
+
     /// Takes a folder out.
     pub fn remove(&mut self, name: &FolderName) {
         self.folders.remove(name);

@@ -17,6 +17,7 @@
 //! | `folder` | an open folder, as a [`Retriever`](crate::retrieve::Retriever) in `retriever` and as a [`Mailbox`](crate::store::Mailbox) in `mailbox` |
 //! | `presence`, `search` | which messages are still there, or have something in common |
 //! | `append`, `flight` | messages added to it |
+//! | `target`, `spool` | a folder as a [`Store`](crate::store::Store) to deliver into, and messages on their way there |
 
 mod access;
 mod append;
@@ -40,8 +41,10 @@ mod scan;
 mod search;
 mod session;
 mod set;
+mod spool;
 mod status;
 mod stream;
+mod target;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -51,6 +54,7 @@ pub use append::Appended;
 pub use folder::ImapFolder;
 pub use folders::{Folder, FolderStatus, Tree};
 pub use session::Link;
+pub use target::{ImapTarget, Line};
 
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result};
@@ -206,6 +210,11 @@ impl<S: Link> Imap<S> {
         };
         let what = format!("{} has no folder {}", self.session.server().host, folder.name);
         Ok(Error::new(Kind::Config, what, remedy).folder())
+    }
+
+    /// How many octets a message may have that is added to a folder, where the server tells (APPENDLIMIT, RFC 7889).
+    pub fn append_limit(&self) -> Option<u64> {
+        self.capabilities.append_limit()
     }
 
     /// Takes leave of the server.

@@ -81,6 +81,12 @@ impl<S: Link> Retriever for ImapFolder<'_, S> {
         Ok(found.into_iter().map(|(uid, (_, fingerprint))| (Handle(uid), fingerprint)).collect())
     }
 
+    async fn dates(&mut self, wanted: &[Handle]) -> Result<BTreeMap<Handle, i64>> {
+        let keys: Vec<Key> = wanted.iter().map(|h| Key::of_uid(h.0)).collect();
+        let found = self.received_at(&keys).await?;
+        Ok(wanted.iter().zip(&keys).filter_map(|(handle, key)| Some((*handle, *found.get(key)?))).collect())
+    }
+
     async fn retrieve(&mut self, wanted: &[Handle], into: &mut impl Intake) -> Result<()> {
         let wanted = self.sized(wanted);
         Fetcher::new(self.session).messages(&wanted, into).await

@@ -112,6 +112,12 @@ impl<S: Link> Imap<S> {
         Ok(self.listed().await?.insert(name, wire))
     }
 
+    /// Subscribes to a folder, or no longer. Whether other programs show it is no matter: a refusal is none.
+    pub async fn subscribe(&mut self, folder: &Folder, wanted: bool) -> Result<()> {
+        let verb = if wanted { "SUBSCRIBE" } else { "UNSUBSCRIBE" };
+        self.session.attempt(Command::new(verb).argument(&folder.wire), |_| ()).await.map(drop)
+    }
+
     /// Leaves the folder that is open: opens the inbox to be read, which every account has.
     pub async fn leave(&mut self) -> Result<()> {
         self.session.attempt(Command::new("EXAMINE").argument(b"INBOX"), |_| ()).await.map(drop)

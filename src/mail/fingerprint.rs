@@ -34,6 +34,22 @@ impl Content {
     pub fn known(wire_size: u64, digest: Digest, fingerprint: Fingerprint) -> Content {
         Content { octets: wire_size, wire_size, digest, fingerprint }
     }
+
+    /// What stands in for the digest of a message that was not read: its header and size, which tell it apart from others
+    /// unless the fingerprint is [weak](Fingerprint::is_weak). No message has such a digest by itself.
+    pub fn inferred_from(fingerprint: Fingerprint, wire_size: u64) -> Option<Content> {
+        if fingerprint.is_weak() {
+            return None;
+        }
+        let mut hash = blake3::Hasher::new_derive_key("mailferry inferred digest");
+        hash.update(&fingerprint.0).update(&wire_size.to_be_bytes());
+        Some(Content::known(wire_size, Digest(hash.finalize().into()), fingerprint))
+    }
+
+    /// The same message as it is known where only its header and size are.
+    pub fn inferred(&self) -> Option<Content> {
+        Content::inferred_from(self.fingerprint, self.wire_size)
+    }
 }
 
 /// Computes [`Content`] while a message's bytes pass by, from the wire or from a store.
@@ -286,6 +302,16 @@ mod tests {
         for mail in [&b""[..], b"\r\nbody", b"Subject: hi\r\n\r\n", b"no header at all"] {
             assert!(Fingerprint::of_header(mail).is_weak());
         }
+    }
+
+    #[test]
+    fn a_digest_is_inferred_from_a_strong_header_and_the_size() {
+        let content = content_of(&[MAIL]);
+        let inferred = Content::inferred_from(content.fingerprint, MAIL.len() as u64);
+        assert_eq!(content.inferred(), inferred);
+        assert_ne!(inferred.unwrap().digest, content.digest);
+        assert_ne!(inferred, Content::inferred_from(content.fingerprint, 1));
+        assert_eq!(content_of(&[b"Subject: x\n\n"]).inferred(), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Line ends: CRLF on the wire, LF in most stores.
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 /// Turns CRLF into LF in a stream of chunks cut anywhere; a bare CR or LF stays what it is.
 #[derive(Debug, Default)]
@@ -36,6 +36,29 @@ impl ToLf {
     /// What was held back.
     pub fn finish(&mut self) -> &'static [u8] {
         if std::mem::take(&mut self.held_cr) { b"\r" } else { b"" }
+    }
+}
+
+/// Turns LF into CRLF in a stream of chunks cut anywhere; what is CRLF already stays, and so does a bare CR.
+#[derive(Debug, Default)]
+pub struct ToCrlf {
+    after_cr: bool,
+}
+
+impl ToCrlf {
+    /// Appends the converted bytes to `out`.
+    pub fn convert(&mut self, text: &[u8], out: &mut Vec<u8>) {
+        let mut from = 0;
+        for at in memchr_iter(b'\n', text) {
+            out.extend_from_slice(text.get(from..at).unwrap_or_default());
+            let has_cr = if at == 0 { self.after_cr } else { text.get(at - 1) == Some(&b'\r') };
+            out.extend_from_slice(if has_cr { b"\n" } else { b"\r\n" });
+            from = at + 1;
+        }
+        out.extend_from_slice(text.get(from..).unwrap_or_default());
+        if let Some(last) = text.last() {
+            self.after_cr = *last == b'\r';
+        }
     }
 }
 

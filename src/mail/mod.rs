@@ -1,5 +1,6 @@
 //! What every part speaks of. Imports nothing of ours.
 
+mod date;
 mod envelope;
 mod fingerprint;
 mod flags;
@@ -12,12 +13,13 @@ mod side;
 mod subject;
 mod utf7;
 
+pub use date::arrival_date;
 pub use envelope::Envelope;
 pub use fingerprint::{Content, Digest, Digester, Fingerprint, HEADER_LIMIT, HeaderScan};
 pub use flags::Flags;
 pub use folder::{FolderName, FolderPattern};
 pub use key::Key;
-pub use line_ends::ToLf;
+pub use line_ends::{ToCrlf, ToLf};
 pub use marks::{Change, Keyword, Marks};
 pub use role::Role;
 pub use side::{Side, Sides};

@@ -28,9 +28,7 @@ const LOAD_AGE: Duration = Duration::from_millis(20);
 const LOADS: usize = 32;
 /// A batch is committed when it has this many messages,
 const BATCH_MESSAGES: usize = 256;
-/// or this many octets,
-const BATCH_BYTES: u64 = 16 << 20;
-/// or is this old when a message ends.
+/// or as many octets as the [store](Store::batch_octets) likes, or is this old when a message ends.
 const BATCH_AGE: Duration = Duration::from_secs(1);
 
 /// What the threads need to know and report to.
@@ -69,7 +67,7 @@ pub struct Delivered {
     pub leaving: Vec<Had>,
     /// Octets of the messages fetched.
     pub bytes: u64,
-    /// What the server did not give, with its reasons.
+    /// What the server did not give or the store did not take, with the reasons.
     pub refused: Vec<(Listed, String)>,
     /// What somebody else removed from the server meanwhile.
     pub gone: Vec<Listed>,
@@ -135,7 +133,7 @@ impl Delivery {
         let broken = |e| Error::new(Kind::LocalIo, "delivery broke down", "Report this; run again.").because(e);
         let staged = self.staging.await.map_err(broken).and_then(|r| r);
         let (mut delivered, committed) = self.commits.await.unwrap_or_else(|e| (Delivered::default(), Err(broken(e))));
-        delivered.refused = self.refused;
+        delivered.refused.extend(self.refused);
         delivered.gone = self.gone;
         delivered.cut_off = self.under_way;
         (delivered, committed.and(staged))
@@ -233,9 +231,9 @@ impl<T> Batch<T> {
         self.staged.is_empty() && self.recognised.is_empty()
     }
 
-    fn is_full(&self) -> bool {
+    fn is_full(&self, octets: u64) -> bool {
         self.staged.len() >= crate::fault::batch(BATCH_MESSAGES)
-            || self.bytes >= BATCH_BYTES
+            || self.bytes >= octets
             || self.since.elapsed() >= BATCH_AGE
     }
 }
@@ -262,7 +260,9 @@ fn stage<S: Store>(
                 Part::End => {
                     let Some((listed, draft)) = open.take() else { continue };
                     let (staged, content) = draft.finish()?;
-                    match suspects.take(&content.digest) {
+                    // A digest may have been inferred from the rest.
+                    let found = suspects.take(&content.digest);
+                    match found.or_else(|| suspects.take(&content.inferred()?.digest)) {
                         Some(row) => batch.recognised.push((listed, content, row)),
                         None => {
                             batch.bytes += content.octets;
@@ -271,7 +271,9 @@ fn stage<S: Store>(
                         }
                     }
                     // A committer that is gone has failed, and tells why itself.
-                    if batch.is_full() && batches.send(std::mem::replace(&mut batch, Batch::new())).is_err() {
+                    if batch.is_full(store.batch_octets())
+                        && batches.send(std::mem::replace(&mut batch, Batch::new())).is_err()
+                    {
                         return Ok(());
                     }
                 }
@@ -303,13 +305,21 @@ fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &mut D
         crate::fault::point();
         let rows = desk.job.ledger().arriving(desk.folder_id, &arrivals, desk.job.now)?;
         crate::fault::point();
-        desk.store.publish(prepared)?;
+        let refusals = desk.store.publish(prepared)?;
         crate::fault::point();
-        desk.job.ledger().delivered(&rows)?;
+        let mut refused: HashMap<usize, String> = refusals.into_iter().map(|r| (r.at, r.reason)).collect();
+        let (stand, not): (Vec<_>, Vec<_>) = rows.iter().enumerate().partition(|(at, _)| !refused.contains_key(at));
+        let ids = |rows: Vec<(usize, &RowId)>| rows.into_iter().map(|(_, row)| *row).collect::<Vec<_>>();
+        desk.job.ledger().never_arrived(&ids(not))?;
+        desk.job.ledger().delivered(&ids(stand))?;
         crate::fault::point();
         let leaves = desk.job.policy.keep.is_due(desk.job.now, desk.job.now);
-        delivered.fetched += rows.len() as u64;
-        for (((listed, content), place), row) in batch.messages.iter().zip(&places).zip(rows) {
+        for (at, (((listed, content), place), row)) in batch.messages.iter().zip(&places).zip(rows).enumerate() {
+            if let Some(reason) = refused.remove(&at) {
+                delivered.refused.push((listed.clone(), reason));
+                continue;
+            }
+            delivered.fetched += 1;
             delivered.bytes += content.octets;
             delivered.leaving.extend(leaves.then_some(Had { handle: listed.handle, row }));
             desk.report(listed, content.octets, Action::Fetched(&place.0), leaves);

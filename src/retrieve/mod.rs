@@ -92,6 +92,12 @@ pub trait Retriever: Send {
     fn fingerprints(&mut self, wanted: &[Handle])
     -> impl Future<Output = Result<BTreeMap<Handle, Fingerprint>>> + Send;
 
+    /// When the wanted messages arrived, in seconds since 1970 UTC, as far as that can be told without their bodies.
+    fn dates(&mut self, wanted: &[Handle]) -> impl Future<Output = Result<BTreeMap<Handle, i64>>> + Send {
+        let _ = wanted;
+        async { Ok(BTreeMap::new()) }
+    }
+
     /// Streams the wanted messages, pipelined, in the given order as far as the server answers in the order it was asked.
     /// Each is ended, refused or gone exactly once, unless an error ends all. Changes nothing on the server (no `\Seen`).
     fn retrieve(&mut self, wanted: &[Handle], into: &mut impl Intake) -> impl Future<Output = Result<()>> + Send;

@@ -81,6 +81,20 @@ pub(super) fn parent(path: &Path) -> &Path {
     }
 }
 
+/// A file that is gone when it is closed: in the directory, or where temporary files go when that is closed to us.
+pub fn unnamed_file(directory: &Path) -> io::Result<File> {
+    let name = format!(".mailferry-spool-{:016x}", rand::random::<u64>());
+    let open = |path: &Path| -> io::Result<File> {
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+        fs::remove_file(path)?;
+        Ok(file)
+    };
+    match open(&directory.join(&name)) {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => open(&std::env::temp_dir().join(&name)),
+        result => result,
+    }
+}
+
 /// A store that was not there and cannot be made; `what` names it.
 pub(super) fn cannot_create(what: String, cause: io::Error) -> Error {
     let remedy = match cause.kind() {

@@ -15,10 +15,11 @@ mod mbox;
 mod spec;
 mod tree;
 
+pub use directory::unnamed_file;
 pub use mailbox::{Holds, Identity, Mailbox, Outgoing, Seen, Snapshot};
 pub use maildir::{FolderTimes, Maildir, MaildirFolder};
 pub use marker::{Marker, Standing};
-pub use mbox::Mbox;
+pub use mbox::{Mbox, MboxFile, MboxRecord};
 pub use spec::{Layout, LineEndings, Spec, StoreKind};
 pub use tree::{Removal, Tree};
 
@@ -29,7 +30,16 @@ use crate::mail::{Content, Digest, Envelope, Marks};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Place(pub String);
 
-/// One local mailbox. All calls block; the pipeline makes them on threads of its own.
+/// A message of a batch that a store did not take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its place in the batch.
+    pub at: usize,
+    /// Why.
+    pub reason: String,
+}
+
+/// A mailbox to deliver into: on this machine, or a folder of a server. All calls block; the pipeline makes them on threads of its own.
 pub trait Store: Send + Sync + 'static {
     /// A message being written.
     type Draft: Draft;
@@ -42,16 +52,23 @@ pub trait Store: Send + Sync + 'static {
     /// Makes a batch durable, in order, none of it visible yet. Dropping the result forgets the batch.
     fn prepare(&self, batch: Vec<<Self::Draft as Draft>::Staged>) -> Result<Self::Prepared>;
 
-    /// Makes the batch visible; returns when that is durable. After an error some may be visible: settle tells.
-    fn publish(&self, prepared: Self::Prepared) -> Result<()>;
+    /// Makes the batch visible; returns when that is durable. Gives those that the store does not take: they leave no trace,
+    /// and the others stand. After an error some may be visible: settle tells.
+    fn publish(&self, prepared: Self::Prepared) -> Result<Vec<Refusal>>;
 
     /// What became of messages that were to be published when a run ended early: `true` for each that stands in the
     /// store now, finishing its delivery where that is possible; `false` leaves no trace of it. `delivered` holds a digest for each
     /// message of equal content that arrived before: what stands for that one stands for no other.
     fn settle(&self, arriving: &[(Place, Digest)], delivered: &[Digest]) -> Result<Vec<bool>>;
 
-    /// Every message in the store, for when the state is lost. Reads all of it.
+    /// Every message in the store, for when the state is lost. Reads all of it, unless the digest of a message can be
+    /// [inferred](Content::inferred).
     fn scan(&self) -> Result<Vec<Content>>;
+
+    /// Octets of messages that are worth a batch.
+    fn batch_octets(&self) -> u64 {
+        16 << 20
+    }
 }
 
 /// A message being written; dropped unfinished, it leaves no trace.

@@ -4,7 +4,7 @@ use crate::cli::args::UrlArgs;
 use crate::config::{Account, Base, Endpoint, Protocol, Sync, option};
 use crate::credentials::PasswordSource;
 use crate::error::{Error, Kind, Result};
-use crate::mail::FolderPattern;
+use crate::mail::{FolderName, FolderPattern};
 use crate::net::AuthChoice;
 use crate::retrieve::{Keep, Policy};
 use crate::store::{Layout, LineEndings, Maildir, Spec, StoreKind};
@@ -23,6 +23,7 @@ pub fn account(url: &str, to: &str, args: &UrlArgs) -> Result<Account> {
             "Write `pop3s://USER@HOST` or `imaps://USER@HOST/FOLDER` before --to.",
         ));
     };
+    let folder = folder.unwrap_or_else(FolderName::inbox);
     let Endpoint::Store(mut store) = Endpoint::parse(to, &base)? else {
         return Err(Error::new(Kind::Usage, "--to names no store", "Write `--to maildir:PATH` or `--to mbox:PATH`."));
     };

@@ -1,8 +1,9 @@
 //! `--json`: one object a line on stdout. `docs/json.md` describes the schema.
 
-use super::{Lines, Report, Summary, mark_names, server_side};
+use super::{Lines, Report, Summary, mark_names, migration, server_side};
 use crate::error::Error;
 use crate::event::{Action, Counts, Deed, Event, FolderDeed, Observer};
+use crate::migrate::FolderReport;
 use serde_json::{Value, json};
 use std::io::Write;
 
@@ -113,6 +114,10 @@ impl Report for Json {
                             "exit": error.kind().exit_code()});
         emit("error", fields);
         self.lines.problem(account, error);
+    }
+
+    fn migrated(&self, account: &str, folders: &[FolderReport]) {
+        emit("migration", migration::entry(account, folders));
     }
 
     fn finish(&self, summaries: &[Summary], exit: u8) {

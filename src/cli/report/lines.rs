@@ -3,11 +3,12 @@
 use super::progress::Progress;
 use super::summary::line;
 use super::units::{messages, octets};
-use super::{Report, Summary, colour, mark_names, problem_text, server_side};
+use super::{Report, Summary, colour, mark_names, migration, problem_text, server_side};
 use crate::cli::args::Global;
 use crate::error::Error;
 use crate::event::{Action, Deed, Event, FolderDeed, Observer};
 use crate::mail::{Key, Marks};
+use crate::migrate::FolderReport;
 use std::io::{IsTerminal, Write};
 
 /// Prints lines, and progress bars where stderr is a terminal.
@@ -154,6 +155,13 @@ impl Report for Lines {
 
     fn problem(&self, account: &str, error: &Error) {
         self.err(&problem_text(Some(account), error, self.colour));
+    }
+
+    fn migrated(&self, account: &str, folders: &[FolderReport]) {
+        if self.summary {
+            let text: String = folders.iter().map(|f| migration::line(account, f, self.rehearsal)).collect();
+            let _ = std::io::stdout().lock().write_all(text.as_bytes());
+        }
     }
 
     fn finish(&self, summaries: &[Summary], _: u8) {

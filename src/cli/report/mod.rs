@@ -2,6 +2,7 @@
 
 mod json;
 mod lines;
+mod migration;
 mod progress;
 mod summary;
 mod units;
@@ -10,6 +11,7 @@ use super::args::{Global, When};
 use crate::error::{Error, Kind};
 use crate::event::{Counts, Event, Observer};
 use crate::mail::{Keyword, Marks};
+use crate::migrate::FolderReport;
 use json::Json;
 pub use json::entry as summary_entry;
 use lines::Lines;
@@ -36,6 +38,8 @@ pub trait Report: Observer {
     fn start(&self, accounts: &[String]);
     /// A problem ended a folder or an account.
     fn problem(&self, account: &str, error: &Error);
+    /// A migration has come to its end, or would do so: each of its folders.
+    fn migrated(&self, account: &str, folders: &[FolderReport]);
     /// The run ended with this exit code.
     fn finish(&self, summaries: &[Summary], exit: u8);
 }

@@ -9,6 +9,7 @@ pub fn line(command: &str, s: &Summary, rehearsal: bool) -> String {
     let parts = match command {
         "sync" => both_ways(s, rehearsal),
         "adopt" => adopted(s, rehearsal),
+        "migrate" => migrated(&s.counts, rehearsal),
         _ => one_way(&s.counts, rehearsal),
     };
     format!("{}: {}\n", s.account, parts.join(", "))
@@ -32,6 +33,16 @@ fn one_way(counts: &Counts, rehearsal: bool) -> Vec<String> {
     also(failed, "left");
     also(deleted_remote, "deleted on the server");
     also(undeleted_remote, "not deleted there");
+    parts
+}
+
+fn migrated(counts: &Counts, rehearsal: bool) -> Vec<String> {
+    let Counts { had, fetched, skipped, failed, deleted_remote, bytes_in, .. } = *counts;
+    let verb = if rehearsal { "to copy" } else { "copied" };
+    let mut parts = vec![format!("{} {verb} ({})", messages(fetched), octets(bytes_in))];
+    let others =
+        [(had, "there already"), (skipped, "skipped"), (failed, "failed"), (deleted_remote, "deleted in the source")];
+    parts.extend(others.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
     parts
 }
 

@@ -20,7 +20,7 @@ mod outgoing;
 mod tests;
 
 use super::lock::DotLock;
-use super::{LineEndings, Place, Prepared, Store, directory};
+use super::{LineEndings, Place, Prepared, Refusal, Store, directory};
 use crate::error::{Error, Kind, Result};
 use crate::mail::{Content, Digest, Digester, Envelope, HEADER_LIMIT, Keyword, Marks};
 use draft::TmpFile;
@@ -222,7 +222,7 @@ impl Store for Maildir {
         Ok(prepared)
     }
 
-    fn publish(&self, prepared: MaildirPrepared) -> Result<()> {
+    fn publish(&self, prepared: MaildirPrepared) -> Result<Vec<Refusal>> {
         // From here on the ledger answers for the files: after an error, those in `tmp` wait for `settle`.
         let files: Vec<PathBuf> = prepared.files.into_iter().map(TmpFile::keep).collect();
         for (file, place) in files.iter().zip(&prepared.places) {
@@ -230,7 +230,8 @@ impl Store for Maildir {
             crate::fault::point();
         }
         let touched = |part: &&&str| prepared.places.iter().any(|place| place.0.split('/').next() == Some(**part));
-        VISIBLE.iter().filter(touched).try_for_each(|part| self.sync_part(part))
+        VISIBLE.iter().filter(touched).try_for_each(|part| self.sync_part(part))?;
+        Ok(Vec::new())
     }
 
     fn settle(&self, arriving: &[(Place, Digest)], _: &[Digest]) -> Result<Vec<bool>> {

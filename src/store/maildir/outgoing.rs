@@ -1,6 +1,6 @@
 //! A message's file as it goes to a server: with CRLF line ends, and its size known beforehand.
 
-use crate::mail::{Key, Marks};
+use crate::mail::{Key, Marks, ToCrlf};
 use crate::store::Outgoing;
 use memchr::memchr_iter;
 use std::fs::File;
@@ -33,34 +33,21 @@ pub(super) fn open(path: &Path, key: Key, marks: Marks) -> io::Result<Outgoing> 
 
 fn to_crlf(text: &[u8]) -> Vec<u8> {
     let mut wire = Vec::with_capacity(text.len() + memchr_iter(b'\n', text).count());
-    append(text, false, &mut wire);
+    ToCrlf::default().convert(text, &mut wire);
     wire
-}
-
-/// Appends a piece of text, each LF with a CR before it; `after_cr` tells whether the piece before ended in one.
-fn append(text: &[u8], after_cr: bool, wire: &mut Vec<u8>) {
-    let mut from = 0;
-    for at in memchr_iter(b'\n', text) {
-        let line = text.get(from..at).unwrap_or_default();
-        wire.extend_from_slice(line);
-        let has_cr = if at == 0 { after_cr } else { text.get(at - 1) == Some(&b'\r') };
-        wire.extend_from_slice(if has_cr { b"\n" } else { b"\r\n" });
-        from = at + 1;
-    }
-    wire.extend_from_slice(text.get(from..).unwrap_or_default());
 }
 
 /// Reads text with each LF turned into CRLF; what is CRLF already stays.
 struct Crlf<R> {
     text: BufReader<R>,
-    after_cr: bool,
+    crlf: ToCrlf,
     wire: Vec<u8>,
     given: usize,
 }
 
 impl<R: Read> Crlf<R> {
     fn new(text: R) -> Crlf<R> {
-        Crlf { text: BufReader::with_capacity(BUFFER, text), after_cr: false, wire: Vec::new(), given: 0 }
+        Crlf { text: BufReader::with_capacity(BUFFER, text), crlf: ToCrlf::default(), wire: Vec::new(), given: 0 }
     }
 }
 
@@ -70,8 +57,7 @@ impl<R: Read> Read for Crlf<R> {
             let text = self.text.fill_buf()?;
             self.wire.clear();
             self.given = 0;
-            append(text, self.after_cr, &mut self.wire);
-            self.after_cr = text.last() == Some(&b'\r');
+            self.crlf.convert(text, &mut self.wire);
             let read = text.len();
             self.text.consume(read);
         }

@@ -4,10 +4,9 @@ use super::from_line::from_line;
 use super::quote::Quoter;
 use crate::error::{Error, Result};
 use crate::mail::{Content, Digester, Envelope};
-use crate::store::{Draft, LineEndings, directory};
-use std::fs::{File, OpenOptions};
+use crate::store::{Draft, LineEndings, directory, unnamed_file};
+use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Octets held in memory before the rest of a message goes to a temporary file.
@@ -136,19 +135,5 @@ pub(super) fn line_end(line_endings: LineEndings) -> &'static [u8] {
     match line_endings {
         LineEndings::Lf => b"\n",
         LineEndings::Crlf => b"\r\n",
-    }
-}
-
-/// A file that is gone when it is closed: in the directory, or where temporary files go when that is closed to us.
-fn unnamed_file(directory: &Path) -> io::Result<File> {
-    let name = format!(".mailferry-spool-{:016x}", rand::random::<u64>());
-    let open = |path: &Path| -> io::Result<File> {
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
-        std::fs::remove_file(path)?;
-        Ok(file)
-    };
-    match open(&directory.join(&name)) {
-        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => open(&std::env::temp_dir().join(&name)),
-        result => result,
     }
 }

@@ -59,6 +59,23 @@ pub(super) fn is_dated(text: &[u8]) -> bool {
     })
 }
 
+/// The date of a [dated](is_dated) From_ line in seconds since 1970 UTC; without a zone, it is taken for UTC.
+pub(super) fn date(text: &[u8]) -> Option<i64> {
+    let line = String::from_utf8_lossy(text.split(|b| *b == b'\n').next()?).into_owned();
+    let words: Vec<&str> = line.split_ascii_whitespace().take(20).collect();
+    let at = (1..words.len())
+        .rfind(|at| is_dated(format!("From {}", words.get(*at..).unwrap_or_default().join(" ")).as_bytes()))?;
+    let [_, month, day, time, rest @ ..] = words.get(at..)? else { return None };
+    let year = rest.iter().take(3).find(|w| w.len() == 4 && w.bytes().all(|b| b.is_ascii_digit()))?;
+    let zone = rest.iter().take(3).find(|w| w.len() == 5 && w.starts_with(['+', '-'])).unwrap_or(&"+0000");
+    mail_parser::DateTime::parse_rfc822(&format!(
+        "{day} {month} {year} {time}{} {zone}",
+        if time.len() < 6 { ":00" } else { "" }
+    ))
+    .map(|date| date.to_timestamp())
+    .filter(|at| *at > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +105,20 @@ mod tests {
             let line = from_line(b"", wrong);
             assert!(is_dated(line.as_bytes()));
             assert!(line.ends_with(&Timestamp::now().strftime("%Y").to_string()));
+        }
+    }
+
+    #[test]
+    fn a_date_is_read_with_its_zone() {
+        for (line, expected) in [
+            ("From a@b Sat Feb  3 04:05:06 2001", Some(981_173_106)),
+            ("From a@b Sat Feb 3 05:05:06 +0100 2001", Some(981_173_106)),
+            ("From a b Sat Feb  3 04:05 2001 remote from c\nx", Some(981_173_100)),
+            ("From - Thu Jan  1 00:00:00 1970", None),
+            ("From a@b Sat Feb  3 04:05:06 99", None),
+            ("From nowhere", None),
+        ] {
+            assert_eq!(date(line.as_bytes()), expected, "{line}");
         }
     }
 

@@ -12,6 +12,7 @@
 //! empty message). Anything else is left alone, and the message fetched again.
 
 mod draft;
+mod foreign;
 mod from_line;
 mod quote;
 mod reader;
@@ -20,10 +21,11 @@ mod settle;
 mod tests;
 
 use super::lock::Lock;
-use super::{LineEndings, Place, Prepared, Store, directory};
+use super::{LineEndings, Place, Prepared, Refusal, Store, directory};
 use crate::error::{Error, Kind, Result};
 use crate::mail::{Content, Digest, Envelope, Marks};
 pub use draft::{MboxDraft, MboxStaged};
+pub use foreign::{MboxFile, MboxRecord};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -135,10 +137,10 @@ impl Store for Mbox {
         Ok(MboxPrepared { lock, size, padding, batch, places, marks })
     }
 
-    fn publish(&self, prepared: MboxPrepared) -> Result<()> {
+    fn publish(&self, prepared: MboxPrepared) -> Result<Vec<Refusal>> {
         let MboxPrepared { lock, size: before, padding, batch, .. } = prepared;
         if batch.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let file = lock.file();
         let grown = size(file).map_err(|e| self.failed("read", e))? != before;
@@ -147,11 +149,14 @@ impl Store for Mbox {
             let remedy = "Run again; nothing was written and nothing deleted on the server.";
             return Err(Error::new(Kind::TryLater, what, remedy).folder());
         }
-        append(file, &padding, batch).map_err(|e| {
-            // What is left after a failure here, `settle` removes.
-            let _ = file.set_len(before).and_then(|()| file.sync_all());
-            self.failed("append to", e)
-        })
+        match append(file, &padding, batch) {
+            Ok(()) => Ok(Vec::new()),
+            Err(e) => {
+                // What is left after a failure here, `settle` removes.
+                let _ = file.set_len(before).and_then(|()| file.sync_all());
+                Err(self.failed("append to", e))
+            }
+        }
     }
 
     fn settle(&self, arriving: &[(Place, Digest)], delivered: &[Digest]) -> Result<Vec<bool>> {

@@ -1,0 +1,178 @@
+//! What became of every message of a folder: copied, there already, skipped or failed, the last two with their reasons.
+
+use super::Verified;
+use crate::event::{Action, Counts, Event, Observer};
+use crate::mail::FolderName;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The messages of a folder of the source. It balances: listed = copied + there + skipped + failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Balance {
+    /// In the source.
+    pub listed: u64,
+    /// Copied; in a dry run, to be copied.
+    pub copied: u64,
+    /// In the target before.
+    pub there: u64,
+    /// Left alone, by reason.
+    pub skipped: BTreeMap<String, u64>,
+    /// Not copied, though wanted, by reason.
+    pub failed: BTreeMap<String, u64>,
+    /// Octets of those copied.
+    pub bytes: u64,
+    /// Removed from the source.
+    pub removed: u64,
+}
+
+impl Balance {
+    /// How many were skipped.
+    pub fn skips(&self) -> u64 {
+        self.skipped.values().sum()
+    }
+
+    /// How many failed.
+    pub fn failures(&self) -> u64 {
+        self.failed.values().sum()
+    }
+
+    /// Of one pass, by its counts and what was told meanwhile; `error` ended it early.
+    pub fn of(counts: &Counts, told: Told, error: Option<String>) -> Balance {
+        let Told { skipped, mut failed, expected } = told;
+        // What was never reached has failed too.
+        let known: u64 = failed.values().sum();
+        if counts.failed > known {
+            let reason = error.unwrap_or_else(|| "the run ended before it".to_owned());
+            *failed.entry(reason).or_default() += counts.failed - known;
+        }
+        // Those that were gone, the pull has counted itself.
+        let sieved = skipped.values().sum::<u64>().saturating_sub(counts.skipped);
+        Balance {
+            listed: counts.listed + sieved,
+            copied: counts.fetched,
+            there: counts.had,
+            skipped,
+            failed,
+            // A rehearsal transfers nothing.
+            bytes: if counts.bytes_in == 0 && counts.fetched > 0 { expected } else { counts.bytes_in },
+            removed: counts.deleted_remote,
+        }
+    }
+
+    /// A later pass over the same folder: what an earlier one copied counts as copied.
+    #[must_use]
+    pub fn then(self, later: Balance) -> Balance {
+        let before = self.copied.min(later.there);
+        Balance {
+            copied: later.copied + before,
+            there: later.there - before,
+            bytes: self.bytes + later.bytes,
+            removed: self.removed + later.removed,
+            ..later
+        }
+    }
+}
+
+/// A folder of a migration, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderReport {
+    /// In the source.
+    pub from: FolderName,
+    /// In the target.
+    pub to: FolderName,
+    /// Its messages.
+    pub balance: Balance,
+    /// What a look at the target showed, where one was taken.
+    pub verified: Option<Verified>,
+}
+
+/// What events have told of a folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    skipped: BTreeMap<String, u64>,
+    failed: BTreeMap<String, u64>,
+    /// Octets that are to be fetched.
+    expected: u64,
+}
+
+/// Hands events on, and keeps what they tell of messages that stay where they are.
+pub struct Collector {
+    to: Arc<dyn Observer>,
+    told: Mutex<BTreeMap<String, Told>>,
+}
+
+impl Collector {
+    /// Hands on to this one.
+    pub fn new(to: Arc<dyn Observer>) -> Collector {
+        Collector { to, told: Mutex::default() }
+    }
+
+    /// What was told of a folder since it was asked last.
+    pub fn take(&self, folder: &str) -> Told {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).remove(folder).unwrap_or_default()
+    }
+}
+
+impl Observer for Collector {
+    fn event(&self, account: &str, event: Event<'_>) {
+        let mut all = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Message { folder, action, .. } => {
+                let mut count = |failed: bool, reason: &str| {
+                    let told = all.entry(folder.to_owned()).or_default();
+                    let reasons = if failed { &mut told.failed } else { &mut told.skipped };
+                    *reasons.entry(reason.to_owned()).or_default() += 1;
+                };
+                match action {
+                    Action::Skipped(reason) => count(false, reason),
+                    Action::Gone => count(false, "gone from the source meanwhile"),
+                    Action::Refused(reason) => count(true, reason),
+                    Action::Fetched(_) | Action::WouldFetch | Action::Had => {}
+                }
+            }
+            Event::Folder { folder, outlook } => all.entry(folder.to_owned()).or_default().expected = outlook.bytes,
+            _ => {}
+        }
+        drop(all);
+        self.to.event(account, event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nobody;
+    impl Observer for Nobody {
+        fn event(&self, _: &str, _: Event<'_>) {}
+    }
+
+    #[test]
+    fn it_balances() {
+        let collector = Collector::new(Arc::new(Nobody));
+        let tell = |folder, action| {
+            collector.event("a", Event::Message { folder, key: None, bytes: None, action, deleted: false });
+        };
+        tell("x", Action::Skipped("too old"));
+        tell("x", Action::Skipped("too old"));
+        tell("x", Action::Gone);
+        tell("x", Action::Refused("full"));
+        tell("x", Action::Had);
+        tell("y", Action::Gone);
+        let counts =
+            Counts { listed: 20, fetched: 5, had: 10, skipped: 1, failed: 4, bytes_in: 7, ..Counts::default() };
+        let first = Balance::of(&counts, collector.take("x"), Some("cut".into()));
+        assert_eq!(
+            first.skipped,
+            BTreeMap::from([("too old".into(), 2), ("gone from the source meanwhile".into(), 1)])
+        );
+        assert_eq!(first.failed, BTreeMap::from([("full".into(), 1), ("cut".into(), 3)]));
+        assert_eq!((first.listed, first.copied, first.there, first.bytes), (22, 5, 10, 7));
+        assert_eq!(first.listed, first.copied + first.there + first.skips() + first.failures());
+
+        let counts = Counts { listed: 19, fetched: 4, had: 15, ..Counts::default() };
+        let both = first.then(Balance::of(&counts, collector.take("x"), None));
+        assert_eq!((both.listed, both.copied, both.there, both.failures()), (19, 9, 10, 0));
+        assert_eq!(both.listed, both.copied + both.there + both.skips() + both.failures());
+    }
+}

@@ -1,0 +1,13 @@
+//! What a migration needs besides a pull: which folder goes where, which messages go, and whether all of them arrived.
+//!
+//! A migration is a pull whose store is the other end: the messages, one way, with the same exactly-once pipeline.
+
+mod balance;
+mod mapping;
+mod sieve;
+mod verify;
+
+pub use balance::{Balance, Collector, FolderReport};
+pub use mapping::{Mapping, Place, label, targets};
+pub use sieve::{Sieve, Wishes};
+pub use verify::{Verified, missing};

@@ -1,0 +1,257 @@
+//! A source as a migration wants it: the messages that are to go, each with the date on which it arrived.
+
+use crate::error::Result;
+use crate::event::{Action, Event, Observer};
+use crate::mail::{Digest, Digester, Envelope, Fingerprint, Flags, FolderName, arrival_date};
+use crate::retrieve::{Abilities, Finished, Handle, Intake, Listed, Listing, Retriever, SourceId};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+/// Octets of a message that are looked at for its date.
+const HEADER: usize = 64 * 1024;
+
+/// Which messages go, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Those that arrived then or later, in seconds since 1970 UTC.
+    pub since: Option<i64>,
+    /// Those that arrived earlier.
+    pub before: Option<i64>,
+    /// Octets: larger ones stay.
+    pub max_size: Option<u64>,
+    /// All arrive as read.
+    pub seen: bool,
+    /// Of messages with equal content in one folder, the first one goes alone.
+    pub dedupe: bool,
+}
+
+impl Wishes {
+    /// Whether they depend on dates.
+    pub fn has_period(&self) -> bool {
+        self.since.is_some() || self.before.is_some()
+    }
+}
+
+/// A source with what the user wishes of it.
+pub struct Sieve<R> {
+    inner: R,
+    source: SourceId,
+    wishes: Wishes,
+    /// Octets that the target takes.
+    limit: Option<u64>,
+    account: String,
+    observer: Arc<dyn Observer>,
+    now: i64,
+}
+
+impl<R: Retriever> Sieve<R> {
+    /// A source under the name of a folder; messages that stay are told to the observer. `limit` is how many octets the
+    /// target takes in one message.
+    pub fn new(
+        inner: R,
+        folder: FolderName,
+        wishes: Wishes,
+        limit: Option<u64>,
+        told: (String, Arc<dyn Observer>),
+        now: i64,
+    ) -> Sieve<R> {
+        let source = SourceId { folder, scope: inner.source().scope.clone() };
+        let (account, observer) = told;
+        Sieve { inner, source, wishes, limit, account, observer, now }
+    }
+
+    fn skip(&self, listed: &Listed, reason: &str) {
+        let folder = self.source.folder.to_string();
+        let (key, bytes, action) = (listed.key.as_ref(), listed.size, Action::Skipped(reason));
+        self.observer.event(&self.account, Event::Message { folder: &folder, key, bytes, action, deleted: false });
+    }
+
+    /// Why a message stays, if it does.
+    fn objection(&self, listed: &Listed, dates: &BTreeMap<Handle, i64>) -> Option<&'static str> {
+        let date = dates.get(&listed.handle);
+        let too_large = |limit: Option<u64>| limit.is_some_and(|limit| listed.size.is_some_and(|size| size > limit));
+        if self.wishes.since.is_some_and(|since| date.is_some_and(|date| *date < since)) {
+            Some("older than --since")
+        } else if self.wishes.before.is_some_and(|before| date.is_some_and(|date| *date >= before)) {
+            Some("not older than --before")
+        } else if too_large(self.wishes.max_size) {
+            Some("larger than --max-size")
+        } else if too_large(self.limit) {
+            Some("larger than the target takes")
+        } else {
+            None
+        }
+    }
+
+    /// Messages whose content an earlier one has: those of equal header and size are read to know.
+    async fn duplicates(&mut self, messages: &[Listed]) -> Result<HashSet<Handle>> {
+        let mut by_size: HashMap<u64, Vec<Handle>> = HashMap::new();
+        messages.iter().for_each(|l| by_size.entry(l.size.unwrap_or_default()).or_default().push(l.handle));
+        let alike = |groups: Vec<Vec<Handle>>| -> Vec<Vec<Handle>> {
+            groups.into_iter().filter(|group| group.len() > 1).collect()
+        };
+        let mut groups = alike(by_size.into_values().collect());
+        if self.inner.abilities().headers_apart && !groups.is_empty() {
+            let mut asked: Vec<Handle> = groups.concat();
+            asked.sort_unstable();
+            let prints = self.inner.fingerprints(&asked).await?;
+            let mut by_print: HashMap<(usize, Option<Fingerprint>), Vec<Handle>> = HashMap::new();
+            for (at, group) in groups.iter().enumerate() {
+                group.iter().for_each(|h| by_print.entry((at, prints.get(h).copied())).or_default().push(*h));
+            }
+            groups = alike(by_print.into_values().collect());
+        }
+        let mut wanted: Vec<Handle> = groups.concat();
+        wanted.sort_unstable();
+        let mut reading = Reading::default();
+        if !wanted.is_empty() {
+            self.inner.retrieve(&wanted, &mut reading).await?;
+        }
+        let mut met = HashSet::new();
+        // In the order of the listing.
+        let order = messages.iter().filter_map(|l| Some((l.handle, *reading.digests.get(&l.handle)?)));
+        Ok(order.filter(|(_, digest)| !met.insert(*digest)).map(|(handle, _)| handle).collect())
+    }
+}
+
+impl<R: Retriever> Retriever for Sieve<R> {
+    fn source(&self) -> &SourceId {
+        &self.source
+    }
+
+    fn abilities(&self) -> Abilities {
+        self.inner.abilities()
+    }
+
+    async fn list(&mut self) -> Result<Listing> {
+        let Listing { messages, notes } = self.inner.list().await?;
+        let handles: Vec<Handle> = messages.iter().map(|l| l.handle).collect();
+        let dates = if self.wishes.has_period() { self.inner.dates(&handles).await? } else { BTreeMap::new() };
+        let mut going = Vec::with_capacity(messages.len());
+        for listed in messages {
+            match self.objection(&listed, &dates) {
+                Some(reason) => self.skip(&listed, reason),
+                None => going.push(listed),
+            }
+        }
+        if self.wishes.dedupe {
+            let twice = self.duplicates(&going).await?;
+            going.iter().filter(|l| twice.contains(&l.handle)).for_each(|l| self.skip(l, "a duplicate in the source"));
+            going.retain(|l| !twice.contains(&l.handle));
+        }
+        Ok(Listing { messages: going, notes })
+    }
+
+    async fn fingerprints(&mut self, wanted: &[Handle]) -> Result<BTreeMap<Handle, Fingerprint>> {
+        self.inner.fingerprints(wanted).await
+    }
+
+    async fn dates(&mut self, wanted: &[Handle]) -> Result<BTreeMap<Handle, i64>> {
+        self.inner.dates(wanted).await
+    }
+
+    async fn retrieve(&mut self, wanted: &[Handle], into: &mut impl Intake) -> Result<()> {
+        let mut dating = Dating { into, seen: self.wishes.seen, now: self.now, held: None };
+        self.inner.retrieve(wanted, &mut dating).await
+    }
+
+    async fn dispose(&mut self, handles: &[Handle]) -> Result<()> {
+        self.inner.dispose(handles).await
+    }
+
+    async fn finish(self) -> Result<Finished> {
+        self.inner.finish().await
+    }
+}
+
+/// Holds a message back until its header tells when it arrived, where the source did not.
+struct Dating<'i, I> {
+    into: &'i mut I,
+    seen: bool,
+    now: i64,
+    held: Option<(Handle, Envelope, Vec<u8>)>,
+}
+
+impl<I: Intake> Dating<'_, I> {
+    async fn release(&mut self) -> Result<()> {
+        let Some((handle, mut envelope, start)) = self.held.take() else { return Ok(()) };
+        envelope.received_at = arrival_date(&start, self.now);
+        self.into.begin(handle, envelope).await?;
+        self.into.chunk(&start).await
+    }
+}
+
+impl<I: Intake> Intake for Dating<'_, I> {
+    async fn begin(&mut self, handle: Handle, mut envelope: Envelope) -> Result<()> {
+        if self.seen {
+            envelope.marks.flags = envelope.marks.flags | Flags::SEEN;
+        }
+        match envelope.received_at {
+            Some(_) => self.into.begin(handle, envelope).await,
+            None => {
+                self.held = Some((handle, envelope, Vec::new()));
+                Ok(())
+            }
+        }
+    }
+
+    async fn chunk(&mut self, bytes: &[u8]) -> Result<()> {
+        let Some((_, _, start)) = &mut self.held else { return self.into.chunk(bytes).await };
+        let looked_at = start.len().saturating_sub(3);
+        start.extend_from_slice(bytes);
+        let fresh = start.get(looked_at..).unwrap_or_default();
+        let ends = [&b"\n\r\n"[..], b"\n\n"].iter().any(|end| memchr::memmem::find(fresh, end).is_some());
+        if ends || start.len() > HEADER { self.release().await } else { Ok(()) }
+    }
+
+    async fn end(&mut self) -> Result<()> {
+        self.release().await?;
+        self.into.end().await
+    }
+
+    async fn refused(&mut self, handle: Handle, reason: String) -> Result<()> {
+        self.held = None;
+        self.into.refused(handle, reason).await
+    }
+
+    async fn gone(&mut self, handle: Handle) -> Result<()> {
+        self.into.gone(handle).await
+    }
+}
+
+/// Keeps of messages their digests.
+#[derive(Default)]
+struct Reading {
+    digests: BTreeMap<Handle, Digest>,
+    open: Option<(Handle, Digester)>,
+}
+
+impl Intake for Reading {
+    async fn begin(&mut self, handle: Handle, _: Envelope) -> Result<()> {
+        self.open = Some((handle, Digester::default()));
+        Ok(())
+    }
+
+    async fn chunk(&mut self, bytes: &[u8]) -> Result<()> {
+        if let Some((_, digester)) = &mut self.open {
+            digester.update(bytes);
+        }
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<()> {
+        if let Some((handle, digester)) = self.open.take() {
+            self.digests.insert(handle, digester.finish().1.digest);
+        }
+        Ok(())
+    }
+
+    async fn refused(&mut self, _: Handle, _: String) -> Result<()> {
+        self.open = None;
+        Ok(())
+    }
+
+    async fn gone(&mut self, _: Handle) -> Result<()> {
+        Ok(())
+    }
+}

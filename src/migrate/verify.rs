@@ -1,0 +1,105 @@
+//! Whether every message that was to go stands in the target: a pure comparison of the ledger with what is found there.
+
+use crate::mail::{Content, Digest, Fingerprint};
+use crate::state::Row;
+use std::collections::HashMap;
+use std::hash::Hash;
+
+/// What a look at the target showed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Messages of the source that are to stand there.
+    pub expected: u64,
+    /// Of these, not found.
+    pub missing: u64,
+    /// By the digests of all bytes, not by header and size.
+    pub by_content: bool,
+}
+
+/// The rows whose messages do not stand in the target. A message found there stands for one row: one of the same digest, or
+/// else, unless `by_content`, one of the same header and size. A row whose digest was inferred is compared by header and size
+/// in any case.
+pub fn missing<'r>(rows: &'r [Row], found: &[Content], by_content: bool) -> Vec<&'r Row> {
+    let mut free: Vec<bool> = vec![true; found.len()];
+    let mut open: Vec<&Row> = rows.iter().collect();
+    let mut by_digest = index(found.iter().map(|c| c.digest));
+    open.retain(|row| !take(&mut by_digest, &row.digest, &mut free));
+    let mut by_inferred: HashMap<Digest, Vec<usize>> =
+        index(found.iter().map(|c| c.inferred().map_or(c.digest, |i| i.digest)));
+    let inferred = |row: &Row| Content::inferred_from(row.fingerprint, row.wire_size).map(|c| c.digest);
+    let weakly = |row: &Row| by_content && inferred(row) != Some(row.digest);
+    open.retain(|row| weakly(row) || inferred(row).is_none_or(|digest| !take(&mut by_inferred, &digest, &mut free)));
+    let mut by_traits = index(found.iter().map(|c| (c.fingerprint, c.wire_size)));
+    let traits = |row: &Row| -> (Fingerprint, u64) { (row.fingerprint, row.wire_size) };
+    open.retain(|row| weakly(row) || !take(&mut by_traits, &traits(row), &mut free));
+    open
+}
+
+fn index<K: Eq + Hash>(keys: impl DoubleEndedIterator<Item = K> + ExactSizeIterator) -> HashMap<K, Vec<usize>> {
+    let mut index: HashMap<K, Vec<usize>> = HashMap::new();
+    keys.enumerate().rev().for_each(|(at, key)| index.entry(key).or_default().push(at));
+    index
+}
+
+/// Takes one that is still free.
+fn take<K: Eq + Hash>(index: &mut HashMap<K, Vec<usize>>, key: &K, free: &mut [bool]) -> bool {
+    while let Some(at) = index.get_mut(key).and_then(Vec::pop) {
+        if let Some(slot) = free.get_mut(at)
+            && std::mem::take(slot)
+        {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{RowId, Status};
+
+    fn print(n: u8) -> Fingerprint {
+        Fingerprint::of_header(format!("Message-ID: <{n}>\n\n").as_bytes())
+    }
+
+    fn content(n: u8, size: u64, digest: u8) -> Content {
+        Content { octets: size, wire_size: size, digest: Digest([digest; 32]), fingerprint: print(n) }
+    }
+
+    fn row(id: i64, content: Content) -> Row {
+        Row {
+            id: RowId(id),
+            key: None,
+            listed_size: None,
+            wire_size: content.wire_size,
+            digest: content.digest,
+            fingerprint: content.fingerprint,
+            status: Status::Delivered,
+            first_seen: 0,
+            missing_since: None,
+        }
+    }
+
+    #[test]
+    fn each_message_found_stands_for_one() {
+        let inferred = |n, size| content(n, size, 0).inferred().unwrap();
+        let weak = |digest| Content { fingerprint: Fingerprint::of_header(b"Subject: x\n\n"), ..content(1, 5, digest) };
+        for (rows, found, by_content, expected) in [
+            (vec![content(1, 10, 1)], vec![content(1, 10, 1)], true, vec![]),
+            (vec![content(1, 10, 1), content(1, 10, 1)], vec![content(1, 10, 1)], false, vec![2]),
+            (vec![content(1, 10, 1)], vec![inferred(1, 10)], false, vec![]),
+            (vec![content(1, 10, 1)], vec![inferred(1, 11)], false, vec![1]),
+            (vec![content(1, 10, 1)], vec![content(1, 10, 2)], false, vec![]),
+            (vec![content(1, 10, 1)], vec![content(1, 10, 2)], true, vec![1]),
+            (vec![inferred(1, 10)], vec![content(1, 10, 2)], true, vec![]),
+            // The one of equal content is not taken for another.
+            (vec![content(1, 10, 1), content(1, 10, 2)], vec![content(1, 10, 2), content(1, 10, 3)], true, vec![1]),
+            (vec![weak(1), weak(2)], vec![weak(2), weak(3)], false, vec![]),
+            (vec![weak(1), weak(2)], vec![weak(2), weak(3)], true, vec![1]),
+        ] {
+            let rows: Vec<Row> = (1..).zip(rows).map(|(id, c)| row(id, c)).collect();
+            let ids: Vec<i64> = missing(&rows, &found, by_content).iter().map(|r| r.id.0).collect();
+            assert_eq!(ids, expected, "{rows:?} {found:?}");
+        }
+    }
+}

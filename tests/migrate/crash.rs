@@ -1,0 +1,92 @@
+//! The program dies, or a link is cut: the next run finishes, and nothing is lost or comes twice.
+
+use super::*;
+use crate::support::cutter::{Cutter, Way};
+
+/// `kill -9`.
+const KILLED: Option<i32> = Some(9);
+
+fn letters() -> Vec<Vec<u8>> {
+    let mut letters = mail::ordinary(6);
+    // Twins, one without anything that tells it apart, and one that goes over a file.
+    letters.push(letters[0].clone());
+    letters.extend([b"Subject: weak\r\n\r\nbody\r\n".to_vec(), mail::large(700_000)]);
+    letters
+}
+
+#[test]
+fn at_every_numbered_point_into_imap() {
+    let from = user_with(&letters());
+    for end in [End::pop3, End::imap] {
+        for n in 1.. {
+            assert!(n < 200, "no end of points");
+            let (ferry, to) = (Ferry::new(), Dovecot::shared().user());
+            let (a, b) = (end(&from), End::imap(&to));
+            let mut command = command(&ferry, &a, &b, &[]);
+            command.env("MAILFERRY_FAULT_BATCH", "2").env("MAILFERRY_FAULT_POINT", n.to_string());
+            let died = Running::start(command).wait();
+            let alive = died.signal != KILLED;
+            assert!(!alive || died.code == Some(0), "point {n}: {}", died.stderr);
+            let healed = run(&ferry, &a, &b, &["--verify=content"]);
+            assert_eq!(healed.code, Some(0), "after point {n}: {}", healed.stderr);
+            assert_same_mail(&held(&to, "INBOX"), &stored(&letters()));
+            let count = letters().len();
+            assert_eq!(migrate(&ferry, &a, &b, &[]), format!("listed {count}, had {count}"), "after point {n}");
+            if alive {
+                assert!(n > 15, "only {n} points");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cut_link_is_mended_in_the_same_run() {
+    let from = user_with(&letters());
+    for (way, octets) in [
+        (Way::ToServer, 400),
+        (Way::ToServer, 5_000),
+        (Way::ToServer, 60_000),
+        (Way::ToServer, 300_000),
+        (Way::ToClient, 900),
+        (Way::ToClient, 1_500),
+    ] {
+        let (ferry, to) = (Ferry::new(), Dovecot::shared().user());
+        let endpoint = to.endpoint(Protocol::Imap, Security::Clear);
+        let cutter = Cutter::before(endpoint.port);
+        ferry.account("new", &Endpoint { port: cutter.port, ..endpoint }, "");
+        cutter.arm(way, octets);
+        let target = End { text: "new".into(), password: None, ca_file: None };
+        let outcome = run(&ferry, &End::pop3(&from), &target, &[]);
+        let cut = !cutter.disarm();
+        assert!(matches!(outcome.code, Some(0 | 75)), "{way:?} {octets}: {}", outcome.stderr);
+        assert_eq!(migrate(&ferry, &End::pop3(&from), &target, &["--verify=content"]).contains("failed"), false);
+        assert_same_mail(&held(&to, "INBOX"), &stored(&letters()));
+        assert!(cut, "{way:?} {octets} was never reached");
+    }
+}
+
+#[test]
+fn killed_at_random_moments() {
+    let many: Vec<Vec<u8>> = mail::ordinary(300);
+    let (from, to) = (user_with(&many), Dovecot::shared().user());
+    let ferry = Ferry::new();
+    let (a, b) = (End::pop3(&from), End::imap(&to));
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    for _ in 0..5 {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let mut command = command(&ferry, &a, &b, &[]);
+        command.env("MAILFERRY_FAULT_BATCH", "20");
+        let mut running = Running::start(command);
+        let until = std::time::Instant::now() + std::time::Duration::from_millis(60 + random % 300);
+        while running.is_running() && std::time::Instant::now() < until {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        running.kill();
+    }
+    run(&ferry, &a, &b, &[]).expect(0);
+    assert_same_mail(&held(&to, "INBOX"), &stored(&many));
+    assert_eq!(migrate(&ferry, &a, &b, &[]), "listed 300, had 300");
+}

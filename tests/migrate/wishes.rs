@@ -1,0 +1,139 @@
+//! Which messages and folders go, and where.
+
+use super::*;
+use std::time::{Duration, SystemTime};
+
+#[test]
+fn what_the_target_has_is_not_copied() {
+    let letters = mail::ordinary(6);
+    let mut twins = letters.clone();
+    twins.push(letters[0].clone());
+    let from = user_with(&twins);
+    for end in [End::pop3, End::imap] {
+        let to = user_with(&letters[..3]);
+        let ferry = Ferry::new();
+        assert_eq!(migrate(&ferry, &end(&from), &End::imap(&to), &[]), "listed 7, had 3, fetched 4");
+        assert_same_mail(&held(&to, "INBOX"), &stored(&twins));
+        // Nor is it when the state is lost.
+        fs::remove_dir_all(ferry.state_dir()).unwrap();
+        assert_eq!(migrate(&ferry, &end(&from), &End::imap(&to), &[]), "listed 7, had 7");
+        assert_eq!(held(&to, "INBOX").len(), 7);
+    }
+}
+
+#[test]
+fn equal_messages_go_once_where_asked() {
+    let mut letters = mail::ordinary(3);
+    letters.extend_from_within(..2);
+    // Equal in header and size, not in content.
+    letters.push(String::from_utf8(letters[0].clone()).unwrap().replace("ferry", "FERRY").into_bytes());
+    let from = user_with(&letters);
+    for end in [End::pop3, End::imap] {
+        let to = Dovecot::shared().user();
+        let outcome = run(&Ferry::new(), &end(&from), &End::imap(&to), &["--dedupe"]).expect(0);
+        assert_eq!(counts(&outcome), "listed 6, fetched 4, skipped 2");
+        assert_eq!(report(&outcome)[0]["skipped"]["a duplicate in the source"], 2);
+        assert_same_mail(&held(&to, "INBOX"), &stored(&[&letters[..3], &letters[5..]].concat()));
+    }
+}
+
+#[test]
+fn a_dry_run_changes_nothing_and_says_the_same() {
+    let (from, to) = (user_with(&mail::ordinary(4)), user_with(&mail::ordinary(1)));
+    from.deliver("New", &[mail::message(9, "x\r\n"), mail::large(3_000)]);
+    let ferry = Ferry::new();
+    let args = ["--max-size", "2500"];
+    let dry = run(&ferry, &End::imap(&from), &End::imap(&to), &[&args[..], &["--dry-run"]].concat()).expect(0);
+    assert_eq!(
+        (held(&to, "INBOX").len(), to.doveadm(&["mailbox", "list", "-u", &to.name]).contains("New")),
+        (1, false)
+    );
+    assert!(!ferry.state_dir().exists());
+    let done = run(&ferry, &End::imap(&from), &End::imap(&to), &args).expect(0);
+    assert_eq!(counts(&dry), counts(&done));
+    let folders = |outcome: &Outcome| -> Vec<String> {
+        let line = |f: &Value| format!("{} {} {} {}", f["from"], f["to"], f["copied"], f["skipped"]);
+        report(outcome).iter().map(line).collect()
+    };
+    assert_eq!(folders(&dry), folders(&done));
+}
+
+#[test]
+fn dates_and_sizes_choose() {
+    let from = Dovecot::shared().user();
+    for (n, seconds) in [(1, 1_000_000_000), (2, 1_500_000_000), (3, 1_600_000_000)] {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        from.deliver_as("INBOX", &mail::message(n, "x\r\n"), "", time);
+    }
+    for (args, expected, reasons) in [
+        (&["--since", "2017-07-14"][..], "listed 3, fetched 2, skipped 1", &["older than --since"][..]),
+        (
+            &["--since", "2017-07-15", "--before", "2020-09-13"],
+            "listed 3, skipped 3",
+            &["older than --since", "not older than --before"],
+        ),
+        (&["--before", "2020-09-14"], "listed 3, fetched 3", &[]),
+        (&["--max-size", "100"], "listed 3, skipped 3", &["larger than --max-size"]),
+    ] {
+        let to = Dovecot::shared().user();
+        let outcome = run(&Ferry::new(), &End::imap(&from), &End::imap(&to), args).expect(0);
+        assert_eq!(counts(&outcome), expected, "{args:?}");
+        let mut told: Vec<String> = report(&outcome)[0]["skipped"].as_object().unwrap().keys().cloned().collect();
+        told.sort_by(|a, b| b.cmp(a));
+        assert_eq!(told, reasons, "{args:?}");
+    }
+}
+
+#[test]
+fn folders_go_where_they_are_told() {
+    let from = user_with(&mail::ordinary(1));
+    for (folder, n) in [("Work/old", 20), ("Work/new", 21), ("Spam", 22), ("Play", 23)] {
+        from.deliver(folder, &[mail::message(n, "x\r\n")]);
+    }
+    let ferry = Ferry::new();
+    let to = Dovecot::shared().user();
+    let args = ["--folders", "*", "--folders", "!Spam", "--map", "Work=Job/2024", "--map", "INBOX=Old"];
+    assert_eq!(migrate(&ferry, &End::imap(&from), &End::imap(&to), &args), "listed 4, fetched 4");
+    for (folder, there) in
+        [("Work/old", "Job/2024/old"), ("Work/new", "Job/2024/new"), ("INBOX", "Old"), ("Play", "Play")]
+    {
+        assert_same_mail(&held(&to, there), &held(&from, folder));
+    }
+    assert!(!to.doveadm(&["mailbox", "list", "-u", &to.name]).contains("Spam"));
+
+    let to = Dovecot::shared().user();
+    let outcome =
+        run(&ferry, &End::imap(&from), &End::imap(&to), &["--into", "Arch/x", "--folders", "!Work/*"]).expect(0);
+    assert_eq!(counts(&outcome), "listed 3, fetched 3");
+    for (folder, there) in [("INBOX", "Arch/x"), ("Spam", "Arch/x/Spam"), ("Play", "Arch/x/Play")] {
+        assert_same_mail(&held(&to, there), &held(&from, folder));
+    }
+    // The same folder into another one is another migration of it.
+    assert_eq!(
+        migrate(&ferry, &End::imap(&from).folder("Play"), &End::imap(&to).folder("Else"), &[]),
+        "listed 1, fetched 1"
+    );
+    assert_same_mail(&held(&to, "Else"), &held(&from, "Play"));
+}
+
+#[test]
+fn a_server_with_another_separator_and_a_prefix() {
+    let dotted = Dovecot::start("namespace inbox {\n  inbox = yes\n  separator = .\n  prefix = INBOX.\n}\n");
+    let from = user_with(&mail::ordinary(2));
+    from.deliver("a/b", &[mail::message(7, "x\r\n")]);
+    from.deliver("v1 2", &[mail::message(8, "x\r\n")]);
+    let to = dotted.user();
+    let ferry = Ferry::new();
+    let cas = [from.endpoint(Protocol::Imap, Security::Implicit).ca_file, dotted.ca_file()];
+    let both: Vec<u8> = cas.iter().flat_map(|file| fs::read(file).unwrap()).collect();
+    fs::write(ferry.path("ca.pem"), both).unwrap();
+    let mut ends = (End::imap(&from), End::imap(&to));
+    ends.0.ca_file = Some(ferry.path("ca.pem").display().to_string());
+    assert_eq!(migrate(&ferry, &ends.0, &ends.1, &[]), "listed 4, fetched 4");
+    assert_same_mail(&held(&to, "a/b"), &held(&from, "a/b"));
+    // And back.
+    let back = Dovecot::shared().user();
+    ends.1.ca_file.clone_from(&ends.0.ca_file);
+    assert_eq!(migrate(&ferry, &ends.1, &End::imap(&back), &[]), "listed 4, fetched 4");
+    assert_same_mail(&held(&back, "a/b"), &held(&from, "a/b"));
+}
