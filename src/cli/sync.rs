@@ -65,12 +65,13 @@ pub fn end(task: &Task, job: &retrieve::Job, tally: &mut Tally<'_>, ended: Ended
 
 /// What the engine needs to know of an account.
 pub fn of(task: &Task, job: &retrieve::Job) -> Job {
-    let config::Sync { folders, policy, limit, connections } = task.account.sync.clone();
+    let config::Sync { folders, subscribed, policy, limit, connections } = task.account.sync.clone();
     let downloads = Policy { keep: Keep::Always, folders: Vec::new(), max_size: None };
     Job {
         carrier: retrieve::Job { policy: downloads, ..job.clone() },
         store: task.account.store.clone(),
         folders,
+        subscribed,
         policy,
         limit,
         connections,

@@ -47,7 +47,18 @@ const BELOW: &[(&str, &[&str])] = &[
     ("store", &["kind", "path", "layout", "line_endings"]),
     (
         "sync",
-        &["create", "delete", "flags", "remove_folders", "mirror", "max_age", "max_delete", "trash", "connections"],
+        &[
+            "subscribed",
+            "create",
+            "delete",
+            "flags",
+            "remove_folders",
+            "mirror",
+            "max_age",
+            "max_delete",
+            "trash",
+            "connections",
+        ],
     ),
 ];
 

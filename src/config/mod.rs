@@ -67,6 +67,8 @@ pub struct Account {
 pub struct Sync {
     /// Which folders. What begins with `@` is a role (RFC 6154), such as `@sent`: the folder that the server has for it.
     pub folders: Vec<FolderPattern>,
+    /// Of the server's folders, only those that are subscribed to, and the inbox.
+    pub subscribed: bool,
     /// What travels, and where to. The trash `@trash` is the folder that the server has for it.
     pub policy: crate::sync::Policy,
     /// `max_delete`.

@@ -72,8 +72,9 @@ impl Display for Account {
 /// The keys of its table.
 impl Display for Sync {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Sync { folders, policy, limit, connections } = self;
+        let Sync { folders, subscribed, policy, limit, connections } = self;
         writeln!(f, "folders = {}", texts(folders))?;
+        writeln!(f, "subscribed = {subscribed}")?;
         for (key, travel) in [
             ("create", policy.create),
             ("delete", policy.delete),

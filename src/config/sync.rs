@@ -23,7 +23,13 @@ impl Default for Sync {
     /// All folders, both ways.
     fn default() -> Sync {
         let folders = FolderPattern::parse("*").into_iter().collect();
-        Sync { folders, policy: Policy::default(), limit: Limit::default(), connections: CONNECTIONS }
+        Sync {
+            folders,
+            subscribed: false,
+            policy: Policy::default(),
+            limit: Limit::default(),
+            connections: CONNECTIONS,
+        }
     }
 }
 
@@ -31,6 +37,7 @@ impl Default for Sync {
 pub(super) fn sync(mut table: Table<'_>, protocol: Option<Protocol>, store: Option<&Spec>) -> Sync {
     let usual = Sync::default();
     let folders = folder_list(&mut table, role);
+    let subscribed = table.switch("subscribed");
     let mirror = table.word("mirror", &[("local", Travel::Local), ("remote", Travel::Remote)]);
     if table.has("mirror")
         && let Some(key) = MIRRORED.into_iter().find(|key| table.has(key))
@@ -62,6 +69,7 @@ pub(super) fn sync(mut table: Table<'_>, protocol: Option<Protocol>, store: Opti
     table.finish(&[]);
     Sync {
         folders: folders.unwrap_or(usual.folders),
+        subscribed: subscribed.unwrap_or(usual.subscribed),
         policy: Policy { create, delete, marks, remove_folders, max_size, max_age, trash },
         limit,
         connections: connections.unwrap_or(usual.connections),

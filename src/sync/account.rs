@@ -22,6 +22,8 @@ pub struct Job {
     pub store: Spec,
     /// Which folders; `@sent` and the like stand for what the server says of its folders.
     pub folders: Vec<FolderPattern>,
+    /// Of the server's folders, only those that are subscribed to, and the inbox.
+    pub subscribed: bool,
     /// What travels, and where to.
     pub policy: Policy,
     /// How many deletions pass without a question.

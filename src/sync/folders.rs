@@ -50,7 +50,8 @@ pub fn trash(wanted: Option<&FolderName>, tree: &Tree) -> Result<Option<FolderNa
     }
 }
 
-/// What becomes of each folder that the patterns take, the inbox first. `known` were synced before.
+/// What becomes of each folder that the patterns take, the inbox first. `known` were synced before. One that is told not to
+/// be subscribed to is left alone on both sides.
 pub fn choose(
     tree: &Tree,
     here: &BTreeSet<FolderName>,
@@ -62,6 +63,7 @@ pub fn choose(
     let names: BTreeSet<&FolderName> = there.iter().copied().chain(here).chain(known).collect();
     let mut chosen: Vec<(FolderName, Fate)> = (names.into_iter())
         .filter(|name| FolderPattern::selects(patterns, name))
+        .filter(|name| name.is_inbox() || tree.get(name).is_none_or(|f| f.subscribed != Some(false)))
         .filter_map(|name| {
             let fate = match (there.contains(name), here.contains(name), known.contains(name)) {
                 (true, true, _) => Fate::Sync,

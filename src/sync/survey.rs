@@ -27,7 +27,7 @@ impl Job {
     /// Lists the folders of both sides, and settles what an interrupted run may have sent.
     pub(super) async fn survey<S: Link>(&self, imap: &mut Imap<S>) -> Result<Survey> {
         self.store_stands()?;
-        let tree = imap.tree(false).await?;
+        let tree = imap.tree(self.subscribed).await?;
         self.settle_intents(imap, &tree).await?;
         let here = self.store.tree()?;
         here.notes.iter().for_each(|note| self.tell(Event::Warning(note)));

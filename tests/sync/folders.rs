@@ -27,6 +27,30 @@ fn a_removed_folder_is_kept_on_the_other_side() {
     assert_eq!((pair.user.messages("A").len(), pair.here("B").len()), (1, 1));
 }
 
+#[test]
+fn subscriptions_choose_the_folders_where_that_is_wanted() {
+    let pair = Pair::of(1, "\n[accounts.x.sync]\nsubscribed = true\n");
+    for (folder, n) in [("A", 2), ("B", 3)] {
+        pair.user.deliver(folder, &[message(n)]);
+    }
+    pair.folders_there("subscribe", &["A"]);
+    pair.folders_there("unsubscribe", &["B"]);
+    pair.add_here("C", 4);
+    assert_eq!(pair.sync(), "fetched 1, uploaded 1");
+    assert_eq!((pair.both("A"), pair.both("C"), pair.path("B").exists()), ("2".into(), "4".into(), false));
+    pair.is_idle();
+
+    pair.folders_there("unsubscribe", &["A"]);
+    pair.user.deliver("A", &[message(5)]);
+    fs::remove_file(pair.file("A", 2)).unwrap();
+    pair.user.deliver("C", &[message(6)]);
+    assert_eq!(pair.sync(), "fetched 1");
+    assert_eq!((pair.here("A").len(), pair.user.messages("A").len()), (0, 2), "left alone on both sides");
+    pair.folders_there("subscribe", &["A"]);
+    assert_eq!(pair.sync(), "fetched 1, deleted_remote 1");
+    assert_eq!((pair.both("A"), pair.both("C")), ("5".into(), "4 6".into()));
+}
+
 const REMOVING: &str = "\n[accounts.x.sync]\nremove_folders = \"both\"\n";
 
 impl Pair {

@@ -41,6 +41,7 @@ fn the_example_of_the_manual_is_read_in_full() {
             pull: Policy { keep: Keep::Always, folders: patterns(&["INBOX"]), max_size: Some(52_428_800) },
             sync: Sync {
                 folders: patterns(&["*", "!Spam"]),
+                subscribed: false,
                 policy: sync::Policy {
                     create: Travel::Both,
                     delete: Travel::Both,
