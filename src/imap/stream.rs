@@ -310,6 +310,33 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_server_that_wants_its_answers_read_first_gets_its_way() {
+        let noise: Vec<u8> = (0..100_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        for deflated in [false, true] {
+            let (near, far) = duplex(1000);
+            let (mut wire, mut line) = (Wire::rehearsal(), Line::Plain(far));
+            wire.attach(near);
+            if deflated {
+                wire.deflate();
+                line = line.deflated(&[]);
+            }
+            let commands = async {
+                wire.write_all(&noise).await.unwrap();
+                wire.flush().await.unwrap();
+            };
+            let answers = async {
+                line.write_all(&noise[..50_000]).await.unwrap();
+                line.flush().await.unwrap();
+                let mut read = vec![0; noise.len()];
+                line.read_exact(&mut read).await.unwrap();
+                read
+            };
+            let (read, ()) = tokio::join!(answers, commands);
+            assert_eq!(read, noise);
+        }
+    }
+
     proptest! {
         #[test]
         fn random_bytes_never_panic_and_give_only_stand_ins(bytes in prop::collection::vec(any::<u8>(), 0..200)) {

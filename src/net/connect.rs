@@ -146,7 +146,7 @@ mod tests {
         let server = server("127.0.0.1", listener.local_addr().unwrap().port(), TlsMode::None);
         let mut stream = connect(&server).await.unwrap();
         let (mut peer, _) = listener.accept().await.unwrap();
-        assert!(!stream.is_encrypted());
+        assert!(!stream.is_encrypted() && stream.is_near());
         assert_eq!(stream.peer_sha256(), None);
 
         peer.write_all(b"+OK\r\n").await.unwrap();

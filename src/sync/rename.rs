@@ -99,7 +99,7 @@ impl Job {
         if trees.there.is_cut_short() {
             return Ok(None);
         }
-        let there: BTreeSet<FolderName> = trees.there.folders().map(|f| f.name.clone()).collect();
+        let there = self.standing_there(trees)?;
         let may = |on: Side| self.policy.remove_folders.reaches(on) && self.policy.create.reaches(on);
         for on in [Side::Local, Side::Remote] {
             let (changed, other) = match on {
@@ -127,6 +127,24 @@ impl Job {
             }
         }
         Ok(None)
+    }
+
+    /// The names of the server's folders, without those that other folders have taken over: what the ledger knows under
+    /// such a name stands under a new one.
+    fn standing_there(&self, trees: &Trees) -> Result<BTreeSet<FolderName>> {
+        let uidvalidity = |folder: &imap::Folder| folder.status.and_then(|s| s.uidvalidity);
+        let (known, new): (Vec<_>, Vec<_>) = trees.there.folders().partition(|f| trees.known.contains(&f.name));
+        let new_ones: BTreeSet<u32> = new.iter().copied().filter_map(uidvalidity).collect();
+        let mut standing: BTreeSet<FolderName> = new.into_iter().map(|f| f.name.clone()).collect();
+        for folder in known {
+            let row = self.carrier.ledger().folder(&folder.name.to_string())?;
+            let before = row.as_ref().and_then(uidvalidity_of).and_then(|v| v.parse().ok());
+            let moved_on = |before| uidvalidity(folder) != Some(before) && new_ones.contains(&before);
+            if !before.is_some_and(moved_on) {
+                standing.insert(folder.name.clone());
+            }
+        }
+        Ok(standing)
     }
 
     /// Whether the ledger knows no message of a folder.
@@ -157,7 +175,7 @@ impl Job {
         remote: &imap::Folder,
     ) -> Result<bool> {
         let told = remote.status.and_then(|s| s.uidvalidity);
-        let Some((_, known)) = folder.scope.rsplit_once(" UIDVALIDITY=") else { return Ok(false) };
+        let Some(known) = uidvalidity_of(folder) else { return Ok(false) };
         if told.is_some_and(|told| told.to_string() != known) {
             return Ok(false);
         }
@@ -180,4 +198,9 @@ impl Job {
         };
         Ok(!found.is_empty() && found.iter().all(is_same))
     }
+}
+
+/// UIDVALIDITY of a folder as the ledger knows it.
+fn uidvalidity_of(folder: &Folder) -> Option<&str> {
+    Some(folder.scope.rsplit_once(" UIDVALIDITY=")?.1)
 }

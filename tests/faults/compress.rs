@@ -26,3 +26,14 @@ fn who_offers_to_compress_and_does_not_is_worked_with_uncompressed() {
         stage.is_tidy();
     });
 }
+
+#[test]
+fn on_one_machine_nobody_asks_for_it() {
+    for (option, asked) in [("", 0), ("compress = false", 0), ("compress = true", 1)] {
+        let mut trial = Trial::of(Protocol::Imap).fault(Fault::refuse("COMPRESS", "no"));
+        trial.option = option;
+        let stage = trial.scripted(|s| s.imap_extra = vec!["COMPRESS=DEFLATE".to_owned()]).start();
+        stage.pull().expect(0);
+        assert_eq!(stage.server.log().count("COMPRESS"), asked, "{option}");
+    }
+}

@@ -226,6 +226,24 @@ fn a_folder_renamed_on_both_sides_is_known_again() {
 }
 
 #[test]
+fn a_folder_renamed_on_the_server_whose_name_a_new_one_took_is_renamed_here() {
+    let pair = with_folders();
+    pair.user.deliver("A/sub", &[message(30)]);
+    assert_eq!(pair.sync(), "fetched 1");
+    pair.folders_there("rename", &["A", "Old"]);
+    pair.user.deliver("A", &[message(12)]);
+    pair.user.deliver("A/sub", &[message(31)]);
+    assert_eq!(pair.changes(&["--dry-run"], ""), ["local would_rename A Old"]);
+    let files = |folder: &str| pair.here(folder).into_iter().map(|m| m.file_name).collect::<Vec<_>>();
+    let before = files("A");
+    assert_eq!(pair.sync(), "fetched 2");
+    assert_eq!(files("Old"), before);
+    let all = ["A", "A/sub", "Old", "Old/sub"].map(|folder| pair.both(folder));
+    assert_eq!(all, ["12", "31", "10S 11S", "30"]);
+    pair.is_idle();
+}
+
+#[test]
 fn a_rename_that_may_not_travel_copies_and_keeps() {
     let pair = Pair::of(1, "");
     pair.add_here("A", 10);
