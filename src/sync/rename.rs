@@ -117,7 +117,7 @@ impl Job {
                     let Some(renamed) = renamed.filter(|_| self.is_unknown(new).unwrap_or(false)) else { continue };
                     let is_it = match (on, trees.there.get(new)) {
                         (Some(Side::Remote), _) => self.holds_files_of(&folder, new).await?,
-                        (_, Some(remote)) => self.holds_messages_of(imap, &folder, remote).await?,
+                        (_, Some(remote)) => self.holds_messages_of(imap, &folder, remote, &trees.there).await?,
                         (_, None) => false,
                     };
                     if is_it {
@@ -149,14 +149,16 @@ impl Job {
     }
 
     /// Whether a folder on the server is one that is missing: its UIDs hold good for it, and the messages that have those of
-    /// a few known ones are these.
+    /// a few known ones are these. Of one that held none, UIDVALIDITY alone tells, where each folder has its own.
     async fn holds_messages_of<S: Link>(
         &self,
         imap: &mut Imap<S>,
         folder: &Folder,
         remote: &imap::Folder,
+        there: &imap::Tree,
     ) -> Result<bool> {
-        let told = remote.status.and_then(|s| s.uidvalidity);
+        let uidvalidity = |folder: &imap::Folder| folder.status.and_then(|s| s.uidvalidity);
+        let told = uidvalidity(remote);
         let Some((_, known)) = folder.scope.rsplit_once(" UIDVALIDITY=") else { return Ok(false) };
         if told.is_some_and(|told| told.to_string() != known) {
             return Ok(false);
@@ -164,6 +166,11 @@ impl Job {
         let pairs = self.carrier.ledger().pairs(folder.id)?;
         let step = pairs.len().div_ceil(SAMPLE).max(1);
         let sample: Vec<_> = pairs.iter().filter(|p| p.keys.remote.is_some()).step_by(step).map(|p| p.row).collect();
+        if sample.is_empty() {
+            let is_empty = remote.status.is_some_and(|s| s.messages == Some(0));
+            let is_its_own = there.folders().filter(|f| uidvalidity(f) == told).count() == 1;
+            return Ok(told.is_some() && is_empty && is_its_own);
+        }
         let rows = self.carrier.ledger().rows_of(&sample)?;
         let rows: HashMap<Key, Traits> = rows.iter().filter_map(|r| Some((r.key.clone()?, Traits::from(r)))).collect();
         let mut mailbox = imap.mailbox(remote, false).await?;

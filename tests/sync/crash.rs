@@ -10,6 +10,7 @@ const ALONE: &str = "\n[accounts.x.sync]\nconnections = 1\n";
 /// Something of everything.
 fn changed(more: &str) -> Pair {
     let pair = Pair::of(8, more);
+    pair.user.deliver("Archive", &[]);
     pair.add_here("Archive", 20);
     pair.sync();
     pair.add_here("INBOX", 9);
@@ -53,6 +54,53 @@ fn sweep(stride: usize) {
         if alive {
             assert!(n > 20, "only {n} points");
             return;
+        }
+    }
+}
+
+/// What each side holds.
+fn sides(pair: &Pair) -> Vec<String> {
+    let shown = |stored: Vec<Stored>| {
+        let mut all: Vec<String> = stored.iter().map(|m| format!("{}{}", number(m), m.flags)).collect();
+        all.sort();
+        all.join(" ")
+    };
+    let sides = |folder: &str| [shown(pair.here(folder)), shown(pair.user.messages(folder))];
+    ["INBOX", "Archive", "Trash"].into_iter().flat_map(sides).collect()
+}
+
+/// Under any policy, a run that dies and is done again ends like one that does not die.
+#[test]
+fn at_points_under_other_policies() {
+    for (first, policy) in
+        [(1, "mirror = \"local\""), (2, "mirror = \"remote\""), (3, "delete = \"none\""), (4, "trash = \"Trash\"")]
+    {
+        let changed = || {
+            let pair = changed(&format!("{ALONE}{policy}\n"));
+            if policy.starts_with("trash") {
+                // A folder that both sides have, so that what is thrown away has somewhere to go.
+                pair.user.deliver("Trash", &[message(30)]);
+            }
+            pair
+        };
+        // What was thrown away on one side is new in its trash.
+        let settle = |pair: &Pair| [pair.run(&[]).expect(0), pair.run(&[]).expect(0)];
+        let undisturbed = changed();
+        settle(&undisturbed);
+        undisturbed.is_idle();
+        let expected = sides(&undisturbed);
+        for n in (first..).step_by(5) {
+            assert!(n < 200, "no end of points");
+            let pair = changed();
+            let mut command = pair.ferry.command(&["sync", "--json"]);
+            command.env("MAILFERRY_FAULT_BATCH", "1").env("MAILFERRY_FAULT_POINT", n.to_string());
+            let alive = Running::start(command).wait().signal != Some(9);
+            settle(&pair);
+            assert_eq!(sides(&pair), expected, "{policy}, after point {n}");
+            pair.is_idle();
+            if alive {
+                break;
+            }
         }
     }
 }

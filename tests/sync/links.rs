@@ -125,6 +125,27 @@ fn a_farewell_silence_and_a_stated_pause_are_waited_out() {
     }
 }
 
+#[test]
+fn a_message_that_breaks_every_connection_keeps_no_other_back() {
+    let mut script = Script::holding(mail::ordinary(4));
+    script.mailbox.folder_mut("Other").add(mail::ordinary(1).remove(0));
+    let server = Server::start(script);
+    let ferry = Ferry::new();
+    ferry.account("x", &server.endpoint(Protocol::Imap, Security::Implicit), "");
+    server.fault(Fault::drop(At::Inside { uid: 2, byte: 50 }).always());
+    for (fetched, logins) in [(4, 3), (0, 3)] {
+        server.clear_log();
+        let run = ferry.run(&["sync", "--json"]).expect(2);
+        let summary = run.summary_of("x");
+        assert_eq!((&summary["fetched"], &summary["failed"]), (&fetched.into(), &1.into()));
+        assert!(run.stderr.contains("INBOX: message 2 was not fetched: the connection broke"), "{}", run.stderr);
+        assert_eq!(server.log().logins, logins);
+    }
+    server.heal();
+    assert_eq!(ferry.run(&["sync", "--json"]).expect(0).summary_of("x")["fetched"], 1);
+    assert_eq!(maildir(&ferry.store("x").join("INBOX")).len(), 4);
+}
+
 /// So many folders on both sides, with a message each, of which both sides are to know.
 fn many(pair: &Pair, folders: usize) {
     for n in 0..folders {
