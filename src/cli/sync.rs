@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::Counts;
 use crate::retrieve::{self, Keep, Policy};
 use crate::store::StoreKind;
-use crate::sync::{Ended, Job, store_is_gone};
+use crate::sync::{Ended, Job, Stumbles, store_is_gone};
 
 /// Runs the command and gives its exit code.
 pub async fn run(global: &Global, args: &SyncArgs) -> Result<u8> {
@@ -76,6 +76,7 @@ pub fn of(task: &Task, job: &retrieve::Job) -> Job {
         limit,
         connections,
         allow_delete: None,
+        stumbles: Stumbles::default(),
         dry_run: task.dry_run,
     }
 }

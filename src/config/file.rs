@@ -3,8 +3,9 @@
 use super::account::{Surroundings, account};
 use super::problem::{Fault, Problems, position};
 use super::table::Table;
-use super::{Account, Base, Config};
+use super::{Account, Base, Config, Protocol};
 use crate::error::{Error, Kind, Result};
+use crate::store::StoreKind;
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -73,7 +74,8 @@ pub(super) fn parse(text: &str, path: &Path, base: &Base, private: bool) -> Resu
     let problems = Problems::default();
     let accounts = match DeTable::parse(text) {
         Ok(document) => {
-            accounts(Table::root(document.get_ref(), &problems), &Surroundings { file: path, base, private })
+            let around = Surroundings { file: path, base, private };
+            accounts(Table::root(document.get_ref(), &problems), &around, text)
         }
         Err(e) => {
             // The error's own display shows the line, which may hold a password.
@@ -94,8 +96,8 @@ pub(super) fn parse(text: &str, path: &Path, base: &Base, private: bool) -> Resu
     }
 }
 
-fn accounts(mut root: Table<'_>, around: &Surroundings<'_>) -> Vec<Account> {
-    let mut accounts: Vec<Account> = Vec::new();
+fn accounts(mut root: Table<'_>, around: &Surroundings<'_>, text: &str) -> Vec<Account> {
+    let mut accounts: Vec<(Account, usize)> = Vec::new();
     let mut names: Vec<&str> = Vec::new();
     for (name, table) in root.table("accounts").map(Table::tables).unwrap_or_default() {
         if let Some(twin) = names.iter().find(|n| n.eq_ignore_ascii_case(name)) {
@@ -105,17 +107,26 @@ fn accounts(mut root: Table<'_>, around: &Surroundings<'_>) -> Vec<Account> {
         names.push(name);
         let place = table.clone();
         let Some(account) = account(name, table, around) else { continue };
-        if let Some(other) = accounts.iter().find(|other| collide(other, &account)) {
-            let what = format!("its store is also the store of `{}`, as something else", other.name);
-            place.complain(None, Fault::new(what, "Give it another `path`, or the same `kind` and `layout`."));
+        let others = accounts.iter().filter(|(other, _)| other.store.path == account.store.path);
+        let collision = others.filter_map(|(other, at)| Some((collide(other, &account)?, other, at))).next();
+        if let Some((remedy, other, at)) = collision {
+            let (line, _) = position(text, *at);
+            let what = format!("its store is also the store of `{}` (line {line})", other.name);
+            place.complain(None, Fault::new(what, remedy));
         }
-        accounts.push(account);
+        accounts.push((account, place.at()));
     }
     root.finish(&[]);
-    accounts
+    accounts.into_iter().map(|(account, _)| account).collect()
 }
 
-/// Whether two accounts take the same path for different things. Accounts may share a store.
-fn collide(a: &Account, b: &Account) -> bool {
-    a.store.path == b.store.path && (a.store.kind, a.store.layout) != (b.store.kind, b.store.layout)
+/// What to do about two accounts with one path, unless they may share it: mail is only pulled into it, from both as the
+/// same thing. Of two accounts that sync one Maildir, each would copy the other's mail to its server.
+fn collide(a: &Account, b: &Account) -> Option<&'static str> {
+    let is_synced = |account: &Account| account.protocol == Protocol::Imap && account.store.kind == StoreKind::Maildir;
+    if is_synced(a) || is_synced(b) {
+        return Some("Give it another `path`: a Maildir that can be synced belongs to one account.");
+    }
+    let differ = (a.store.kind, a.store.layout) != (b.store.kind, b.store.layout);
+    differ.then_some("Give it another `path`, or the same `kind` and `layout`.")
 }

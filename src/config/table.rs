@@ -141,6 +141,11 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// Where it stands in the text, as an octet offset.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
     /// Notes a fault of a key that stands here, or of the whole table.
     pub fn complain(&self, key: Option<&str>, fault: Fault) {
         match key {

@@ -3,7 +3,7 @@
 use crate::mail::{Digest, Fingerprint, Key, Marks};
 
 /// A folder's number in the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FolderId(pub(super) i64);
 
 /// A source of messages, as the ledger knows it.

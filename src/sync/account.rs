@@ -3,7 +3,7 @@
 use super::connections::Connections;
 use super::patience::Patience;
 use super::tell::Once;
-use super::{Limit, Policy};
+use super::{Limit, Policy, Stumbles};
 use crate::error::{Error, Result, Retry, Scope};
 use crate::event::{Counts, Event};
 use crate::imap::Access;
@@ -32,6 +32,8 @@ pub struct Job {
     pub connections: usize,
     /// Whatever the limit says, so many deletions are meant.
     pub allow_delete: Option<u64>,
+    /// What has broken connections in this run; nothing at first.
+    pub stumbles: Stumbles,
     /// Nothing is changed, only told; the ledger is a copy then.
     pub dry_run: bool,
 }

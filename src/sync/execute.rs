@@ -172,14 +172,26 @@ impl Errand<'_> {
         for step in &plan.steps {
             let Action::Copy { to: Side::Local, key, marks, row } = &step.action else { continue };
             let Some(handle) = key.uid().map(Handle) else { continue };
+            let Some(stumbles) = self.job.stumbles.before(self.look.id, key) else {
+                let name = &self.look.name;
+                self.job.tell(Event::Warning(&format!(
+                    "{name}: message {key} was not fetched: the connection broke on its way, and once more"
+                )));
+                counts.failed += 1;
+                done.whole = false;
+                continue;
+            };
             let size = sizes.get(key).copied().flatten();
-            listed.push(Listed { handle, key: Some(key.clone()), size });
+            listed.push((stumbles, Listed { handle, key: Some(key.clone()), size }));
             marked.insert(handle, marks.clone());
             superseded.extend(*row);
         }
         if listed.is_empty() {
             return Ok(HashSet::new());
         }
+        // What broke the connection before comes last.
+        listed.sort_by_key(|(stumbles, _)| *stumbles);
+        let listed: Vec<Listed> = listed.into_iter().map(|(_, listed)| listed).collect();
         let (job, folder) = (&self.job.carrier, self.look.name.to_string());
         let outlook = Outlook {
             listed: self.look.comparison.shown.remote,
@@ -211,6 +223,9 @@ impl Errand<'_> {
             self.job.tell(Event::Warning(&format!("{folder}: message {key} was not fetched: {reason}")));
         }
         stored?;
+        if let (Err(_), Some(Listed { key: Some(key), .. })) = (&retrieved, &delivered.cut_off) {
+            self.job.stumbles.at(self.look.id, key);
+        }
         retrieved?;
         // The arrival has a row of its own; the half that the ledger knew before has had its time.
         if delivered.refused.is_empty() {

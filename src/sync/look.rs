@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::event::Counts;
 use crate::imap::{self, Connection};
 use crate::mail::{FolderName, Side};
+use tokio::sync::Semaphore;
 
 /// A folder that is to be looked at.
 pub(super) struct Glance {
@@ -22,20 +23,33 @@ pub(super) struct Glance {
 impl Glance {
     /// What it takes, in round trips: to open it, to list it, and the longer the list is the more.
     fn load(&self) -> u64 {
+        2 + u64::from(self.messages()) / 500
+    }
+
+    /// How many messages the server tells of.
+    fn messages(&self) -> u32 {
         let status = self.remote.as_ref().and_then(|folder| folder.status);
-        2 + u64::from(status.and_then(|s| s.messages).unwrap_or(0)) / 500
+        status.and_then(|s| s.messages).unwrap_or(0)
     }
 }
 
-struct Looking(Job);
+/// So many messages are listed at once, or those of one folder: all of them are in memory for a moment.
+const ROOM: u32 = 20_000;
+
+struct Looking {
+    job: Job,
+    room: Semaphore,
+}
 
 impl Work for Looking {
     type Item = Glance;
     type Done = Observed;
 
     async fn on(&self, imap: &mut Connection, glance: Glance, counts: &mut Counts) -> Result<Observed> {
+        let room = glance.messages().clamp(1, ROOM);
         let Glance { name, remote, removal, is_new } = glance;
-        let seen = Observed::of(&self.0, imap, &name, remote, removal, counts).await?;
+        let _room = self.room.acquire_many(room).await;
+        let seen = Observed::of(&self.job, imap, &name, remote, removal, counts).await?;
         counts.folders += u64::from(is_new);
         Ok(seen)
     }
@@ -50,7 +64,8 @@ impl Job {
         ended: &mut Ended,
     ) -> Result<Vec<Observed>> {
         let wanted = worth(glances.iter().map(Glance::load), connections.most());
-        let looks = connections.each(Looking(self.clone()), glances, wanted, &mut ended.counts).await?;
+        let looking = Looking { job: self.clone(), room: Semaphore::new(ROOM as usize) };
+        let looks = connections.each(looking, glances, wanted, &mut ended.counts).await?;
         Ok(ended.sift(looks)?.into_iter().flatten().collect())
     }
 }

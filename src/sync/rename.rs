@@ -117,7 +117,7 @@ impl Job {
                     let Some(renamed) = renamed.filter(|_| self.is_unknown(new).unwrap_or(false)) else { continue };
                     let is_it = match (on, trees.there.get(new)) {
                         (Some(Side::Remote), _) => self.holds_files_of(&folder, new).await?,
-                        (_, Some(remote)) => self.holds_messages_of(imap, &folder, remote).await?,
+                        (_, Some(remote)) => self.holds_messages_of(imap, &folder, remote, &trees.there).await?,
                         (_, None) => false,
                     };
                     if is_it {
@@ -132,13 +132,12 @@ impl Job {
     /// The names of the server's folders, without those that other folders have taken over: what the ledger knows under
     /// such a name stands under a new one.
     fn standing_there(&self, trees: &Trees) -> Result<BTreeSet<FolderName>> {
-        let uidvalidity = |folder: &imap::Folder| folder.status.and_then(|s| s.uidvalidity);
         let (known, new): (Vec<_>, Vec<_>) = trees.there.folders().partition(|f| trees.known.contains(&f.name));
         let new_ones: BTreeSet<u32> = new.iter().copied().filter_map(uidvalidity).collect();
         let mut standing: BTreeSet<FolderName> = new.into_iter().map(|f| f.name.clone()).collect();
         for folder in known {
             let row = self.carrier.ledger().folder(&folder.name.to_string())?;
-            let before = row.as_ref().and_then(uidvalidity_of).and_then(|v| v.parse().ok());
+            let before = row.as_ref().and_then(uidvalidity_known).and_then(|v| v.parse().ok());
             let moved_on = |before| uidvalidity(folder) != Some(before) && new_ones.contains(&before);
             if !before.is_some_and(moved_on) {
                 standing.insert(folder.name.clone());
@@ -167,21 +166,27 @@ impl Job {
     }
 
     /// Whether a folder on the server is one that is missing: its UIDs hold good for it, and the messages that have those of
-    /// a few known ones are these.
+    /// a few known ones are these. Of one that held none, UIDVALIDITY alone tells, where each folder has its own.
     async fn holds_messages_of<S: Link>(
         &self,
         imap: &mut Imap<S>,
         folder: &Folder,
         remote: &imap::Folder,
+        there: &imap::Tree,
     ) -> Result<bool> {
-        let told = remote.status.and_then(|s| s.uidvalidity);
-        let Some(known) = uidvalidity_of(folder) else { return Ok(false) };
+        let told = uidvalidity(remote);
+        let Some(known) = uidvalidity_known(folder) else { return Ok(false) };
         if told.is_some_and(|told| told.to_string() != known) {
             return Ok(false);
         }
         let pairs = self.carrier.ledger().pairs(folder.id)?;
         let step = pairs.len().div_ceil(SAMPLE).max(1);
         let sample: Vec<_> = pairs.iter().filter(|p| p.keys.remote.is_some()).step_by(step).map(|p| p.row).collect();
+        if sample.is_empty() {
+            let is_empty = remote.status.is_some_and(|s| s.messages == Some(0));
+            let is_its_own = there.folders().filter(|f| uidvalidity(f) == told).count() == 1;
+            return Ok(told.is_some() && is_empty && is_its_own);
+        }
         let rows = self.carrier.ledger().rows_of(&sample)?;
         let rows: HashMap<Key, Traits> = rows.iter().filter_map(|r| Some((r.key.clone()?, Traits::from(r)))).collect();
         let mut mailbox = imap.mailbox(remote, false).await?;
@@ -200,7 +205,12 @@ impl Job {
     }
 }
 
+/// UIDVALIDITY of a folder as the server's listing tells it.
+fn uidvalidity(folder: &imap::Folder) -> Option<u32> {
+    folder.status.and_then(|s| s.uidvalidity)
+}
+
 /// UIDVALIDITY of a folder as the ledger knows it.
-fn uidvalidity_of(folder: &Folder) -> Option<&str> {
+fn uidvalidity_known(folder: &Folder) -> Option<&str> {
     Some(folder.scope.rsplit_once(" UIDVALIDITY=")?.1)
 }

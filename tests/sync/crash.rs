@@ -7,11 +7,16 @@ use crate::support::run::Running;
 /// Points come in one order over one connection.
 const ALONE: &str = "\n[accounts.x.sync]\nconnections = 1\n";
 
-/// Something of everything.
-fn changed(more: &str) -> Pair {
-    let pair = Pair::of(8, more);
+/// Something of everything, on sides that were alike; from then on with this policy.
+fn changed(policy: &str) -> Pair {
+    let pair = Pair::of(8, ALONE);
     pair.add_here("Archive", 20);
+    if policy.contains("Trash") {
+        pair.add_here("Trash", 30);
+    }
     pair.sync();
+    let config = fs::read_to_string(pair.ferry.config_file()).unwrap();
+    pair.ferry.configure(&config.replace(ALONE, &format!("{ALONE}{policy}\n")));
     pair.add_here("INBOX", 9);
     pair.add_here("INBOX", 10);
     pair.user.deliver("INBOX", &[message(11), message(12)]);
@@ -38,7 +43,7 @@ pub fn at_some_points() {
 fn sweep(stride: usize) {
     for n in (1..).step_by(stride) {
         assert!(n < 200, "no end of points");
-        let pair = changed(ALONE);
+        let pair = changed("");
         let mut command = pair.ferry.command(&["sync", "--json"]);
         command.env("MAILFERRY_FAULT_BATCH", "1").env("MAILFERRY_FAULT_POINT", n.to_string());
         let died = Running::start(command).wait();
@@ -53,6 +58,46 @@ fn sweep(stride: usize) {
         if alive {
             assert!(n > 20, "only {n} points");
             return;
+        }
+    }
+}
+
+/// What each side holds.
+fn sides(pair: &Pair) -> Vec<String> {
+    let shown = |stored: Vec<Stored>| {
+        let mut all: Vec<String> = stored.iter().map(|m| format!("{}{}", number(m), m.flags)).collect();
+        all.sort();
+        all.join(" ")
+    };
+    let sides = |folder: &str| [shown(pair.here(folder)), shown(pair.user.messages(folder))];
+    ["INBOX", "Archive", "Trash"].into_iter().flat_map(sides).collect()
+}
+
+/// Under any policy, a run that dies and is done again ends like one that does not die.
+#[test]
+fn at_points_under_other_policies() {
+    for (first, policy) in
+        [(2, "mirror = \"local\""), (4, "mirror = \"remote\""), (6, "delete = \"none\""), (8, "trash = \"Trash\"")]
+    {
+        // What was thrown away on one side is new in its trash.
+        let settle =
+            |pair: &Pair| (0..if policy.contains("Trash") { 2 } else { 1 }).for_each(|_| drop(pair.run(&[]).expect(0)));
+        let undisturbed = changed(policy);
+        settle(&undisturbed);
+        undisturbed.is_idle();
+        let expected = sides(&undisturbed);
+        for n in (first..).step_by(9) {
+            assert!(n < 200, "no end of points");
+            let pair = changed(policy);
+            let mut command = pair.ferry.command(&["sync", "--json"]);
+            command.env("MAILFERRY_FAULT_BATCH", "1").env("MAILFERRY_FAULT_POINT", n.to_string());
+            let alive = Running::start(command).wait().signal != Some(9);
+            settle(&pair);
+            assert_eq!(sides(&pair), expected, "{policy}, after point {n}");
+            pair.is_idle();
+            if alive {
+                break;
+            }
         }
     }
 }

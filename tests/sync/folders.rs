@@ -202,6 +202,49 @@ fn a_folder_renamed_on_the_server_is_renamed_here() {
 }
 
 #[test]
+fn an_empty_folder_renamed_on_the_server_is_renamed_here() {
+    let pair = with_folders();
+    pair.folders_there("create", &["Empty", "Other"]);
+    assert_eq!(pair.sync(), "");
+    fs::write(pair.path("Empty").join("note-of-a-reader"), "stays").unwrap();
+    pair.folders_there("rename", &["Empty", "Void"]);
+    assert_eq!(pair.changes(&["--dry-run"], ""), ["local would_rename Empty Void"]);
+    assert_eq!(pair.changes(&["--exit-code"], ""), ["local rename Empty Void"]);
+    assert!(pair.path("Void").join("note-of-a-reader").is_file() && !pair.path("Empty").exists());
+    pair.is_idle();
+    // One that was made anew is none that was renamed.
+    pair.folders_there("delete", &["Other"]);
+    pair.folders_there("create", &["Another"]);
+    assert_eq!(pair.changes(&[], ""), ["local remove Other"]);
+    assert!(pair.path("Another").exists());
+    pair.is_idle();
+}
+
+#[test]
+fn changes_to_folders_are_news() {
+    let pair = Pair::of(1, REMOVING);
+    pair.run(&["--exit-code"]).expect(1);
+    let changed = |args: &[&str]| {
+        let outcome = pair.run(&[&["--exit-code"], args].concat()).expect(0);
+        assert_eq!(counts(&outcome), "");
+        outcome.summary_of("x")["folders"].as_u64().unwrap()
+    };
+    pair.folders_there("create", &["There"]);
+    for part in ["tmp", "new", "cur"] {
+        fs::create_dir_all(pair.path("Here").join(part)).unwrap();
+    }
+    assert_eq!((changed(&["--dry-run"]), changed(&[])), (2, 2));
+    pair.run(&["--exit-code"]).expect(1);
+    pair.folders_there("rename", &["There", "Yonder"]);
+    fs::remove_dir_all(pair.path("Here")).unwrap();
+    assert_eq!((changed(&["--dry-run"]), changed(&[])), (2, 2));
+    pair.run(&["--exit-code"]).expect(1);
+    pair.folders_there("delete", &["Yonder"]);
+    let said = pair.ferry.run(&["sync", "-v"]).expect(0).stdout;
+    assert_eq!(said, "x: 1 folder changed\n");
+}
+
+#[test]
 fn a_folder_renamed_here_is_renamed_on_the_server() {
     let pair = with_folders();
     pair.add_here("A/sub", 30);

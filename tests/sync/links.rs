@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::support::cutter::Way;
+use crate::support::run::Running;
 use crate::support::server::{At, Effect, Fault, Script, Server};
+use rustix::process::Signal;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -123,6 +125,53 @@ fn a_farewell_silence_and_a_stated_pause_are_waited_out() {
         assert_eq!(run.summary_of("x")["fetched"], 3);
         assert_eq!(maildir(&ferry.store("x").join("INBOX")).len(), 3);
     }
+}
+
+#[test]
+fn a_pause_ends_when_the_run_is_to_stop_and_one_that_is_too_long_is_not_made() {
+    for (minutes, code) in [(5, 143), (11, 75)] {
+        let server = Server::start(Script::holding(mail::ordinary(3)));
+        let ferry = Ferry::new();
+        ferry.account("x", &server.endpoint(Protocol::Imap, Security::Implicit), "");
+        let throttled = format!("{{tag}} NO [THROTTLED] Suggested Backoff Time: {} milliseconds\r\n", minutes * 60_000);
+        server.fault(Fault::new(At::received("UID FETCH"), Effect::say(throttled)).nth(2));
+        let mut command = ferry.command(&["sync"]);
+        command.env("MAILFERRY_FAULT_PAUSE", "100000");
+        let run = Running::start(command);
+        while code == 143 && server.log().count("UID FETCH") < 2 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if code == 143 {
+            run.signal(Signal::TERM);
+        }
+        let ended = run.wait().expect(code);
+        assert!(ended.took < Duration::from_secs(60));
+        assert_eq!(ended.stderr.matches("error: x: ").count(), 1, "{}", ended.stderr);
+        assert_eq!((server.log().logins, server.inbox().len()), (1, 3));
+        ferry.run(&["sync"]).expect(0);
+        assert_eq!(maildir(&ferry.store("x").join("INBOX")).len(), 3);
+    }
+}
+
+#[test]
+fn a_message_that_breaks_every_connection_keeps_no_other_back() {
+    let mut script = Script::holding(mail::ordinary(4));
+    script.mailbox.folder_mut("Other").add(mail::ordinary(1).remove(0));
+    let server = Server::start(script);
+    let ferry = Ferry::new();
+    ferry.account("x", &server.endpoint(Protocol::Imap, Security::Implicit), "");
+    server.fault(Fault::drop(At::Inside { uid: 2, byte: 50 }).always());
+    for (fetched, logins) in [(4, 3), (0, 3)] {
+        server.clear_log();
+        let run = ferry.run(&["sync", "--json"]).expect(2);
+        let summary = run.summary_of("x");
+        assert_eq!((&summary["fetched"], &summary["failed"]), (&fetched.into(), &1.into()));
+        assert!(run.stderr.contains("INBOX: message 2 was not fetched: the connection broke"), "{}", run.stderr);
+        assert_eq!(server.log().logins, logins);
+    }
+    server.heal();
+    assert_eq!(ferry.run(&["sync", "--json"]).expect(0).summary_of("x")["fetched"], 1);
+    assert_eq!(maildir(&ferry.store("x").join("INBOX")).len(), 4);
 }
 
 /// So many folders on both sides, with a message each, of which both sides are to know.

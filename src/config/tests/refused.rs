@@ -232,6 +232,10 @@ fn bad_values_are_told_with_place_and_remedy() {
             "6:27: accounts.work.sync.max_delete.percent: 101 is out of range | Write a number from 0 to 100.".into(),
         ),
         (
+            "sync={connections=0}",
+            "6:19: accounts.work.sync.connections: 0 is out of range | Write a number from 1 to 16.".into(),
+        ),
+        (
             "sync={max_delete={percents=1}}",
             "6:19: accounts.work.sync.max_delete.percents: unknown key | Did you mean `percent`? Known keys here: `count`, \
              `percent`."
@@ -340,9 +344,22 @@ fn bad_files_are_told_with_place_and_remedy() {
             "7:11: accounts.Work: differs from `work` in case only | Rename one of the two accounts.",
         ),
         (
-            format!("{work}{}", work.replace("accounts.work", "accounts.home").replace("maildir", "mbox")),
-            "7:11: accounts.home: its store is also the store of `work`, as something else | Give it another `path`, or the \
-             same `kind` and `layout`.",
+            {
+                let pop3 = pop3("");
+                format!("{pop3}{}", pop3.replace("accounts.work", "accounts.home").replace("maildir", "mbox"))
+            },
+            "7:11: accounts.home: its store is also the store of `work` (line 1) | Give it another `path`, or the same \
+             `kind` and `layout`.",
+        ),
+        (
+            format!("{work}{}", work.replace("accounts.work", "accounts.home")),
+            "7:11: accounts.home: its store is also the store of `work` (line 1) | Give it another `path`: a Maildir that \
+             can be synced belongs to one account.",
+        ),
+        (
+            format!("{work}{}", pop3("").replace("accounts.work", "accounts.home")),
+            "7:11: accounts.home: its store is also the store of `work` (line 1) | Give it another `path`: a Maildir that \
+             can be synced belongs to one account.",
         ),
     ];
     for (text, complaint) in table {
