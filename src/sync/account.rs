@@ -128,6 +128,7 @@ impl Job {
             }
             return Ok(false);
         }
+        observed.iter_mut().for_each(|look| look.comparison.planned());
         self.execute(imap, &observed, &plans, ended).await
     }
 

@@ -8,9 +8,12 @@ use crate::imap::{self, FolderStatus, Imap, ImapFolder, Link};
 use crate::mail::{Flags, FolderName, Key, Marks, Side, Sides};
 use crate::retrieve::Retriever;
 use crate::state::{Facts, FolderId, Intent, IntentId, RowId};
-use crate::store::{Holds, Identity, Mailbox, MaildirFolder, Snapshot};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use crate::store::{Holds, Mailbox, MaildirFolder, Snapshot};
+use std::collections::BTreeMap;
 use std::time::SystemTime;
+
+/// Messages that are looked at together. What is found out about them is in memory twice.
+const WAVE: usize = 16_384;
 
 /// A folder as both sides show it.
 pub(super) struct Observed {
@@ -114,15 +117,15 @@ impl<S: Link> Opened<'_, S> {
         for note in local.notes.iter().chain(&there.notes) {
             job.tell(Event::Warning(note));
         }
-        let mut identities: Sides<HashMap<Key, Identity>> = Sides::default();
         let seen = Sides { remote: &there, local: &local };
-        let mut comparison = self.compared(job, folder.id, seen, &mut identities).await?;
+        let mut comparison = self.compared(job, folder.id, seen, None).await?;
         let pairing = pair(&comparison);
         if !pairing.is_empty() {
             job.recognise(folder.id, &pairing)?;
             crate::fault::point();
             counts.adopted += pairing.adoptions.len() as u64;
-            comparison = self.compared(job, folder.id, seen, &mut identities).await?;
+            drop(pairing);
+            comparison = self.compared(job, folder.id, seen, Some(comparison)).await?;
         }
         if job.policy.max_age.is_some() {
             self.date(&mut comparison).await?;
@@ -168,33 +171,35 @@ impl<S: Link> Opened<'_, S> {
         Ok(())
     }
 
-    /// Holds both sides against the ledger, and finds out what tells messages apart where that may pair them.
+    /// Holds both sides against the ledger, and finds out what tells messages apart where that may pair them, as far as an
+    /// earlier comparison has not.
     async fn compared(
         &mut self,
         job: &Job,
         folder: FolderId,
         seen: Sides<&Snapshot>,
-        known: &mut Sides<HashMap<Key, Identity>>,
+        earlier: Option<Comparison>,
     ) -> Result<Comparison> {
-        let pairs = job.carrier.ledger().pairs(folder)?;
-        let mut comparison = compare(&pairs, seen);
+        let mut comparison = job.carrier.ledger().with_pairs(folder, |pairs| compare(pairs, seen))?;
         comparison.recall(&job.carrier.ledger().rows_of(&comparison.worth_recalling())?);
+        if let Some(mut earlier) = earlier {
+            comparison.inherit(&mut earlier);
+        }
         // Whatever stands here alone is read in any case: it has to be known before it is copied.
         if let Some(local) = &mut self.local {
             let unread = comparison.unpaired.local.iter().filter(|u| u.traits.is_none()).map(|u| &u.key);
-            let keys: Vec<Key> = unread.filter(|k| !known.local.contains_key(k)).cloned().collect();
-            known.local.extend(local.identify(&keys).await?);
-            comparison.identify(Side::Local, &known.local);
+            let keys: Vec<Key> = unread.cloned().collect();
+            for wave in keys.chunks(WAVE) {
+                comparison.identify(Side::Local, &local.identify(wave).await?);
+            }
         }
         if let Some(remote) = &mut self.remote {
             let mut sought = Sought::default();
             sought.add(&comparison, Side::Remote);
-            let mut keys = comparison.worth_identifying(Side::Remote, &sought);
-            keys.retain(|k| !known.remote.contains_key(k));
-            if !keys.is_empty() {
-                known.remote.extend(remote.identify(&keys).await?);
+            let keys = comparison.worth_identifying(Side::Remote, &sought);
+            for wave in keys.chunks(WAVE) {
+                comparison.identify(Side::Remote, &remote.identify(wave).await?);
             }
-            comparison.identify(Side::Remote, &known.remote);
         }
         Ok(comparison)
     }
@@ -209,10 +214,8 @@ pub(super) async fn find<S: Link>(
     intents: &[(IntentId, Intent)],
 ) -> Result<Vec<(IntentId, Option<Key>)>> {
     let since = intents.iter().map(|(_, i)| i.uidnext).min().unwrap_or(1);
-    let pairs = job.carrier.ledger().pairs(folder)?;
-    let known: HashSet<&Key> = pairs.iter().filter_map(|p| p.keys.remote.as_ref()).collect();
-    let arrived = remote.arrived_since(since).await?;
-    let mut free: Vec<Key> = arrived.into_iter().map(|(key, _)| key).filter(|k| !known.contains(k)).collect();
+    let arrived = remote.arrived_since(since).await?.into_iter().map(|(key, _)| key).collect();
+    let mut free = job.carrier.ledger().unknown_there(folder, arrived)?;
     let found = remote.identify(&free).await?;
     let mut settled = Vec::new();
     for (id, intent) in intents {

@@ -119,15 +119,24 @@ impl Draft {
             removals: Sides::of(|side| self.removals.on(side).len() as u64),
             messages: self.doomed,
         };
-        let both = |s: Sides<Vec<Step>>| s.local.into_iter().chain(s.remote);
-        let steps = both(self.copies)
-            .chain(both(self.marks))
-            .chain(self.agreed)
-            .chain(self.written)
-            .chain(both(self.removals))
-            .chain(both(self.moves))
-            .chain(self.forgotten);
-        Plan { steps: steps.collect(), skipped: self.skipped, tally }
+        // Grown in place, for there may be very many.
+        let mut steps = self.copies.local;
+        let (marks, removals, moves) = (self.marks, self.removals, self.moves);
+        for others in [
+            self.copies.remote,
+            marks.local,
+            marks.remote,
+            self.agreed,
+            self.written,
+            removals.local,
+            removals.remote,
+            moves.local,
+            moves.remote,
+            self.forgotten,
+        ] {
+            steps.extend(others);
+        }
+        Plan { steps, skipped: self.skipped, tally }
     }
 
     fn decide(&mut self, folder: &Folder<'_>, open: &Open, room: &mut Room<'_>) {
@@ -176,7 +185,7 @@ impl Draft {
         for on in Side::BOTH {
             let (change, Some(key)) = (change.on(on), pair.keys.on(on)) else { continue };
             if !change.is_empty() {
-                let action = Action::Mark { on, row, key: key.clone(), change: change.clone() };
+                let action = Action::Mark { on, row, key: key.clone(), change: Box::new(change.clone()) };
                 self.marks.on_mut(on).push(Step { action, reason: Reason::Marked(on.other()) });
             }
         }
@@ -213,9 +222,9 @@ impl Draft {
             key: key.clone(),
             to: to.name.clone(),
             arrived: arrived.key.clone(),
-            change: change.on(on).clone(),
-            across: change.on(moved.on).clone(),
-            agreed: with_deleted(from, open.pair.agreed.flags, shown, agreed),
+            change: Box::new(change.on(on).clone()),
+            across: Box::new(change.on(moved.on).clone()),
+            agreed: Box::new(with_deleted(from, open.pair.agreed.flags, shown, agreed)),
         };
         self.moves.on_mut(on).push(Step { action, reason: Reason::Moved(moved.on) });
     }
@@ -236,8 +245,8 @@ impl Draft {
             Why::CutShort
         } else {
             let marks = room.take(to, &message.marks);
-            let row = message.row.as_ref().map(|(row, _)| *row);
-            let action = Action::Copy { to, key: message.key.clone(), marks, row };
+            let row = message.row.as_ref().map(|row| row.0);
+            let action = Action::Copy { to, key: message.key.clone(), marks, size: message.size, row };
             return self.copies.on_mut(to).push(Step { action, reason: Reason::New(on) });
         };
         self.skipped.push(Skipped { on, key: message.key.clone(), why });

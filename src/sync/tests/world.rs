@@ -2,7 +2,7 @@
 
 use crate::mail::{Change, Content, Digest, Fingerprint, Flags, FolderName, Key, Marks, Side, Sides};
 use crate::state::{FolderId, Home, Ledger};
-use crate::store::{Holds, Identity, Seen, Snapshot};
+use crate::store::{Holds, Identity, Snapshot};
 use crate::sync::Policy;
 use std::collections::{BTreeMap, HashSet};
 
@@ -104,11 +104,10 @@ impl World {
 
     fn new_key(&mut self, side: Side) -> Key {
         self.next += 1;
-        Key(match side {
+        Key::new(match side {
             Side::Remote => self.next.to_string(),
             Side::Local => format!("m{}", self.next),
-        }
-        .into())
+        })
     }
 
     pub fn edit(&mut self, side: Side, edit: &Edit) {
@@ -157,7 +156,7 @@ impl World {
 
     fn snapshot(&self, side: Side, folder: usize) -> Snapshot {
         let size = (side == Side::Remote).then_some(10);
-        let seen = |(key, m): (&Key, &Message)| (key.clone(), Seen { marks: m.marks.clone(), size });
+        let seen = |(key, m): (&Key, &Message)| (key.clone(), m.marks.clone(), size);
         Snapshot { messages: self.sides.on(side)[folder].iter().map(seen).collect(), ..Snapshot::default() }
     }
 

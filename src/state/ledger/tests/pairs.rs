@@ -3,7 +3,7 @@ use crate::mail::Sides;
 use crate::state::{Adoption, Facts, Intent, Pair};
 
 fn key(text: &str) -> Key {
-    Key(text.into())
+    Key::new(text)
 }
 
 fn content(n: u8) -> Content {

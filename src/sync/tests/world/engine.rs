@@ -104,7 +104,7 @@ impl World {
     fn compare(&self, folder: usize) -> Comparison {
         let seen = self.snapshots(folder);
         let pairs = self.ledger.pairs(self.id(folder)).unwrap();
-        compare(&pairs, Sides { remote: &seen.remote, local: &seen.local })
+        compare(pairs, Sides { remote: &seen.remote, local: &seen.local })
     }
 
     fn identify(&self, compared: &mut [Comparison]) {
@@ -129,7 +129,7 @@ impl World {
         let id = self.id(folder);
         for (row, place, _) in self.ledger.unsettled(id).unwrap() {
             self.breathe()?;
-            match self.sides.local[folder].contains_key(&Key(place.trim_start_matches("cur/").into())) {
+            match self.sides.local[folder].contains_key(&Key::new(place.trim_start_matches("cur/"))) {
                 true => self.ledger.delivered(&[row]).unwrap(),
                 false => self.ledger.never_arrived(&[row]).unwrap(),
             }
@@ -138,7 +138,7 @@ impl World {
             self.breathe()?;
             let pairs = self.ledger.pairs(id).unwrap();
             let known = |k: &Key| pairs.iter().any(|p| p.keys.remote.as_ref() == Some(k));
-            let uid = |k: &Key| String::from_utf8_lossy(&k.0).parse::<u32>().unwrap();
+            let uid = |k: &Key| k.uid().unwrap();
             let stands = self.sides.remote[folder]
                 .iter()
                 .find(|(k, m)| uid(k) >= sent.uidnext && !known(k) && content(m.body).digest == sent.content.digest);
@@ -150,8 +150,8 @@ impl World {
 
     fn carry_out(&mut self, folder: usize, action: &Action) -> Lived<()> {
         match action {
-            Action::Copy { to: Side::Local, key, marks, row } => self.download(folder, key, marks, *row)?,
-            Action::Copy { to: Side::Remote, key, marks, row } => self.upload(folder, key, marks, *row)?,
+            Action::Copy { to: Side::Local, key, marks, row, .. } => self.download(folder, key, marks, *row)?,
+            Action::Copy { to: Side::Remote, key, marks, row, .. } => self.upload(folder, key, marks, *row)?,
             Action::Mark { on, row, key, change } => {
                 self.breathe()?;
                 self.ledger.pend(*on, &[(*row, change.add.with(&change.remove))]).unwrap();
@@ -180,7 +180,7 @@ impl World {
                         )?;
                     }
                 }
-                self.carry_out(folder, &Action::Agree { row: *row, marks: agreed.clone() })?;
+                self.carry_out(folder, &Action::Agree { row: *row, marks: (**agreed).clone() })?;
                 self.relocate(*on, folder, *row, key, arrived, agreed)?;
             }
             Action::Remove { on, key, trash, .. } => {
