@@ -12,6 +12,7 @@ mod healing;
 mod model;
 mod random;
 mod refused;
+mod resync;
 mod variants;
 
 use crate::support::cutter::Cutter;

@@ -60,22 +60,23 @@ fn uids_of<'k>(keys: impl IntoIterator<Item = &'k Key>) -> BTreeSet<u32> {
     keys.into_iter().filter_map(Key::uid).collect()
 }
 
-/// What a listing tells of a message.
+/// What the server tells of a message.
 #[derive(Debug)]
-struct Listed {
-    uid: u32,
-    marks: Option<Marks>,
-    size: Option<u64>,
+pub struct Listed {
+    pub uid: u32,
+    pub marks: Option<Marks>,
+    pub size: Option<u64>,
 }
 
 impl Listed {
-    fn message(self) -> Option<(Key, Marks, Option<u64>)> {
+    /// The message, where its marks are known.
+    pub fn message(self) -> Option<(Key, Marks, Option<u64>)> {
         Some((Key::of_uid(self.uid), self.marks?, self.size))
     }
 }
 
 /// Rows ascending by UID, each UID once: what came later holds.
-fn merged(mut rows: Vec<Listed>) -> Vec<Listed> {
+pub fn merged(mut rows: Vec<Listed>) -> Vec<Listed> {
     rows.sort_by_key(|row| row.uid);
     rows.dedup_by(|later, row| {
         let same = later.uid == row.uid;

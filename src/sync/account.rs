@@ -10,7 +10,6 @@ use crate::event::{Counts, Event};
 use crate::imap::{self, Imap, Link};
 use crate::mail::{FolderName, FolderPattern, Side};
 use crate::retrieve;
-use crate::state::Facts;
 use crate::store::{Marker, Spec, Standing};
 use std::collections::BTreeSet;
 
@@ -157,9 +156,8 @@ impl Job {
                 Ok(done) => {
                     again |= done.again;
                     if done.whole {
-                        let quiet = plan.steps.is_empty() && plan.skipped.is_empty();
-                        let facts = if quiet { look.facts } else { Facts::default() };
-                        self.carrier.ledger().set_facts(look.id, &Facts { synced: true, ..facts })?;
+                        let facts = look.facts_after(plan, done.again);
+                        self.carrier.ledger().set_facts(look.id, &facts)?;
                         crate::fault::point();
                     }
                 }

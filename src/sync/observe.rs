@@ -1,15 +1,15 @@
 //! How a folder stands on both sides: what was left half done is settled, both are looked at, and what can be recognised is.
 
 use super::account::Job;
-use super::{Comparison, Folder, Pairing, Policy, Sought, compare, pair};
+use super::{Comparison, Folder, Pairing, Plan, Policy, Sought, compare, pair};
 use crate::error::Result;
 use crate::event::{Counts, Event};
-use crate::imap::{self, FolderStatus, Imap, ImapFolder, Link};
+use crate::imap::{self, Baseline, FolderStatus, Imap, ImapFolder, Link};
 use crate::mail::{Flags, FolderName, Key, Marks, Side, Sides};
 use crate::retrieve::Retriever;
-use crate::state::{Facts, FolderId, Intent, IntentId, RowId};
+use crate::state::{Facts, FolderId, Intent, IntentId, Pair, RowId};
 use crate::store::{Holds, Mailbox, MaildirFolder, Snapshot};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 /// Messages that are looked at together. What is found out about them is in memory twice.
@@ -63,6 +63,13 @@ impl Observed {
         Folder { name: &self.name, comparison: &self.comparison, holds, policy, synced: self.synced }
     }
 
+    /// What to remember of it once the plan is carried out, and nothing left, but that it may have to be planned again.
+    pub fn facts_after(&self, plan: &Plan, again: bool) -> Facts {
+        let is_quiet = plan.steps.is_empty() && plan.skipped.is_empty();
+        let facts = if is_quiet { self.facts } else { Facts::default() };
+        Facts { synced: true, baseline: self.facts.highestmodseq.filter(|_| plan.covers.remote && !again), ..facts }
+    }
+
     /// Looks at messages on the server that may be what is sought in other folders.
     pub async fn identify_remote<S: Link>(&mut self, imap: &mut Imap<S>, sought: &Sought) -> Result<()> {
         let keys = self.comparison.worth_identifying(Side::Remote, sought);
@@ -111,7 +118,10 @@ impl<S: Link> Opened<'_, S> {
             None => Snapshot::default(),
         };
         let there = match &mut self.remote {
-            Some(remote) => remote.snapshot().await?,
+            Some(remote) => match job.baseline(folder.id, folder.scope == scope)? {
+                Some(known) => remote.snapshot_since(&known).await?,
+                None => remote.snapshot().await?,
+            },
             None => Snapshot::default(),
         };
         for note in local.notes.iter().chain(&there.notes) {
@@ -137,6 +147,7 @@ impl<S: Link> Opened<'_, S> {
             messages: u32::try_from(there.messages.len()).ok(),
             uidnext: self.remote.as_ref().and_then(ImapFolder::uidnext),
             highestmodseq: self.remote.as_ref().and_then(ImapFolder::highestmodseq),
+            baseline: None,
             times: settled.map(|t| (t.cur, t.new)),
         };
         let synced = carrier.ledger().facts(folder.id)?.synced;
@@ -231,6 +242,23 @@ pub(super) async fn find<S: Link>(
 }
 
 impl Job {
+    /// What the server had when the folder was last left, as far as the ledger knows all of it.
+    fn baseline(&self, folder: FolderId, same_scope: bool) -> Result<Option<Baseline>> {
+        let ledger = self.carrier.ledger();
+        let Some(modseq) = ledger.facts(folder)?.baseline.filter(|_| same_scope) else { return Ok(None) };
+        let mut doubtful = BTreeSet::new();
+        let mut certain = |pair: Pair| {
+            let uid = pair.keys.remote.as_ref().filter(|_| pair.gone != Some(Side::Remote))?.uid()?;
+            if pair.gone.is_some() || pair.pending.is_some() {
+                doubtful.insert(uid);
+                return None;
+            }
+            Some((pair.keys.remote?, pair.agreed, None))
+        };
+        let messages = ledger.with_pairs(folder, |pairs| pairs.filter_map(&mut certain).collect())?;
+        Ok(Some(Baseline { modseq, messages, doubtful }))
+    }
+
     fn recognise(&self, folder: FolderId, pairing: &Pairing) -> Result<()> {
         let mut ledger = self.carrier.ledger();
         for side in Side::BOTH {

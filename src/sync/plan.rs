@@ -35,6 +35,8 @@ pub struct Plan {
     pub skipped: Vec<Skipped>,
     /// What the guard judges by.
     pub tally: Tally,
+    /// Whether the ledger knows all that a side has, with its marks, once this is carried out. Pairs that are gone on a side count as known.
+    pub covers: Sides<bool>,
 }
 
 impl Plan {
@@ -83,7 +85,9 @@ pub fn plan(folders: &[Folder<'_>], now: i64) -> Vec<Plan> {
         }
         for on in Side::BOTH {
             for (i, unpaired) in folder.comparison.unpaired.on(on).iter().enumerate() {
-                if let Some(room) = rooms.get_mut(at).filter(|_| !arrived.contains(&(on, (at, i)))) {
+                if arrived.contains(&(on, (at, i))) {
+                    *draft.unlike.on_mut(on) = true;
+                } else if let Some(room) = rooms.get_mut(at) {
                     draft.copy(folder, on, unpaired, now, room);
                 }
             }
@@ -106,6 +110,8 @@ struct Draft {
     forgotten: Vec<Step>,
     skipped: Vec<Skipped>,
     doomed: u64,
+    /// A message of the side is not known afterwards, or not with its marks.
+    unlike: Sides<bool>,
 }
 
 impl Draft {
@@ -136,7 +142,8 @@ impl Draft {
         ] {
             steps.extend(others);
         }
-        Plan { steps, skipped: self.skipped, tally }
+        let covers = Sides::of(|side| !self.unlike.on(side) && !c.cut_short.on(side));
+        Plan { steps, skipped: self.skipped, tally, covers }
     }
 
     fn decide(&mut self, folder: &Folder<'_>, open: &Open, room: &mut Room<'_>) {
@@ -188,6 +195,9 @@ impl Draft {
                 let action = Action::Mark { on, row, key: key.clone(), change: Box::new(change.clone()) };
                 self.marks.on_mut(on).push(Step { action, reason: Reason::Marked(on.other()) });
             }
+        }
+        for on in Side::BOTH {
+            *self.unlike.on_mut(on) |= shown.on(on).after(change.on(on)) != agreed;
         }
         if agreed != pair.agreed || pair.pending.is_some() {
             self.agreed.push(Step { action: Action::Agree { row, marks: agreed }, reason: Reason::Same });
@@ -245,10 +255,12 @@ impl Draft {
             Why::CutShort
         } else {
             let marks = room.take(to, &message.marks);
+            *self.unlike.on_mut(on) |= marks != message.marks;
             let row = message.row.as_ref().map(|row| row.0);
             let action = Action::Copy { to, key: message.key.clone(), marks, size: message.size, row };
             return self.copies.on_mut(to).push(Step { action, reason: Reason::New(on) });
         };
+        *self.unlike.on_mut(on) = true;
         self.skipped.push(Skipped { on, key: message.key.clone(), why });
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -23,6 +24,7 @@ enum At {
 pub struct Cutter {
     pub port: u16,
     left: Arc<Mutex<Option<At>>>,
+    received: Arc<AtomicU64>,
 }
 
 impl Cutter {
@@ -32,19 +34,27 @@ impl Cutter {
         let port = listener.local_addr().expect("its address").port();
         let left = Arc::new(Mutex::new(None));
         let shared = Arc::clone(&left);
+        let received = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&received);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)) else { continue };
                 for way in [Way::ToServer, Way::ToClient] {
                     let (client, server, left) = (clone(&client), clone(&server), Arc::clone(&shared));
+                    let counter = Arc::clone(&counter);
                     thread::spawn(move || match way {
-                        Way::ToServer => pass(client, server, way, &left),
-                        Way::ToClient => pass(server, client, way, &left),
+                        Way::ToServer => pass(client, server, way, &left, &AtomicU64::new(0)),
+                        Way::ToClient => pass(server, client, way, &left, &counter),
                     });
                 }
             }
         });
-        Cutter { port, left }
+        Cutter { port, left, received }
+    }
+
+    /// Octets that came from the server so far.
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::SeqCst)
     }
 
     /// Cuts the connection, once, when so many octets have gone this way.
@@ -67,9 +77,10 @@ fn clone(stream: &TcpStream) -> TcpStream {
     stream.try_clone().expect("a second handle")
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, way: Way, left: &Mutex<Option<At>>) {
+fn pass(mut from: TcpStream, mut to: TcpStream, way: Way, left: &Mutex<Option<At>>, counter: &AtomicU64) {
     let mut buffer = [0; 4096];
     while let Ok(n @ 1..) = from.read(&mut buffer) {
+        counter.fetch_add(n as u64, Ordering::SeqCst);
         let mut state = left.lock().expect("its state");
         let (passes, cut) = match state.as_mut() {
             Some(At::Octets(counted, octets)) if *counted == way && *octets <= n => {

@@ -64,7 +64,8 @@ impl Ledger {
     pub fn change_scope(&mut self, folder: FolderId, scope: &str) -> Result<()> {
         self.write(|tx| {
             tx.execute(
-                "UPDATE folder SET scope = ?2, messages = NULL, uidnext = NULL, highestmodseq = NULL WHERE id = ?1",
+                "UPDATE folder SET scope = ?2, messages = NULL, uidnext = NULL, highestmodseq = NULL, baseline = NULL
+                 WHERE id = ?1",
                 params![folder.0, scope],
             )?;
             tx.execute("UPDATE message SET key = NULL WHERE folder = ?1", [folder.0])?;

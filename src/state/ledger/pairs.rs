@@ -197,7 +197,7 @@ impl Ledger {
     pub fn facts(&self, folder: FolderId) -> Result<Facts> {
         self.db
             .query_row(
-                "SELECT synced, messages, uidnext, highestmodseq, cur_time, new_time FROM folder WHERE id = ?1",
+                "SELECT synced, messages, uidnext, highestmodseq, baseline, cur_time, new_time FROM folder WHERE id = ?1",
                 [folder.0],
                 |r| {
                     Ok(Facts {
@@ -205,7 +205,8 @@ impl Ledger {
                         messages: r.get(1)?,
                         uidnext: r.get(2)?,
                         highestmodseq: r.get(3)?,
-                        times: r.get::<_, Option<i64>>(4)?.zip(r.get(5)?),
+                        baseline: r.get(4)?,
+                        times: r.get::<_, Option<i64>>(5)?.zip(r.get(6)?),
                     })
                 },
             )
@@ -217,9 +218,18 @@ impl Ledger {
         let (cur, new) = facts.times.unzip();
         self.write(|tx| {
             tx.execute(
-                "UPDATE folder SET synced = ?2, messages = ?3, uidnext = ?4, highestmodseq = ?5, cur_time = ?6,
-                        new_time = ?7 WHERE id = ?1",
-                params![folder.0, facts.synced, facts.messages, facts.uidnext, facts.highestmodseq, cur, new],
+                "UPDATE folder SET synced = ?2, messages = ?3, uidnext = ?4, highestmodseq = ?5, baseline = ?6,
+                        cur_time = ?7, new_time = ?8 WHERE id = ?1",
+                params![
+                    folder.0,
+                    facts.synced,
+                    facts.messages,
+                    facts.uidnext,
+                    facts.highestmodseq,
+                    facts.baseline,
+                    cur,
+                    new
+                ],
             )
             .map(drop)
         })

@@ -34,13 +34,16 @@ impl World {
     fn round(&mut self) -> Lived<Vec<Plan>> {
         for folder in 0..2 {
             self.settle(folder)?;
+            self.is_known(folder);
         }
         let plans = self.plan()?;
-        for (folder, plan) in plans.iter().enumerate() {
+        let shown = self.sides.remote.each_ref().map(|folder| (self.modseq, folder.keys().cloned().collect()));
+        for ((folder, plan), shown) in plans.iter().enumerate().zip(shown) {
             self.free = plan.may_be_had(Side::Local).into_iter().cloned().collect();
             for step in &plan.steps {
                 self.carry_out(folder, &step.action)?;
             }
+            self.baselines[folder] = Some(shown).filter(|_| plan.covers.remote && !self.recognised);
         }
         for folder in 0..2 {
             let id = self.id(folder);
