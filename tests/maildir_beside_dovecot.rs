@@ -31,7 +31,7 @@ fn flags(user: &User<'_>, folder: &str) -> Vec<String> {
 async fn shown(folder: &mut MaildirFolder) -> Vec<(Key, Marks)> {
     let snapshot = folder.snapshot().await.unwrap();
     assert_eq!((snapshot.notes.len(), snapshot.cut_short), (0, false));
-    let mut shown: Vec<_> = snapshot.messages.into_iter().map(|(key, seen)| (key, seen.marks)).collect();
+    let mut shown: Vec<_> = snapshot.messages.iter().map(|(key, seen)| (key.clone(), seen.marks.clone())).collect();
     shown.sort_by(|a, b| a.0.cmp(&b.0));
     shown
 }

@@ -13,6 +13,7 @@ mod links;
 mod model;
 mod random;
 mod refused;
+mod resync;
 mod variants;
 
 use crate::support::cutter::Cutter;

@@ -47,6 +47,11 @@ impl Capabilities {
         self.has("CONDSTORE") || self.has("QRESYNC")
     }
 
+    /// QRESYNC (RFC 7162). It has to be enabled.
+    pub fn can_qresync(&self) -> bool {
+        self.has("QRESYNC")
+    }
+
     /// NAMESPACE (RFC 2342).
     pub fn can_namespace(&self) -> bool {
         self.has("NAMESPACE") || self.has("IMAP4REV2")

@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use std::iter::{self, Fuse, Peekable};
 
 /// Octets of messages that may be under way.
-const WINDOW: u64 = 8 << 20;
+const WINDOW: u64 = 4 << 20;
 /// Messages that may be under way.
 const COMMANDS: usize = 512;
 /// Messages up to this size are read whole before the server hears of them.

@@ -11,7 +11,7 @@ use super::status::{Condition, Status};
 use super::tree;
 use crate::error::{Error, Kind, Result};
 use crate::mail::{Change, Flags, FolderName, Key, Keyword, Marks, subject};
-use crate::store::{Holds, Identity, Mailbox, Seen, Snapshot};
+use crate::store::{Holds, Identity, Mailbox, Snapshot};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How often a listing is asked for while messages are being removed under it.
@@ -60,16 +60,43 @@ fn uids_of<'k>(keys: impl IntoIterator<Item = &'k Key>) -> BTreeSet<u32> {
     keys.into_iter().filter_map(Key::uid).collect()
 }
 
+/// What the server tells of a message.
+#[derive(Debug)]
+pub struct Listed {
+    pub uid: u32,
+    pub marks: Option<Marks>,
+    pub size: Option<u64>,
+}
+
+impl Listed {
+    /// The message, where its marks are known.
+    pub fn message(self) -> Option<(Key, Marks, Option<u64>)> {
+        Some((Key::of_uid(self.uid), self.marks?, self.size))
+    }
+}
+
+/// Rows ascending by UID, each UID once: what came later holds.
+pub fn merged(mut rows: Vec<Listed>) -> Vec<Listed> {
+    rows.sort_by_key(|row| row.uid);
+    rows.dedup_by(|later, row| {
+        let same = later.uid == row.uid;
+        if same {
+            row.marks = later.marks.take().or(row.marks.take());
+            row.size = later.size.or(row.size);
+        }
+        same
+    });
+    rows
+}
+
 impl<S: Link> ImapFolder<'_, S> {
-    /// Every message as the server lists it now, ascending by UID.
-    async fn rows(&mut self) -> Result<(BTreeMap<u32, (Option<Marks>, Option<u64>)>, bool)> {
-        let (mut rows, mut broken) = (BTreeMap::new(), false);
+    /// Every message as the server lists it now, ascending by UID, and whether parts of the list make no sense.
+    async fn rows(&mut self) -> Result<(Vec<Listed>, bool)> {
+        let (mut rows, mut broken) = (Vec::new(), false);
         let on = |u: Untagged<'_>| match u {
             Untagged::Fetch(row) => {
                 if let Some(uid) = row.uid {
-                    let (marks, size): &mut (Option<Marks>, Option<u64>) = rows.entry(uid).or_default();
-                    *marks = row.marks.or(marks.take());
-                    *size = row.size.or(*size);
+                    rows.push(Listed { uid, marks: row.marks, size: row.size });
                 }
             }
             Untagged::Broken => broken = true,
@@ -77,7 +104,7 @@ impl<S: Link> ImapFolder<'_, S> {
         };
         let doing = format!("list the messages of {}", self.source.folder);
         self.exec("UID FETCH 1:* (UID FLAGS RFC822.SIZE)", &doing, on).await?;
-        Ok((rows, broken))
+        Ok((merged(rows), broken))
     }
 
     /// The name of another folder on the wire.
@@ -121,7 +148,7 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
             self.exec("NOOP", &format!("look for news in {}", self.source.folder), |_| ()).await?;
         }
         let folder = self.source.folder.to_string();
-        let (mut snapshot, mut rows) = (Snapshot::default(), BTreeMap::new());
+        let (mut snapshot, mut rows) = (Snapshot::default(), Vec::new());
         for asked in 1..=LISTINGS {
             let before = self.session.counts();
             let mut broken = false;
@@ -159,21 +186,13 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
             }
             break;
         }
-        self.sizes = rows.iter().map(|(uid, (_, size))| (*uid, *size)).collect();
-        snapshot.messages.reserve(rows.len());
-        for (uid, (marks, size)) in rows {
-            let Some(marks) = marks else {
-                let what =
-                    format!("{}: message {uid} of {folder} is listed without its flags", self.session.server().host);
-                return Err(Error::new(
-                    Kind::Protocol,
-                    what,
-                    "Run again; if it stays, report it with the server's name.",
-                )
-                .folder());
-            };
-            snapshot.messages.insert(Key::of_uid(uid), Seen { marks, size });
+        let lacking = rows.iter().find(|row| row.marks.is_none()).map(|row| row.uid);
+        if let Some(uid) = lacking {
+            let what = format!("{}: message {uid} of {folder} is listed without its flags", self.session.server().host);
+            let remedy = "Run again; if it stays, report it with the server's name.";
+            return Err(Error::new(Kind::Protocol, what, remedy).folder());
         }
+        snapshot.messages = rows.into_iter().filter_map(Listed::message).collect();
         Ok(snapshot)
     }
 

@@ -16,12 +16,14 @@
 //! | `fetch`, `parts` | messages in sets and in parts |
 //! | `folder` | an open folder, as a [`Retriever`](crate::retrieve::Retriever) in `retriever` and as a [`Mailbox`](crate::store::Mailbox) in `mailbox` |
 //! | `presence`, `search` | which messages are still there, or have something in common |
+//! | `changes`, `vanished` | what changed in it since it was last looked at |
 //! | `append`, `flight` | messages added to it |
 //! | `target`, `spool` | a folder as a [`Store`](crate::store::Store) to deliver into, and messages on their way there |
 
 mod access;
 mod append;
 mod capability;
+mod changes;
 mod deflate;
 mod fetch;
 mod flight;
@@ -48,9 +50,11 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod vanished;
 
 pub use access::{Access, Connection};
 pub use append::Appended;
+pub use changes::Baseline;
 pub use folder::ImapFolder;
 pub use folders::{Folder, FolderStatus, Tree};
 pub use session::Link;
@@ -83,6 +87,8 @@ pub struct Imap<S: Link> {
     user: String,
     /// The folders, once they were listed.
     tree: Option<Tree>,
+    /// A folder was opened: it is too late for ENABLE.
+    has_opened: bool,
 }
 
 /// Connects and logs in.
@@ -102,7 +108,7 @@ impl<S: Transport> Imap<S> {
     /// Logs in on a fresh connection. It is compressed only if that is asked for outright.
     async fn over(stream: S, server: &Server, login: &Login, auth: AuthChoice) -> Result<Imap<S>> {
         let (session, capabilities) = login::log_in(stream, server, login, auth).await.map_err(|e| login.conceal(e))?;
-        Ok(Imap { session, capabilities, user: login.user.clone(), tree: None })
+        Ok(Imap { session, capabilities, user: login.user.clone(), tree: None, has_opened: false })
     }
 
     /// Whether the sides still understand each other; there are servers that agree to compress and then do something else.
@@ -137,7 +143,23 @@ impl<S: Link> Imap<S> {
     /// [`open_folder`](Self::open_folder).
     pub async fn mailbox(&mut self, folder: &Folder, writable: bool) -> Result<ImapFolder<'_, S>> {
         let counting = if self.capabilities.can_condstore() { " (CONDSTORE)" } else { "" };
+        self.resync().await?;
         self.open(folder, writable, counting).await
+    }
+
+    /// Enables QRESYNC (RFC 7162) where the server has it, once and before any folder is open.
+    async fn resync(&mut self) -> Result<()> {
+        if !self.has_opened && !self.session.resyncs && self.capabilities.can_qresync() {
+            let mut enabled = false;
+            let on = |u: Untagged<'_>| {
+                if let Untagged::Enabled(what) = u {
+                    enabled |= what.can_qresync();
+                }
+            };
+            let status = self.session.attempt(Command::new("ENABLE QRESYNC"), on).await?;
+            self.session.resyncs = enabled && status.condition == Condition::Ok;
+        }
+        Ok(())
     }
 
     async fn open(&mut self, folder: &Folder, writable: bool, parameters: &str) -> Result<ImapFolder<'_, S>> {
@@ -161,6 +183,7 @@ impl<S: Link> Imap<S> {
         };
         let command = Command::new(verb).argument(&folder.wire).text(parameters);
         let status = self.session.attempt(command, on).await?;
+        self.has_opened = true;
         if status.condition != Condition::Ok {
             return Err(self.unopened(folder, &status).await?);
         }

@@ -7,6 +7,7 @@ use super::listing::{ListEntry, folder_status, namespace};
 use super::scan::Scan;
 use super::set::UidSet;
 use super::status::{Condition, Status, Text};
+use super::vanished::Vanished;
 use crate::mail::{Flags, Keyword, Marks};
 use std::borrow::Cow;
 
@@ -21,6 +22,10 @@ pub enum Untagged<'a> {
     Exists(u32),
     /// The message of this number is gone.
     Expunge(u32),
+    /// Messages of these UIDs are gone.
+    Vanished(Vanished<'a>),
+    /// Extensions that the server was asked to use, and uses now.
+    Enabled(Capabilities),
     /// Data of one message.
     Fetch(Row<'a>),
     /// A folder.
@@ -95,6 +100,8 @@ impl<'a> Untagged<'a> {
         }
         match scan.atom().map(<[u8]>::to_ascii_uppercase).as_deref() {
             Some(b"CAPABILITY") => Untagged::Capability(Capabilities::of(scan.rest())),
+            Some(b"ENABLED") => Untagged::Enabled(Capabilities::of(scan.rest())),
+            Some(b"VANISHED") => Vanished::read(&mut scan).map_or(Untagged::Broken, Untagged::Vanished),
             Some(b"SEARCH") => search(scan.rest()).map_or(Untagged::Broken, Untagged::Search),
             Some(b"ESEARCH") => esearch(&mut scan).map_or(Untagged::Broken, Untagged::Search),
             Some(b"LIST") => ListEntry::read(&mut scan).map_or(Untagged::Broken, Untagged::List),

@@ -41,6 +41,7 @@ impl<S: Link> Retriever for ImapFolder<'_, S> {
         let (mut exists, mut broken) = (self.session.counts().exists, 0u32);
         let mut sizes: BTreeMap<u32, Option<u64>> = BTreeMap::new();
         if exists > 0 {
+            let resyncs = self.session.resyncs;
             let on = |u: Untagged<'_>| match u {
                 Untagged::Fetch(row) => {
                     if let Some(uid) = row.uid {
@@ -50,6 +51,7 @@ impl<S: Link> Retriever for ImapFolder<'_, S> {
                 }
                 // Mail that comes now need not be in this answer, mail that goes now is not.
                 Untagged::Expunge(_) => exists = exists.saturating_sub(1),
+                Untagged::Vanished(gone) if resyncs && !gone.earlier => exists = exists.saturating_sub(gone.count()),
                 Untagged::Broken => broken += 1,
                 _ => {}
             };

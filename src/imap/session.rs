@@ -102,6 +102,8 @@ pub struct Session<S: Link> {
     unended: u64,
     /// What is known of the open folder.
     counts: Counts,
+    /// QRESYNC is enabled: VANISHED tells what is gone, in place of EXPUNGE.
+    pub resyncs: bool,
     /// A command was begun whose end is not written yet: anything else would be taken for a part of it.
     unfinished: bool,
 }
@@ -127,6 +129,7 @@ impl<S: Link> Session<S> {
                     under_way: Vec::new(),
                     unended: 0,
                     counts: Counts::default(),
+                    resyncs: false,
                     unfinished: false,
                 })
             }
@@ -351,15 +354,20 @@ impl<S: Link> Session<S> {
             let at = frame.text.len().saturating_sub(word.len());
             frame.text.get(at..).is_some_and(|end| end.eq_ignore_ascii_case(word))
         };
-        if is_count(b" EXISTS") || is_count(b" EXPUNGE") {
-            match Untagged::of(frame) {
-                Untagged::Exists(n) => self.counts.exists = n,
-                Untagged::Expunge(_) => {
-                    self.counts.exists = self.counts.exists.saturating_sub(1);
-                    self.counts.expunged = self.counts.expunged.saturating_add(1);
+        let is_vanished =
+            self.resyncs && frame.text.get(..11).is_some_and(|start| start.eq_ignore_ascii_case(b"* VANISHED "));
+        if is_count(b" EXISTS") || is_count(b" EXPUNGE") || is_vanished {
+            let gone = match Untagged::of(frame) {
+                Untagged::Exists(n) => {
+                    self.counts.exists = n;
+                    0
                 }
-                _ => {}
-            }
+                Untagged::Expunge(_) => 1,
+                Untagged::Vanished(vanished) if !vanished.earlier => vanished.count(),
+                _ => 0,
+            };
+            self.counts.exists = self.counts.exists.saturating_sub(gone);
+            self.counts.expunged = self.counts.expunged.saturating_add(gone);
         }
     }
 

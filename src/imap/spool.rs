@@ -102,7 +102,7 @@ mod tests {
             text.chunks(70_001).for_each(|c| draft.write(c).unwrap());
             let (staged, content) = draft.finish().unwrap();
             assert_eq!((content.octets, staged.marks.clone()), (size as u64, Marks::of(Flags::SEEN)));
-            let mut outgoing = staged.outgoing(Key(b"1".to_vec()), Marks::default());
+            let mut outgoing = staged.outgoing(Key::new("1"), Marks::default());
             let mut read = Vec::new();
             outgoing.body.read_to_end(&mut read).unwrap();
             assert!(read == text, "{size}");

@@ -209,7 +209,7 @@ impl<S: Link + 'static> Store for ImapTarget<S> {
         let ImapPrepared { batch, marks, .. } = prepared;
         let count = batch.len();
         self.state().uidnext = None;
-        let key = |at: usize| Key(at.to_string().into_bytes());
+        let key = |at: usize| Key::new(at.to_string());
         let outgoing = batch.into_iter().zip(marks).enumerate();
         let outgoing = outgoing.map(move |(at, (staged, marks))| Ok(staged.outgoing(key(at), marks)));
         let appended = self.on(async |folder| folder.append(outgoing).await)?;
@@ -219,7 +219,8 @@ impl<S: Link + 'static> Store for ImapTarget<S> {
                 Appended::As(new) => last = last.zip(new.uid()).map(|(a, b)| a.max(b)),
                 Appended::Somewhere => last = None,
                 Appended::Refused(reason) => {
-                    let at = std::str::from_utf8(&key.0).ok().and_then(|text| text.parse().ok()).unwrap_or(count);
+                    let at =
+                        std::str::from_utf8(key.as_bytes()).ok().and_then(|text| text.parse().ok()).unwrap_or(count);
                     refusals.push(Refusal { at, reason });
                 }
             }
@@ -419,7 +420,7 @@ mod tests {
         let weak = Fingerprint::of_header(b"Subject: x\n\n");
         let found = |list: &[(u32, Fingerprint, Option<u64>)]| -> HashMap<Key, Identity> {
             let identity = |(uid, fingerprint, size): &(u32, Fingerprint, Option<u64>)| {
-                let key = Key(uid.to_string().into_bytes());
+                let key = Key::of_uid(*uid);
                 (key, Identity { size: *size, fingerprint: *fingerprint, digest: None })
             };
             list.iter().map(identity).collect()

@@ -120,6 +120,7 @@ impl<S: Link> Imap<S> {
 
     /// Leaves the folder that is open: opens the inbox to be read, which every account has.
     pub async fn leave(&mut self) -> Result<()> {
+        self.has_opened = true;
         self.session.attempt(Command::new("EXAMINE").argument(b"INBOX"), |_| ()).await.map(drop)
     }
 

@@ -45,9 +45,10 @@ impl MaildirSource {
 
 /// Names begin with the second of delivery.
 fn age(key: &Key) -> (u64, &[u8]) {
-    let digits = key.0.iter().take_while(|b| b.is_ascii_digit()).count();
-    let seconds = key.0.get(..digits).and_then(|d| std::str::from_utf8(d).ok()?.parse().ok());
-    (seconds.unwrap_or(u64::MAX), &key.0)
+    let name = key.as_bytes();
+    let digits = name.iter().take_while(|b| b.is_ascii_digit()).count();
+    let seconds = name.get(..digits).and_then(|d| std::str::from_utf8(d).ok()?.parse().ok());
+    (seconds.unwrap_or(u64::MAX), name)
 }
 
 impl Retriever for MaildirSource {
@@ -61,7 +62,7 @@ impl Retriever for MaildirSource {
 
     async fn list(&mut self) -> Result<Listing> {
         let snapshot = self.folder.snapshot().await?;
-        self.messages = snapshot.messages.into_iter().map(|(key, seen)| (key, seen.marks)).collect();
+        self.messages = snapshot.messages.iter().map(|(key, seen)| (key.clone(), seen.marks.clone())).collect();
         self.messages.sort_by(|(a, _), (b, _)| age(a).cmp(&age(b)));
         let keys = self.messages.iter().map(|(key, _)| key);
         let unknown: Vec<Key> = keys.filter(|key| !self.known.contains(key)).cloned().collect();

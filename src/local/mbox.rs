@@ -59,7 +59,7 @@ impl Retriever for MboxSource {
             let ordinal = equal.entry(*digest).or_default();
             *ordinal += 1;
             let hex: String = digest.0.iter().take(16).map(|b| format!("{b:02x}")).collect();
-            Key(format!("{hex}/{ordinal}").into_bytes())
+            Key::new(format!("{hex}/{ordinal}"))
         };
         let listed = |(handle, (_, content)): (u32, &(MboxRecord, Content))| Listed {
             handle: Handle(handle),

@@ -24,7 +24,7 @@ impl Rows {
             return None;
         }
         let shared = shared(self.uidl.iter().filter_map(|(_, id)| id.as_deref()).collect());
-        let key = |id: Option<Vec<u8>>| id.filter(|id| !shared.contains(id)).map(Key);
+        let key = |id: Option<Vec<u8>>| id.filter(|id| !shared.contains(id)).map(Key::new);
 
         let mut messages = Vec::with_capacity(self.uidl.len().max(self.list.len()));
         let mut sizes = self.list.into_iter().peekable();
@@ -64,7 +64,7 @@ mod tests {
     fn joined(uidl: &[(u32, &str)], list: &[(u32, u64)]) -> Option<Vec<Row>> {
         let uidl = uidl.iter().map(|(n, id)| (*n, Some(id.as_bytes().to_vec()).filter(|i| !i.is_empty()))).collect();
         let list = list.iter().map(|(n, size)| (*n, Some(*size))).collect();
-        let text = |k: Key| String::from_utf8(k.0).unwrap();
+        let text = |k: Key| k.to_string();
         let rows = Rows { uidl, list }.join()?;
         Some(rows.into_iter().map(|m| (m.handle.0, m.key.map(text), m.size)).collect())
     }

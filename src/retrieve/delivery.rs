@@ -117,11 +117,10 @@ impl Delivery {
         }
     }
 
-    /// The same, with these marks on the messages instead of those that the server shows when they come.
-    #[must_use]
-    pub fn marking(mut self, marks: HashMap<Handle, Marks>) -> Delivery {
-        self.marks = marks;
-        self
+    /// One more message is going to come, which is to have these marks instead of those that the server then shows.
+    pub fn expect(&mut self, listed: Listed, marks: Marks) {
+        self.marks.insert(listed.handle, marks);
+        self.wanted.insert(listed.handle, listed);
     }
 
     /// Commits every message that is whole, drops one that is not, and tells what came of it all, with the error that

@@ -103,7 +103,7 @@ mod tests {
     fn candidate(id: i64, key: Option<&str>, size: u64, n: u8) -> Row {
         Row {
             id: RowId(id),
-            key: key.map(|k| Key(k.into())),
+            key: key.map(Key::new),
             listed_size: None,
             wire_size: size,
             digest: Digest([n; 32]),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     fn listed(handle: u32, key: Option<&str>, size: u64) -> Listed {
-        Listed { handle: Handle(handle), key: key.map(|k| Key(k.into())), size: Some(size) }
+        Listed { handle: Handle(handle), key: key.map(Key::new), size: Some(size) }
     }
 
     #[test]

@@ -259,7 +259,7 @@ mod tests {
     fn row(n: u8, key: Option<&str>, size: u64, status: Status, seen: i64) -> Row {
         Row {
             id: RowId(n.into()),
-            key: key.map(|k| Key(k.into())),
+            key: key.map(Key::new),
             listed_size: Some(size),
             wire_size: size,
             digest: Digest([n; 32]),
@@ -275,7 +275,7 @@ mod tests {
     }
 
     fn listed(handle: u32, key: Option<&str>, size: u64) -> Listed {
-        Listed { handle: Handle(handle), key: key.map(|k| Key(k.into())), size: Some(size) }
+        Listed { handle: Handle(handle), key: key.map(Key::new), size: Some(size) }
     }
 
     /// One line that says everything about a plan.
@@ -290,7 +290,7 @@ mod tests {
         let policy = Policy { keep: policy, folders: Vec::new(), max_size: Some(1000) };
         let basis = Basis { in_doubt, firm_keys: firm, policy: &policy, now: 100 * DAY };
         let prints = prints.iter().map(|(h, n)| (Handle(*h), print(*n))).collect();
-        let failed = [("failed", 1), ("failed twice", 2)].map(|(k, tries)| (Key(k.into()), tries)).into();
+        let failed = [("failed", 1), ("failed twice", 2)].map(|(k, tries)| (Key::new(k), tries)).into();
         let plan = compare(listing, rows, basis).plan(&prints, &failed);
         let handles = |v: &[&Listed]| v.iter().map(|l| l.handle.0.to_string()).collect::<Vec<_>>().join(",");
         let ids = |v: Vec<i64>| v.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
@@ -399,13 +399,13 @@ mod tests {
         assert_eq!(plan(&rows, &changed, Keep::Always, &prints, false, false), "had 2; fetch 3; rekey 1,2; doubt 1");
         // Under new names only the content allows a deletion.
         assert_eq!(plan(&rows, &changed, Keep::Never, &prints, false, false), "fetch 1,2,3; suspect 1,2; doubt 1");
-        let half = [Row { key: Some(Key(b"x".to_vec())), ..rows[0].clone() }, rows[1].clone()];
+        let half = [Row { key: Some(Key::new("x")), ..rows[0].clone() }, rows[1].clone()];
         assert_eq!(plan(&half, &changed, Keep::Always, &prints, true, false), "had 2; fetch 3; rekey 2; doubt 1");
         // The scope changed, or the store was found filled: no row has a name.
         let unnamed = rows.clone().map(|r| Row { key: None, ..r });
         assert_eq!(plan(&unnamed, &changed, Keep::Always, &prints, false, true), "had 2; fetch 3; rekey 1,2");
         assert_eq!(plan(&unnamed, &changed, Keep::Always, &[], false, true), "fetch 1,2,3; suspect 1,2");
-        let half = [Row { key: Some(Key(b"x".to_vec())), ..rows[0].clone() }, unnamed[1].clone()];
+        let half = [Row { key: Some(Key::new("x")), ..rows[0].clone() }, unnamed[1].clone()];
         assert_eq!(plan(&half, &changed, Keep::Always, &prints, false, true), "had 2; fetch 3; rekey 2");
         // Only some are new: the others' names hold, so what is missing is gone.
         let mixed = [listed(1, Some("a"), 10), listed(2, Some("y"), 20)];

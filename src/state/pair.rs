@@ -63,6 +63,9 @@ pub struct Facts {
     pub uidnext: Option<u32>,
     /// HIGHESTMODSEQ (RFC 7162).
     pub highestmodseq: Option<u64>,
+    /// HIGHESTMODSEQ up to which the pairs hold all that the server had, with its marks; but for pairs that are gone on a side
+    /// or have marks pending, of whose marks there they tell nothing.
+    pub baseline: Option<u64>,
     /// Times of `cur` and `new` in nanoseconds since 1970 UTC.
     pub times: Option<(i64, i64)>,
 }

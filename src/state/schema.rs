@@ -183,8 +183,22 @@ mod tests {
         let row = |key: &str, local: Option<&str>| (key.into(), local.map(str::to_owned), String::new(), true);
         let expected = [row("1", Some("1.a")), row("2", Some("2.b")), row("3", None), row("4", None), row("5", None)];
         assert_eq!(rows, expected);
-        let folder = "SELECT in_doubt, synced, uidnext IS NULL FROM folder";
+        let folder = "SELECT in_doubt, synced, uidnext IS NULL AND baseline IS NULL FROM folder";
         let kept = db.query_row(folder, [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).unwrap();
         assert_eq!(kept, (true, false, true));
+    }
+
+    #[test]
+    fn a_database_of_schema_2_keeps_what_it_knows_of_folders() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.sqlite");
+        let old = Connection::open(&path).unwrap();
+        let both = UPGRADES[..2].join(";");
+        old.execute_batch(&format!("{both}; PRAGMA user_version = 2;")).unwrap();
+        old.execute("INSERT INTO folder (name, scope, synced, highestmodseq) VALUES ('INBOX', 's', 1, 7)", []).unwrap();
+        drop(old);
+        let folder = "SELECT synced, highestmodseq, baseline FROM folder";
+        let kept = open(&path).unwrap().query_row(folder, [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).unwrap();
+        assert_eq!(kept, (true, 7, None::<u64>));
     }
 }

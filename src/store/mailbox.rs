@@ -1,5 +1,6 @@
 //! Either side of a sync.
 
+use super::Snapshot;
 use crate::error::Result;
 use crate::mail::{Change, Digest, Fingerprint, FolderName, Key, Keyword, Marks};
 use std::collections::{BTreeSet, HashMap};
@@ -59,26 +60,6 @@ impl Holds {
         };
         Marks { flags: marks.flags & self.marks.flags, keywords: marks.keywords.iter().filter(fits).cloned().collect() }
     }
-}
-
-/// All that is in a mailbox at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Snapshot {
-    /// The messages.
-    pub messages: HashMap<Key, Seen>,
-    /// What the user should know, in plain words.
-    pub notes: Vec<String>,
-    /// The listing is known to lack messages (the server counts more than it lists): what it lacks was not deleted.
-    pub cut_short: bool,
-}
-
-/// A message as a snapshot shows it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// Its marks.
-    pub marks: Marks,
-    /// Octets with CRLF line ends, where that is known without reading the message.
-    pub size: Option<u64>,
 }
 
 /// What tells one message from another without its name.

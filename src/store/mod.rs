@@ -12,14 +12,16 @@ mod mailbox;
 mod maildir;
 mod marker;
 mod mbox;
+mod snapshot;
 mod spec;
 mod tree;
 
 pub use directory::unnamed_file;
-pub use mailbox::{Holds, Identity, Mailbox, Outgoing, Seen, Snapshot};
+pub use mailbox::{Holds, Identity, Mailbox, Outgoing};
 pub use maildir::{FolderTimes, Maildir, MaildirFolder};
 pub use marker::{Marker, Standing};
 pub use mbox::{Mbox, MboxFile, MboxRecord};
+pub use snapshot::{Messages, Seen, Snapshot};
 pub use spec::{Layout, LineEndings, Spec, StoreKind};
 pub use tree::{Removal, Tree};
 

@@ -4,7 +4,8 @@ use crate::mail::{Change, FolderName, Key, Marks, Side};
 use crate::state::RowId;
 use std::fmt;
 
-/// One thing to be done. Those of equal kind stand together in a plan and can be carried out in one go.
+/// One thing to be done. Those of equal kind stand together in a plan and can be carried out in one go. Small, for there
+/// may be very many: what only rare ones hold is boxed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Copy a message to a side. Where its content tells that it is one of those that
@@ -16,6 +17,8 @@ pub enum Action {
         key: Key,
         /// The marks to be set on the copy, and agreed.
         marks: Marks,
+        /// Octets with CRLF line ends, as far as known.
+        size: Option<u64>,
         /// The row that knows it on the other side alone; the pair takes its place.
         row: Option<RowId>,
     },
@@ -28,7 +31,7 @@ pub enum Action {
         /// Its key there.
         key: Key,
         /// What to add and remove.
-        change: Change,
+        change: Box<Change>,
     },
     /// Write down what both sides have now.
     Agree {
@@ -62,11 +65,11 @@ pub enum Action {
         /// Its key on the other side, in that folder.
         arrived: Key,
         /// Marks to be changed before it is moved.
-        change: Change,
+        change: Box<Change>,
         /// Marks to be changed on the other side, in that folder.
-        across: Change,
+        across: Box<Change>,
         /// What is agreed after both changes.
-        agreed: Marks,
+        agreed: Box<Marks>,
     },
     /// Remove a message from a side.
     Remove {

@@ -3,7 +3,7 @@
 use super::traits::Traits;
 use crate::mail::{Flags, Key, Marks, Side, Sides};
 use crate::state::{Pair, Row, RowId};
-use crate::store::{Identity, Snapshot};
+use crate::store::{Identity, Seen, Snapshot};
 use std::collections::{HashMap, HashSet};
 
 /// Whether a side shows the message of a row.
@@ -41,7 +41,7 @@ pub struct Open {
     /// What the sides show.
     pub presence: Sides<Presence>,
     /// What tells it from others, once [recalled](Comparison::recall).
-    pub traits: Option<Traits>,
+    pub traits: Option<Box<Traits>>,
 }
 
 impl Open {
@@ -58,7 +58,7 @@ impl Open {
     }
 }
 
-/// A message of one side that is not known to be on the other.
+/// A message of one side that is not known to be on the other. Small, for there may be very many.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unpaired {
     /// Its key.
@@ -70,9 +70,9 @@ pub struct Unpaired {
     /// When it was received, in seconds since 1970 UTC, where the caller found that out.
     pub received_at: Option<i64>,
     /// The row that knows it on this side alone (its key on the other side has become void).
-    pub row: Option<(RowId, Marks)>,
+    pub row: Option<Box<(RowId, Marks)>>,
     /// What tells it from others, once [identified](Comparison::identify) or [recalled](Comparison::recall).
-    pub traits: Option<Traits>,
+    pub traits: Option<Box<Traits>>,
 }
 
 impl Unpaired {
@@ -97,53 +97,55 @@ pub struct Comparison {
     pub unpaired: Sides<Vec<Unpaired>>,
 }
 
-/// Holds two snapshots against the ledger.
-pub fn compare(pairs: &[Pair], seen: Sides<&Snapshot>) -> Comparison {
+/// Holds two snapshots against what the ledger knows, given in any order.
+pub fn compare(pairs: impl IntoIterator<Item = Pair>, seen: Sides<&Snapshot>) -> Comparison {
     let mut result = Comparison {
         shown: Sides::of(|side| seen.on(side).messages.len() as u64),
         cut_short: seen.map(|s| s.cut_short),
         ..Comparison::default()
     };
-    let known = Sides::of(|side| pairs.iter().filter_map(|p| p.keys.on(side).as_ref()).collect::<HashSet<&Key>>());
+    let mut known = Sides::of(|side| vec![false; seen.on(side).messages.len()]);
     for pair in pairs {
-        let presence = Sides::of(|side| presence(pair, side, seen.on(side)));
-        result.pairs += u64::from(pair.gone.is_none() && pair.keys.remote.is_some() && pair.keys.local.is_some());
-        match halved(pair, &presence) {
-            Some((side, key, marks)) => result.unpaired.on_mut(side).push(Unpaired {
-                size: seen.on(side).messages.get(key).and_then(|m| m.size),
-                row: Some((pair.row, pair.agreed.clone())),
-                ..Unpaired::new(key, marks)
-            }),
-            None if is_settled(pair, &presence) => {}
-            None => result.open.push(Open { pair: pair.clone(), presence, traits: None }),
-        }
-    }
-    for side in Side::BOTH {
-        let unpaired = result.unpaired.on_mut(side);
-        for (key, message) in &seen.on(side).messages {
-            if !known.on(side).contains(key) {
-                unpaired.push(Unpaired { size: message.size, ..Unpaired::new(key, &message.marks) });
+        let places = Sides::of(|side| seen.on(side).messages.position(pair.keys.on(side).as_ref()?));
+        for side in Side::BOTH {
+            if let Some(known) = places.on(side).and_then(|place| known.on_mut(side).get_mut(place)) {
+                *known = true;
             }
         }
-        unpaired.sort_by(|a, b| rank(&a.key).cmp(&rank(&b.key)));
+        let shown = Sides::of(|side| seen.on(side).messages.at((*places.on(side))?));
+        let presence = Sides::of(|side| presence(&pair, side, *shown.on(side), seen.on(side)));
+        result.pairs += u64::from(pair.gone.is_none() && pair.keys.remote.is_some() && pair.keys.local.is_some());
+        if is_settled(&pair, &presence) {
+            continue;
+        }
+        match halved(&pair, &presence) {
+            Some((side, key, marks)) => result.unpaired.on_mut(side).push(Unpaired {
+                size: shown.on(side).and_then(|m| m.size),
+                row: Some(Box::new((pair.row, pair.agreed.clone()))),
+                ..Unpaired::new(key, marks)
+            }),
+            None => result.open.push(Open { pair, presence, traits: None }),
+        }
+    }
+    result.open.sort_by_key(|open| open.pair.row);
+    for side in Side::BOTH {
+        let unpaired = result.unpaired.on_mut(side);
+        for ((key, message), known) in seen.on(side).messages.iter().zip(known.on(side)) {
+            if !known {
+                unpaired.push(Unpaired { size: message.size, ..Unpaired::new(key, message.marks) });
+            }
+        }
+        unpaired.sort_by(|a, b| a.key.cmp(&b.key));
     }
     result
 }
 
-/// UIDs by number, file names by what they begin with: the time.
-fn rank(key: &Key) -> (usize, &[u8]) {
-    let number = key.0.iter().all(u8::is_ascii_digit);
-    (if number { key.0.len() } else { 0 }, &key.0)
-}
-
-fn presence(pair: &Pair, side: Side, seen: &Snapshot) -> Presence {
-    match pair.keys.on(side) {
-        None => Presence::Nameless,
-        Some(key) => match seen.messages.get(key) {
-            Some(message) => Presence::Here(message.marks.clone()),
-            None if seen.cut_short => Presence::Unlisted,
-            None => Presence::Vanished,
-        },
+fn presence(pair: &Pair, side: Side, shown: Option<Seen<'_>>, seen: &Snapshot) -> Presence {
+    match (pair.keys.on(side), shown) {
+        (None, _) => Presence::Nameless,
+        (Some(_), Some(message)) => Presence::Here(message.marks.clone()),
+        (Some(_), None) if seen.cut_short => Presence::Unlisted,
+        (Some(_), None) => Presence::Vanished,
     }
 }
 
@@ -185,13 +187,36 @@ impl Comparison {
 
     /// Takes in what the ledger tells of rows.
     pub fn recall(&mut self, rows: &[Row]) {
-        let traits: HashMap<RowId, Traits> = rows.iter().map(|r| (r.id, Traits::from(r))).collect();
+        let rows: HashMap<RowId, &Row> = rows.iter().map(|r| (r.id, r)).collect();
+        let traits = |row: &RowId| rows.get(row).map(|row| Box::new(Traits::from(*row)));
         for open in &mut self.open {
-            open.traits = traits.get(&open.pair.row).copied().or(open.traits);
+            open.traits = traits(&open.pair.row).or_else(|| open.traits.take());
         }
         for unpaired in [&mut self.unpaired.remote, &mut self.unpaired.local].into_iter().flatten() {
-            unpaired.traits = unpaired.row.as_ref().and_then(|(row, _)| traits.get(row)).copied().or(unpaired.traits);
+            let recalled = unpaired.row.as_ref().and_then(|row| traits(&row.0));
+            unpaired.traits = recalled.or_else(|| unpaired.traits.take());
         }
+    }
+
+    /// Takes over what an earlier comparison of the folder has found out about messages of a side.
+    pub fn inherit(&mut self, earlier: &mut Comparison) {
+        for side in Side::BOTH {
+            for unpaired in self.unpaired.on_mut(side).iter_mut().filter(|u| u.traits.is_none()) {
+                unpaired.traits = earlier.unpaired_of_mut(side, &unpaired.key).and_then(|u| u.traits.take());
+            }
+        }
+    }
+
+    /// A message that a side has alone, by its key.
+    pub fn unpaired_of(&self, side: Side, key: &Key) -> Option<&Unpaired> {
+        let unpaired = self.unpaired.on(side);
+        unpaired.get(unpaired.binary_search_by(|u| u.key.cmp(key)).ok()?)
+    }
+
+    fn unpaired_of_mut(&mut self, side: Side, key: &Key) -> Option<&mut Unpaired> {
+        let unpaired = self.unpaired.on_mut(side);
+        let at = unpaired.binary_search_by(|u| u.key.cmp(key)).ok()?;
+        unpaired.get_mut(at)
     }
 
     /// The messages of a side that have to be identified: those that may be of a size that somebody seeks.
@@ -204,7 +229,7 @@ impl Comparison {
     pub fn identify(&mut self, side: Side, found: &HashMap<Key, Identity>) {
         for unpaired in self.unpaired.on_mut(side) {
             if let Some(identity) = found.get(&unpaired.key) {
-                unpaired.traits = unpaired.traits.or_else(|| Some(Traits::of(identity, unpaired.size)));
+                unpaired.traits.get_or_insert_with(|| Box::new(Traits::of(identity, unpaired.size)));
             }
         }
     }
@@ -214,6 +239,11 @@ impl Comparison {
         for unpaired in self.unpaired.on_mut(side) {
             unpaired.received_at = found.get(&unpaired.key).copied().or(unpaired.received_at);
         }
+    }
+
+    /// Forgets what only planning needs.
+    pub fn planned(&mut self) {
+        self.unpaired.remote = Vec::new();
     }
 
     /// The messages that a side has alone.
@@ -240,7 +270,7 @@ impl Sought {
     /// listing tells no sizes is to be identified first.
     pub fn add(&mut self, comparison: &Comparison, side: Side) {
         for open in comparison.open.iter().filter(|o| o.seeks_on(side)) {
-            self.sizes.extend(open.traits.iter().flat_map(Traits::sizes));
+            self.sizes.extend(open.traits.iter().flat_map(|t| t.sizes()));
         }
         for unpaired in comparison.unpaired.on(side.other()) {
             let known = unpaired.traits.as_ref().map_or([unpaired.size, None], |t| [t.size, t.listed_size]);

@@ -95,7 +95,7 @@ impl Errand<'_> {
         let edits: Edits = (moves.iter())
             .filter_map(|s| match &s.action {
                 Action::Relocate { row, arrived, across, .. } if !across.is_empty() => {
-                    Some((*row, arrived.clone(), across.clone()))
+                    Some((*row, arrived.clone(), (**across).clone()))
                 }
                 _ => None,
             })
@@ -149,7 +149,7 @@ impl Errand<'_> {
                 row: Some(*row),
                 local: arrived.clone(),
                 content,
-                marks: agreed.clone(),
+                marks: (**agreed).clone(),
                 uidnext: target.uidnext,
             });
         }
@@ -214,7 +214,9 @@ async fn throw_away(mailbox: &mut impl Mailbox, keys: &[Key], trash: &FolderName
 
 fn relocation_edit(action: &Action) -> Option<(RowId, Key, Change)> {
     match action {
-        Action::Relocate { row, key, change, .. } if !change.is_empty() => Some((*row, key.clone(), change.clone())),
+        Action::Relocate { row, key, change, .. } if !change.is_empty() => {
+            Some((*row, key.clone(), (**change).clone()))
+        }
         _ => None,
     }
 }
@@ -228,7 +230,7 @@ fn lags(action: &Action) -> bool {
 fn relocation(action: &Action) -> Option<(RowId, &Key, &Key, Option<Marks>)> {
     match action {
         Action::Relocate { row, key, arrived, across, agreed, .. } => {
-            Some((*row, key, arrived, across.is_empty().then(|| agreed.clone())))
+            Some((*row, key, arrived, across.is_empty().then(|| (**agreed).clone())))
         }
         _ => None,
     }

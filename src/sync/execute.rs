@@ -15,6 +15,9 @@ use crate::store::{Mailbox, MaildirFolder, Outgoing};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+/// Messages that are asked for together. What they need to be known by is in memory at once.
+const WAVE: usize = 4096;
+
 /// Messages that are written down, sent and settled together.
 const UPLOADS: usize = 512;
 
@@ -166,37 +169,15 @@ impl Errand<'_> {
         done: &mut Done,
         counts: &mut Counts,
     ) -> Result<HashSet<RowId>> {
-        let sizes: HashMap<&Key, Option<u64>> =
-            self.look.comparison.unpaired.remote.iter().map(|u| (&u.key, u.size)).collect();
-        let (mut listed, mut marked, mut superseded) = (Vec::new(), HashMap::new(), Vec::new());
-        for step in &plan.steps {
-            let Action::Copy { to: Side::Local, key, marks, row } = &step.action else { continue };
-            let Some(handle) = key.uid().map(Handle) else { continue };
-            let Some(stumbles) = self.job.stumbles.before(self.look.id, key) else {
-                let name = &self.look.name;
-                self.job.tell(Event::Warning(&format!(
-                    "{name}: message {key} was not fetched: the connection broke on its way, and once more"
-                )));
-                counts.failed += 1;
-                done.whole = false;
-                continue;
-            };
-            let size = sizes.get(key).copied().flatten();
-            listed.push((stumbles, Listed { handle, key: Some(key.clone()), size }));
-            marked.insert(handle, marks.clone());
-            superseded.extend(*row);
-        }
-        if listed.is_empty() {
+        let copies = self.wanted(plan, done, counts);
+        if copies.is_empty() {
             return Ok(HashSet::new());
         }
-        // What broke the connection before comes last.
-        listed.sort_by_key(|(stumbles, _)| *stumbles);
-        let listed: Vec<Listed> = listed.into_iter().map(|(_, listed)| listed).collect();
         let (job, folder) = (&self.job.carrier, self.look.name.to_string());
         let outlook = Outlook {
             listed: self.look.comparison.shown.remote,
-            fetch: listed.len() as u64,
-            bytes: listed.iter().filter_map(|l| l.size).sum(),
+            fetch: copies.len() as u64,
+            bytes: copies.iter().filter_map(|s| announced(s)).sum(),
             ..Outlook::default()
         };
         self.job.tell(Event::Folder { folder: &folder, outlook });
@@ -207,11 +188,25 @@ impl Errand<'_> {
             folder_id: self.look.id,
             store: Arc::clone(local.store()),
         };
-        remote.expect_sizes(listed.iter().map(|l| (l.handle, l.size)));
-        let wanted: Vec<Handle> = listed.iter().map(|l| l.handle).collect();
-        let refs: Vec<&Listed> = listed.iter().collect();
-        let mut delivery = Delivery::start(desk, &refs, suspects).marking(marked);
-        let retrieved = job.interrupt.unless_raised(remote.retrieve(&wanted, &mut delivery)).await;
+        let mut delivery = Delivery::start(desk, &[], suspects);
+        let (mut retrieved, mut superseded) = (Ok(Some(())), Vec::new());
+        for wave in copies.chunks(WAVE) {
+            let mut wanted = Vec::new();
+            for step in wave {
+                let Action::Copy { key, marks, size, row, .. } = &step.action else { continue };
+                let Some(handle) = key.uid().map(Handle) else { continue };
+                let listed = Listed { handle, key: Some(key.clone()), size: *size };
+                wanted.push((handle, listed.size));
+                superseded.extend(*row);
+                delivery.expect(listed, marks.clone());
+            }
+            remote.expect_sizes(wanted.iter().copied());
+            let wanted: Vec<Handle> = wanted.into_iter().map(|(handle, _)| handle).collect();
+            retrieved = job.interrupt.unless_raised(remote.retrieve(&wanted, &mut delivery)).await;
+            if !matches!(retrieved, Ok(Some(()))) {
+                break;
+            }
+        }
         let (delivered, stored) = delivery.finish().await;
         counts.fetched += delivered.fetched;
         counts.adopted += delivered.recognised.len() as u64;
@@ -234,14 +229,37 @@ impl Errand<'_> {
         Ok(delivered.recognised.into_iter().collect())
     }
 
+    /// What is to be brought from the server. What broke the connection before comes last, and is left out in the end.
+    fn wanted<'p>(&self, plan: &'p Plan, done: &mut Done, counts: &mut Counts) -> Vec<&'p Step> {
+        let mut wanted = Vec::new();
+        for step in plan.steps.iter().filter(|s| copies_to(Side::Local, s)) {
+            let Some(key) = copied(step) else { continue };
+            match self.job.stumbles.before(self.look.id, key) {
+                Some(stumbles) => wanted.push((stumbles, step)),
+                None => {
+                    let name = &self.look.name;
+                    self.job.tell(Event::Warning(&format!(
+                        "{name}: message {key} was not fetched: the connection broke on its way, and once more"
+                    )));
+                    counts.failed += 1;
+                    done.whole = false;
+                }
+            }
+        }
+        wanted.sort_by_key(|(stumbles, _)| *stumbles);
+        wanted.into_iter().map(|(_, step)| step).collect()
+    }
+
     /// Messages that stand here alone: one that comes down may turn out to be one of them.
     fn suspects(&self, keys: &[&Key]) -> Result<Vec<Row>> {
         let keys: HashSet<&Key> = keys.iter().copied().collect();
         let alone = self.look.comparison.unpaired.local.iter().filter(|u| keys.contains(&u.key));
         let mut ledger = self.job.carrier.ledger();
-        let mut rows: Vec<RowId> = alone.clone().filter_map(|u| u.row.as_ref().map(|(row, _)| *row)).collect();
-        let unknown: Vec<(Key, Content)> =
-            alone.filter(|u| u.row.is_none()).filter_map(|u| Some((u.key.clone(), content(&u.traits?)?))).collect();
+        let mut rows: Vec<RowId> = alone.clone().filter_map(|u| Some(u.row.as_ref()?.0)).collect();
+        let unknown: Vec<(Key, Content)> = alone
+            .filter(|u| u.row.is_none())
+            .filter_map(|u| Some((u.key.clone(), content(u.traits.as_deref()?)?)))
+            .collect();
         if !unknown.is_empty() {
             rows.extend(ledger.found(self.look.id, &unknown, self.job.carrier.now)?);
         }
@@ -258,44 +276,49 @@ impl Errand<'_> {
         done: &mut Done,
         counts: &mut Counts,
     ) -> Result<()> {
-        if !steps.iter().any(|s| matches!(s.action, Action::Copy { to: Side::Remote, .. })) {
-            return Ok(());
-        }
-        let pairs = self.job.carrier.ledger().pairs(self.look.id)?;
-        let rows: HashMap<&Key, (RowId, bool)> =
-            (pairs.iter()).filter_map(|p| Some((p.keys.local.as_ref()?, (p.row, p.keys.remote.is_some())))).collect();
-        let traits: HashMap<&Key, Option<Traits>> =
-            self.look.comparison.unpaired.local.iter().map(|u| (&u.key, u.traits)).collect();
-        let mut intents: Vec<(&Step, Intent)> = Vec::new();
-        for step in steps {
-            let Action::Copy { to: Side::Remote, key, marks, .. } = &step.action else { continue };
-            let known = rows.get(key);
-            if known.is_some_and(|(row, paired)| *paired || recognised.contains(row)) {
-                continue;
+        let copies: Vec<&Step> = steps.iter().filter(|s| copies_to(Side::Remote, s)).collect();
+        for wave in copies.chunks(WAVE) {
+            let keys: Vec<&Key> = wave.iter().filter_map(|s| copied(s)).collect();
+            local.find(&keys)?;
+            for batch in wave.chunks(UPLOADS) {
+                if self.job.carrier.interrupt.is_raised() {
+                    done.whole = false;
+                    return Ok(());
+                }
+                let batch = self.intents(batch, recognised, done)?;
+                if !batch.is_empty() {
+                    self.upload_batch(remote, local, &batch, done, counts).await?;
+                }
             }
-            match traits.get(key).copied().flatten().as_ref().and_then(content) {
-                Some(content) => intents.push((
-                    step,
-                    Intent {
-                        row: known.map(|(row, _)| *row),
-                        local: key.clone(),
-                        content,
-                        marks: marks.clone(),
-                        uidnext: self.look.uidnext,
-                    },
-                )),
-                // It was gone, or could not be read, when it was looked at.
-                None => done.whole = false,
-            }
-        }
-        for batch in intents.chunks(UPLOADS) {
-            if self.job.carrier.interrupt.is_raised() {
-                done.whole = false;
-                return Ok(());
-            }
-            self.upload_batch(remote, local, batch, done, counts).await?;
         }
         Ok(())
+    }
+
+    /// What is to be written down before these messages are sent; those that are there already are left out.
+    fn intents<'s>(
+        &self,
+        copies: &[&'s Step],
+        recognised: &HashSet<RowId>,
+        done: &mut Done,
+    ) -> Result<Vec<(&'s Step, Intent)>> {
+        let keys: Vec<&Key> = copies.iter().filter_map(|s| copied(s)).collect();
+        let known = self.job.carrier.ledger().known_here(self.look.id, &keys)?;
+        let mut intents = Vec::new();
+        for (step, known) in copies.iter().zip(known) {
+            let Action::Copy { key, marks, .. } = &step.action else { continue };
+            if known.is_some_and(|(row, paired)| paired || recognised.contains(&row)) {
+                continue;
+            }
+            let unpaired = self.look.comparison.unpaired_of(Side::Local, key);
+            // It was gone, or could not be read, when it was looked at.
+            let Some(content) = unpaired.and_then(|u| content(u.traits.as_deref()?)) else {
+                done.whole = false;
+                continue;
+            };
+            let (row, uidnext) = (known.map(|(row, _)| row), self.look.uidnext);
+            intents.push((*step, Intent { row, local: key.clone(), content, marks: marks.clone(), uidnext }));
+        }
+        Ok(intents)
     }
 
     async fn upload_batch<S: Link>(
@@ -385,9 +408,21 @@ impl Errand<'_> {
     }
 }
 
+fn copies_to(side: Side, step: &Step) -> bool {
+    matches!(step.action, Action::Copy { to, .. } if to == side)
+}
+
+fn announced(step: &Step) -> Option<u64> {
+    if let Action::Copy { size, .. } = step.action { size } else { None }
+}
+
+fn copied(step: &Step) -> Option<&Key> {
+    if let Action::Copy { key, .. } = &step.action { Some(key) } else { None }
+}
+
 fn edit_on(side: Side, action: &Action) -> Option<(RowId, Key, Change)> {
     match action {
-        Action::Mark { on, row, key, change } if *on == side => Some((*row, key.clone(), change.clone())),
+        Action::Mark { on, row, key, change } if *on == side => Some((*row, key.clone(), (**change).clone())),
         _ => None,
     }
 }

@@ -28,8 +28,8 @@ pub fn moves(folders: &[Folder<'_>]) -> Vec<Move> {
         let found: Vec<_> = each(folders, |f| f.comparison.unpaired.on(on))
             .filter(|(folder, _, u)| folder.policy.create.reaches(across) && is_new(u))
             .collect();
-        let lost_traits: Vec<_> = lost.iter().map(|(.., o)| o.traits).collect();
-        let found_traits: Vec<_> = found.iter().map(|(.., u)| u.traits).collect();
+        let lost_traits: Vec<_> = lost.iter().map(|(.., o)| o.traits.as_deref()).collect();
+        let found_traits: Vec<_> = found.iter().map(|(.., u)| u.traits.as_deref()).collect();
         for (from, to) in matched(&lost_traits, &found_traits).pairs {
             let (Some((_, from, _)), Some((_, to, _))) = (lost.get(from), found.get(to)) else { continue };
             if from.0 != to.0 {

@@ -1,16 +1,19 @@
 //! How a folder stands on both sides: what was left half done is settled, both are looked at, and what can be recognised is.
 
 use super::account::Job;
-use super::{Comparison, Folder, Pairing, Policy, Sought, compare, pair};
+use super::{Comparison, Folder, Pairing, Plan, Policy, Sought, compare, pair};
 use crate::error::Result;
 use crate::event::{Counts, Event};
-use crate::imap::{self, FolderStatus, Imap, ImapFolder, Link};
+use crate::imap::{self, Baseline, FolderStatus, Imap, ImapFolder, Link};
 use crate::mail::{Flags, FolderName, Key, Marks, Side, Sides};
 use crate::retrieve::Retriever;
-use crate::state::{Facts, FolderId, Intent, IntentId, RowId};
-use crate::store::{Holds, Identity, Mailbox, MaildirFolder, Snapshot};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use crate::state::{Facts, FolderId, Intent, IntentId, Pair, RowId};
+use crate::store::{Holds, Mailbox, MaildirFolder, Snapshot};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
+
+/// Messages that are looked at together. What is found out about them is in memory twice.
+const WAVE: usize = 16_384;
 
 /// A folder as both sides show it.
 pub(super) struct Observed {
@@ -58,6 +61,13 @@ impl Observed {
     pub fn folder<'a>(&'a self, policy: &'a Policy) -> Folder<'a> {
         let holds = Sides { remote: &self.holds.remote, local: &self.holds.local };
         Folder { name: &self.name, comparison: &self.comparison, holds, policy, synced: self.synced }
+    }
+
+    /// What to remember of it once the plan is carried out, and nothing left, but that it may have to be planned again.
+    pub fn facts_after(&self, plan: &Plan, again: bool) -> Facts {
+        let is_quiet = plan.steps.is_empty() && plan.skipped.is_empty();
+        let facts = if is_quiet { self.facts } else { Facts::default() };
+        Facts { synced: true, baseline: self.facts.highestmodseq.filter(|_| plan.covers.remote && !again), ..facts }
     }
 
     /// Looks at messages on the server that may be what is sought in other folders.
@@ -108,21 +118,24 @@ impl<S: Link> Opened<'_, S> {
             None => Snapshot::default(),
         };
         let there = match &mut self.remote {
-            Some(remote) => remote.snapshot().await?,
+            Some(remote) => match job.baseline(folder.id, folder.scope == scope)? {
+                Some(known) => remote.snapshot_since(&known).await?,
+                None => remote.snapshot().await?,
+            },
             None => Snapshot::default(),
         };
         for note in local.notes.iter().chain(&there.notes) {
             job.tell(Event::Warning(note));
         }
-        let mut identities: Sides<HashMap<Key, Identity>> = Sides::default();
         let seen = Sides { remote: &there, local: &local };
-        let mut comparison = self.compared(job, folder.id, seen, &mut identities).await?;
+        let mut comparison = self.compared(job, folder.id, seen, None).await?;
         let pairing = pair(&comparison);
         if !pairing.is_empty() {
             job.recognise(folder.id, &pairing)?;
             crate::fault::point();
             counts.adopted += pairing.adoptions.len() as u64;
-            comparison = self.compared(job, folder.id, seen, &mut identities).await?;
+            drop(pairing);
+            comparison = self.compared(job, folder.id, seen, Some(comparison)).await?;
         }
         if job.policy.max_age.is_some() {
             self.date(&mut comparison).await?;
@@ -134,6 +147,7 @@ impl<S: Link> Opened<'_, S> {
             messages: u32::try_from(there.messages.len()).ok(),
             uidnext: self.remote.as_ref().and_then(ImapFolder::uidnext),
             highestmodseq: self.remote.as_ref().and_then(ImapFolder::highestmodseq),
+            baseline: None,
             times: settled.map(|t| (t.cur, t.new)),
         };
         let synced = carrier.ledger().facts(folder.id)?.synced;
@@ -168,33 +182,35 @@ impl<S: Link> Opened<'_, S> {
         Ok(())
     }
 
-    /// Holds both sides against the ledger, and finds out what tells messages apart where that may pair them.
+    /// Holds both sides against the ledger, and finds out what tells messages apart where that may pair them, as far as an
+    /// earlier comparison has not.
     async fn compared(
         &mut self,
         job: &Job,
         folder: FolderId,
         seen: Sides<&Snapshot>,
-        known: &mut Sides<HashMap<Key, Identity>>,
+        earlier: Option<Comparison>,
     ) -> Result<Comparison> {
-        let pairs = job.carrier.ledger().pairs(folder)?;
-        let mut comparison = compare(&pairs, seen);
+        let mut comparison = job.carrier.ledger().with_pairs(folder, |pairs| compare(pairs, seen))?;
         comparison.recall(&job.carrier.ledger().rows_of(&comparison.worth_recalling())?);
+        if let Some(mut earlier) = earlier {
+            comparison.inherit(&mut earlier);
+        }
         // Whatever stands here alone is read in any case: it has to be known before it is copied.
         if let Some(local) = &mut self.local {
             let unread = comparison.unpaired.local.iter().filter(|u| u.traits.is_none()).map(|u| &u.key);
-            let keys: Vec<Key> = unread.filter(|k| !known.local.contains_key(k)).cloned().collect();
-            known.local.extend(local.identify(&keys).await?);
-            comparison.identify(Side::Local, &known.local);
+            let keys: Vec<Key> = unread.cloned().collect();
+            for wave in keys.chunks(WAVE) {
+                comparison.identify(Side::Local, &local.identify(wave).await?);
+            }
         }
         if let Some(remote) = &mut self.remote {
             let mut sought = Sought::default();
             sought.add(&comparison, Side::Remote);
-            let mut keys = comparison.worth_identifying(Side::Remote, &sought);
-            keys.retain(|k| !known.remote.contains_key(k));
-            if !keys.is_empty() {
-                known.remote.extend(remote.identify(&keys).await?);
+            let keys = comparison.worth_identifying(Side::Remote, &sought);
+            for wave in keys.chunks(WAVE) {
+                comparison.identify(Side::Remote, &remote.identify(wave).await?);
             }
-            comparison.identify(Side::Remote, &known.remote);
         }
         Ok(comparison)
     }
@@ -209,10 +225,8 @@ pub(super) async fn find<S: Link>(
     intents: &[(IntentId, Intent)],
 ) -> Result<Vec<(IntentId, Option<Key>)>> {
     let since = intents.iter().map(|(_, i)| i.uidnext).min().unwrap_or(1);
-    let pairs = job.carrier.ledger().pairs(folder)?;
-    let known: HashSet<&Key> = pairs.iter().filter_map(|p| p.keys.remote.as_ref()).collect();
-    let arrived = remote.arrived_since(since).await?;
-    let mut free: Vec<Key> = arrived.into_iter().map(|(key, _)| key).filter(|k| !known.contains(k)).collect();
+    let arrived = remote.arrived_since(since).await?.into_iter().map(|(key, _)| key).collect();
+    let mut free = job.carrier.ledger().unknown_there(folder, arrived)?;
     let found = remote.identify(&free).await?;
     let mut settled = Vec::new();
     for (id, intent) in intents {
@@ -228,6 +242,23 @@ pub(super) async fn find<S: Link>(
 }
 
 impl Job {
+    /// What the server had when the folder was last left, as far as the ledger knows all of it.
+    fn baseline(&self, folder: FolderId, same_scope: bool) -> Result<Option<Baseline>> {
+        let ledger = self.carrier.ledger();
+        let Some(modseq) = ledger.facts(folder)?.baseline.filter(|_| same_scope) else { return Ok(None) };
+        let mut doubtful = BTreeSet::new();
+        let mut certain = |pair: Pair| {
+            let uid = pair.keys.remote.as_ref().filter(|_| pair.gone != Some(Side::Remote))?.uid()?;
+            if pair.gone.is_some() || pair.pending.is_some() {
+                doubtful.insert(uid);
+                return None;
+            }
+            Some((pair.keys.remote?, pair.agreed, None))
+        };
+        let messages = ledger.with_pairs(folder, |pairs| pairs.filter_map(&mut certain).collect())?;
+        Ok(Some(Baseline { modseq, messages, doubtful }))
+    }
+
     fn recognise(&self, folder: FolderId, pairing: &Pairing) -> Result<()> {
         let mut ledger = self.carrier.ledger();
         for side in Side::BOTH {

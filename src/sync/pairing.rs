@@ -32,7 +32,7 @@ pub fn pair(comparison: &Comparison) -> Pairing {
     for side in Side::BOTH {
         let seekers: Vec<&Open> = comparison.open.iter().filter(|o| o.seeks_on(side)).collect();
         let (unknown, mut rest): (Vec<_>, Vec<_>) = free.on(side).iter().copied().partition(|u| u.row.is_none());
-        let traits: Vec<Option<Traits>> = seekers.iter().map(|o| o.traits).collect();
+        let traits: Vec<Option<&Traits>> = seekers.iter().map(|o| o.traits.as_deref()).collect();
         let matches = matched(&traits, &traits_of(&unknown));
         let renamed = pairing.renamed.on_mut(side);
         let mut taken = vec![false; unknown.len()];
@@ -73,20 +73,20 @@ pub fn pair(comparison: &Comparison) -> Pairing {
     pairing
 }
 
-fn traits_of(unpaired: &[&Unpaired]) -> Vec<Option<Traits>> {
-    unpaired.iter().map(|u| u.traits).collect()
+fn traits_of<'a>(unpaired: &[&'a Unpaired]) -> Vec<Option<&'a Traits>> {
+    unpaired.iter().map(|u| u.traits.as_deref()).collect()
 }
 
 /// The pair of two messages; `None` where the content of neither was read.
 fn adoption(same: Sides<&Unpaired>) -> Option<Adoption> {
-    let traits = [same.local.traits, same.remote.traits].into_iter().flatten().find(|t| t.digest.is_some())?;
+    let traits = [&same.local.traits, &same.remote.traits].into_iter().flatten().find(|t| t.digest.is_some())?;
     let wire_size = traits.size.or(same.remote.size)?;
     let known = [&same.local.row, &same.remote.row].into_iter().flatten().next();
-    let agreed = known.map_or_else(|| same.remote.marks.common(&same.local.marks), |(_, agreed)| agreed.clone());
+    let agreed = known.map_or_else(|| same.remote.marks.common(&same.local.marks), |row| row.1.clone());
     // A mark that says deleted was set before the two were known to be one, and is not to travel.
     let deleted = Marks::of((same.remote.marks.flags | same.local.marks.flags) & Flags::DELETED);
     Some(Adoption {
-        rows: same.map(|u| u.row.as_ref().map(|(row, _)| *row)),
+        rows: same.map(|u| u.row.as_ref().map(|row| row.0)),
         keys: same.map(|u| u.key.clone()),
         agreed: agreed.with(&deleted),
         listed_size: same.remote.size,

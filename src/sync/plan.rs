@@ -35,6 +35,8 @@ pub struct Plan {
     pub skipped: Vec<Skipped>,
     /// What the guard judges by.
     pub tally: Tally,
+    /// Whether the ledger knows all that a side has, with its marks, once this is carried out. Pairs that are gone on a side count as known.
+    pub covers: Sides<bool>,
 }
 
 impl Plan {
@@ -83,7 +85,9 @@ pub fn plan(folders: &[Folder<'_>], now: i64) -> Vec<Plan> {
         }
         for on in Side::BOTH {
             for (i, unpaired) in folder.comparison.unpaired.on(on).iter().enumerate() {
-                if let Some(room) = rooms.get_mut(at).filter(|_| !arrived.contains(&(on, (at, i)))) {
+                if arrived.contains(&(on, (at, i))) {
+                    *draft.unlike.on_mut(on) = true;
+                } else if let Some(room) = rooms.get_mut(at) {
                     draft.copy(folder, on, unpaired, now, room);
                 }
             }
@@ -106,6 +110,8 @@ struct Draft {
     forgotten: Vec<Step>,
     skipped: Vec<Skipped>,
     doomed: u64,
+    /// A message of the side is not known afterwards, or not with its marks.
+    unlike: Sides<bool>,
 }
 
 impl Draft {
@@ -119,15 +125,25 @@ impl Draft {
             removals: Sides::of(|side| self.removals.on(side).len() as u64),
             messages: self.doomed,
         };
-        let both = |s: Sides<Vec<Step>>| s.local.into_iter().chain(s.remote);
-        let steps = both(self.copies)
-            .chain(both(self.marks))
-            .chain(self.agreed)
-            .chain(self.written)
-            .chain(both(self.removals))
-            .chain(both(self.moves))
-            .chain(self.forgotten);
-        Plan { steps: steps.collect(), skipped: self.skipped, tally }
+        // Grown in place, for there may be very many.
+        let mut steps = self.copies.local;
+        let (marks, removals, moves) = (self.marks, self.removals, self.moves);
+        for others in [
+            self.copies.remote,
+            marks.local,
+            marks.remote,
+            self.agreed,
+            self.written,
+            removals.local,
+            removals.remote,
+            moves.local,
+            moves.remote,
+            self.forgotten,
+        ] {
+            steps.extend(others);
+        }
+        let covers = Sides::of(|side| !self.unlike.on(side) && !c.cut_short.on(side));
+        Plan { steps, skipped: self.skipped, tally, covers }
     }
 
     fn decide(&mut self, folder: &Folder<'_>, open: &Open, room: &mut Room<'_>) {
@@ -176,9 +192,12 @@ impl Draft {
         for on in Side::BOTH {
             let (change, Some(key)) = (change.on(on), pair.keys.on(on)) else { continue };
             if !change.is_empty() {
-                let action = Action::Mark { on, row, key: key.clone(), change: change.clone() };
+                let action = Action::Mark { on, row, key: key.clone(), change: Box::new(change.clone()) };
                 self.marks.on_mut(on).push(Step { action, reason: Reason::Marked(on.other()) });
             }
+        }
+        for on in Side::BOTH {
+            *self.unlike.on_mut(on) |= shown.on(on).after(change.on(on)) != agreed;
         }
         if agreed != pair.agreed || pair.pending.is_some() {
             self.agreed.push(Step { action: Action::Agree { row, marks: agreed }, reason: Reason::Same });
@@ -213,9 +232,9 @@ impl Draft {
             key: key.clone(),
             to: to.name.clone(),
             arrived: arrived.key.clone(),
-            change: change.on(on).clone(),
-            across: change.on(moved.on).clone(),
-            agreed: with_deleted(from, open.pair.agreed.flags, shown, agreed),
+            change: Box::new(change.on(on).clone()),
+            across: Box::new(change.on(moved.on).clone()),
+            agreed: Box::new(with_deleted(from, open.pair.agreed.flags, shown, agreed)),
         };
         self.moves.on_mut(on).push(Step { action, reason: Reason::Moved(moved.on) });
     }
@@ -236,10 +255,12 @@ impl Draft {
             Why::CutShort
         } else {
             let marks = room.take(to, &message.marks);
-            let row = message.row.as_ref().map(|(row, _)| *row);
-            let action = Action::Copy { to, key: message.key.clone(), marks, row };
+            *self.unlike.on_mut(on) |= marks != message.marks;
+            let row = message.row.as_ref().map(|row| row.0);
+            let action = Action::Copy { to, key: message.key.clone(), marks, size: message.size, row };
             return self.copies.on_mut(to).push(Step { action, reason: Reason::New(on) });
         };
+        *self.unlike.on_mut(on) = true;
         self.skipped.push(Skipped { on, key: message.key.clone(), why });
     }
 }

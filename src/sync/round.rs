@@ -14,7 +14,6 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Counts, Event};
 use crate::imap::{Connection, Imap, Link};
 use crate::mail::{FolderName, Side};
-use crate::state::Facts;
 use std::sync::Arc;
 
 impl Job {
@@ -45,6 +44,7 @@ impl Job {
             }
             return Ok(false);
         }
+        observed.iter_mut().for_each(|look| look.comparison.planned());
         let cases = observed.into_iter().zip(plans).map(|(look, plan)| Case { look, plan });
         self.carry_out(connections, cases.collect(), ended).await
     }
@@ -177,9 +177,8 @@ impl Job {
         }
         errand.depart(imap, plan, done, counts).await?;
         if done.whole {
-            let quiet = plan.steps.is_empty() && plan.skipped.is_empty();
-            let facts = if quiet { look.facts } else { Facts::default() };
-            self.carrier.ledger().set_facts(look.id, &Facts { synced: true, ..facts })?;
+            let facts = look.facts_after(plan, done.again);
+            self.carrier.ledger().set_facts(look.id, &facts)?;
             crate::fault::point();
         }
         Ok(())

@@ -59,9 +59,9 @@ pub struct Matches {
 
 /// Pairs messages one to one, equal copies in order: by content where both are read, else by fingerprint and size. A
 /// message that nothing is known of is paired with none.
-pub fn matched(ones: &[Option<Traits>], others: &[Option<Traits>]) -> Matches {
+pub fn matched<'a>(ones: &[Option<&'a Traits>], others: &[Option<&'a Traits>]) -> Matches {
     let mut partner: Vec<Option<usize>> = vec![None; ones.len()];
-    let digest = |t: &Option<Traits>| t.as_ref().and_then(|t| t.digest);
+    let digest = |t: &Option<&Traits>| t.and_then(|t| t.digest);
     let mut by_content = Pool::new(others.iter().enumerate().filter_map(|(i, t)| Some((digest(t)?, i))));
     let mut taken = vec![false; others.len()];
     for (one, partner) in ones.iter().zip(&mut partner) {
@@ -71,17 +71,17 @@ pub fn matched(ones: &[Option<Traits>], others: &[Option<Traits>]) -> Matches {
         }
     }
 
-    let left = |(traits, taken): (&Option<Traits>, bool)| traits.filter(|t| !taken && !t.fingerprint.is_weak());
-    let free: Vec<Option<Traits>> = others.iter().zip(taken.iter().copied()).map(left).collect();
-    let seek: Vec<Option<Traits>> = ones.iter().zip(&partner).map(|(t, p)| left((t, p.is_some()))).collect();
-    let contents = Contents::of(free.iter().chain(&seek).flatten());
+    let left = |traits: Option<&'a Traits>, taken: bool| traits.filter(|t| !taken && !t.fingerprint.is_weak());
+    let free: Vec<Option<&Traits>> = others.iter().zip(&taken).map(|(t, taken)| left(*t, *taken)).collect();
+    let seek: Vec<Option<&Traits>> = ones.iter().zip(&partner).map(|(t, p)| left(*t, p.is_some())).collect();
+    let contents = Contents::of(free.iter().chain(&seek).flatten().copied());
     let mut by_print = Pool::new(free.iter().enumerate().filter_map(|(i, t)| Some(((*t)?.fingerprint, i))));
     let mut ambiguous = 0;
     for (one, partner) in seek.iter().zip(&mut partner) {
         let Some(one) = one else { continue };
         let mut unclear = false;
         let fits = |i: &usize| {
-            let Some(other) = free.get(*i).and_then(Option::as_ref) else { return false };
+            let Some(other) = free.get(*i).copied().flatten() else { return false };
             let differ = one.digest.is_some() && other.digest.is_some();
             let Some(size) = one.has_size_of(other).filter(|_| !differ) else { return false };
             let clear = contents.are_one(one.fingerprint, size);
@@ -125,7 +125,8 @@ mod tests {
     }
 
     fn pairs(ones: &[Option<Traits>], others: &[Option<Traits>]) -> (Vec<(usize, usize)>, u64) {
-        let Matches { pairs, ambiguous } = matched(ones, others);
+        let [ones, others] = [ones, others].map(|all| all.iter().map(Option::as_ref).collect::<Vec<_>>());
+        let Matches { pairs, ambiguous } = matched(&ones, &others);
         (pairs, ambiguous)
     }
 

@@ -35,6 +35,8 @@ struct State {
     connections: usize,
     open: usize,
     most: usize,
+    /// Octets that came from the server.
+    received: u64,
 }
 
 impl Cutter {
@@ -66,6 +68,11 @@ impl Cutter {
             }
         });
         Cutter { port, state }
+    }
+
+    /// Octets that came from the server so far.
+    pub fn received(&self) -> u64 {
+        lock(&self.state).received
     }
 
     /// Cuts the connection, once, when so many octets have gone this way.
@@ -111,6 +118,9 @@ fn pass(mut from: TcpStream, mut to: TcpStream, way: Way, state: &Mutex<State>) 
     while let Ok(n @ 1..) = from.read(&mut buffer) {
         let (passes, cut) = {
             let mut state = lock(state);
+            if way == Way::ToClient {
+                state.received += n as u64;
+            }
             let passes = match state.at.as_mut() {
                 Some(At::Octets(counted, octets)) if *counted == way && *octets <= n => Some(*octets),
                 Some(At::Octets(counted, octets)) if *counted == way => {

@@ -85,9 +85,17 @@ without! {
     without_move: "MOVE";
     without_move_and_uidplus: "UIDPLUS MOVE";
     without_condstore: "CONDSTORE QRESYNC";
+    without_qresync: "QRESYNC";
     without_list_status: "LIST-STATUS";
     without_literals: "LITERAL+";
     imap4rev1_alone: ALONE;
+}
+
+without! {
+    without_qresync_with_many: "QRESYNC", [
+        resync::of_many_messages_only_changes_are_told
+        resync::what_cannot_be_copied_is_looked_at_again
+    ];
 }
 
 without! {

@@ -198,7 +198,7 @@ mod tests {
             (Deed::Remove, false, "delete 1700.a"),
             (Deed::Skip, true, "would skip 1700.a"),
         ] {
-            assert_eq!(describe_deed(deed, &Key(b"1700.a".to_vec()), rehearsal), line);
+            assert_eq!(describe_deed(deed, &Key::new("1700.a"), rehearsal), line);
         }
     }
 }

@@ -114,7 +114,7 @@ async fn names_hold_as_long_as_uidvalidity() {
         let mut folder = imap.open_folder(&folder, false).await.unwrap();
         assert_eq!((folder.source().scope.as_str(), folder.abilities().firm_keys), (scope, firm), "{code}");
         let listing = folder.list().await.unwrap();
-        assert_eq!(listing.messages[0].key, firm.then(|| Key(b"5".to_vec())), "{code}");
+        assert_eq!(listing.messages[0].key, firm.then(|| Key::new("5")), "{code}");
     }
 }
 

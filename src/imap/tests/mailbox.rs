@@ -5,7 +5,7 @@ use crate::error::{Kind, Scope};
 use crate::imap::Folder;
 use crate::mail::{Change, Flags, FolderName, Key, Keyword, Marks};
 use crate::retrieve::Retriever;
-use crate::store::{Holds, Mailbox, Seen};
+use crate::store::{Holds, Mailbox};
 
 pub fn inbox() -> Folder {
     Folder::new(FolderName::inbox(), b"INBOX".to_vec())
@@ -95,9 +95,9 @@ async fn a_snapshot_shows_marks_and_sizes() {
     let (snapshot, commands) = called!("IMAP4rev1", [("UID FETCH", &*answer)], |folder| folder.snapshot());
     let snapshot = snapshot.unwrap();
     let expected = [
-        (key(2), Seen { marks: marks("S", &["work"]), size: Some(10) }),
-        (key(4), Seen { marks: marks("", &[]), size: None }),
-        (key(9), Seen { marks: marks("T", &[]), size: Some(30) }),
+        (key(2), marks("S", &["work"]), Some(10)),
+        (key(4), marks("", &[]), None),
+        (key(9), marks("T", &[]), Some(30)),
     ];
     assert_eq!(snapshot.messages, expected.into_iter().collect());
     assert_eq!((snapshot.notes.len(), snapshot.cut_short), (0, false));
@@ -175,12 +175,12 @@ async fn equal_changes_are_one_command() {
         (key(3), change(marks("S", &[]), marks("F", &["work"]))),
         (key(2), change(marks("S", &[]), marks("", &[]))),
         (key(9), change(marks("P", &["$Junk"]), marks("", &[]))),
-        (Key(b"no uid".to_vec()), change(marks("S", &[]), marks("", &[]))),
+        (Key::new("no uid"), change(marks("S", &[]), marks("", &[]))),
         (key(5), Change::default()),
     ];
     let there = "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 3)\r\n* 4 FETCH (UID 5)\r\n* 5 FETCH (UID 9)\r\n{tag} OK x\r\n";
     let (gone, commands) = called!("IMAP4rev1", [("UID FETCH", there)], |folder| folder.edit(&edits));
-    assert_eq!(gone.unwrap(), [key(2), Key(b"no uid".to_vec())]);
+    assert_eq!(gone.unwrap(), [key(2), Key::new("no uid")]);
     assert_eq!(
         commands,
         [
@@ -377,6 +377,7 @@ async fn one_open_folder_downloads_as_well() {
     ];
     let (arrived, commands) = called!("IMAP4rev1", script, |folder| async {
         folder.snapshot().await.unwrap();
+        folder.expect_sizes([(Handle(3), Some(3))]);
         let mut arrived = Arrived::default();
         folder.retrieve(&[Handle(3)], &mut arrived).await.unwrap();
         arrived

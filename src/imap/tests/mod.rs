@@ -1,6 +1,7 @@
 //! The session as a whole, against servers of a few lines in memory.
 
 mod append;
+mod changes;
 mod compress;
 mod cut;
 mod folder;

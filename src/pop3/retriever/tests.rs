@@ -129,8 +129,9 @@ async fn a_whole_session_pipelined() {
     )
     .await;
     let listing = s.list().await.unwrap();
-    let rows: Vec<_> = listing.messages.iter().map(|m| (m.handle.0, m.key.clone().unwrap().0, m.size)).collect();
-    assert_eq!(rows, [(1, b"aaa".to_vec(), Some(11)), (2, b"bbb".to_vec(), Some(22)), (3, b"ccc".to_vec(), Some(33))]);
+    let rows: Vec<_> =
+        listing.messages.iter().map(|m| (m.handle.0, m.key.clone().unwrap().to_string(), m.size)).collect();
+    assert_eq!(rows, [(1, "aaa".into(), Some(11)), (2, "bbb".into(), Some(22)), (3, "ccc".into(), Some(33))]);
     assert_eq!(listing.notes, Vec::<String>::new());
     let mut inbox = Inbox::default();
     s.retrieve(&handles(1..=3), &mut inbox).await.unwrap();

@@ -1,7 +1,7 @@
 //! Messages on their way to the server: written down before they are sent, settled when it is known where they stand.
 
-use super::Ledger;
 use super::pairs::{adopt, relocate};
+use super::{Ledger, key_of};
 use crate::error::Result;
 use crate::mail::{Content, Digest, Fingerprint, Key, Sides};
 use crate::state::pair::{Adoption, Intent, IntentId, read_marks, write_marks};
@@ -22,7 +22,7 @@ impl Ledger {
                 insert.execute(params![
                     folder.0,
                     i.row.map(|r| r.0),
-                    i.local.0,
+                    i.local.as_bytes(),
                     c.wire_size,
                     c.digest.0,
                     c.fingerprint.0,
@@ -52,7 +52,7 @@ impl Ledger {
                     let content = Content::known(r.get(3)?, Digest(r.get(4)?), Fingerprint(r.get(5)?));
                     let row = r.get::<_, Option<i64>>(1)?.map(RowId);
                     let marks = read_marks(r.get_ref(6)?.as_str()?);
-                    Ok((IntentId(r.get(0)?), Intent { row, local: Key(r.get(2)?), content, marks, uidnext: r.get(7)? }))
+                    Ok((IntentId(r.get(0)?), Intent { row, local: key_of(r, 2)?, content, marks, uidnext: r.get(7)? }))
                 })?
                 .collect()
         };

@@ -64,7 +64,8 @@ impl Ledger {
     pub fn change_scope(&mut self, folder: FolderId, scope: &str) -> Result<()> {
         self.write(|tx| {
             tx.execute(
-                "UPDATE folder SET scope = ?2, messages = NULL, uidnext = NULL, highestmodseq = NULL WHERE id = ?1",
+                "UPDATE folder SET scope = ?2, messages = NULL, uidnext = NULL, highestmodseq = NULL, baseline = NULL
+                 WHERE id = ?1",
                 params![folder.0, scope],
             )?;
             tx.execute("UPDATE message SET key = NULL WHERE folder = ?1", [folder.0])?;
@@ -159,7 +160,7 @@ impl Ledger {
                 "UPDATE message SET key = ?2, listed_size = ?3, missing_since = NULL, status = 'delivered' WHERE id = ?1",
             )?;
             pairs.iter().try_for_each(|p| {
-                update.execute(params![p.row.0, p.key.as_ref().map(|k| &k.0), p.listed_size]).map(drop)
+                update.execute(params![p.row.0, p.key.as_ref().map(Key::as_bytes), p.listed_size]).map(drop)
             })
         })
     }
@@ -204,9 +205,7 @@ impl Ledger {
             let mut query =
                 self.db.prepare("SELECT key, reason, tries FROM quarantine WHERE folder = ?1 ORDER BY key")?;
             query
-                .query_map([folder.0], |r| {
-                    Ok(Quarantined { key: Key(r.get(0)?), reason: r.get(1)?, tries: r.get(2)? })
-                })?
+                .query_map([folder.0], |r| Ok(Quarantined { key: key_of(r, 0)?, reason: r.get(1)?, tries: r.get(2)? }))?
                 .collect()
         };
         read().map_err(|e| self.failed(e))
@@ -219,7 +218,9 @@ impl Ledger {
                 "INSERT INTO quarantine (folder, key, reason, tries, last_try) VALUES (?1, ?2, ?3, 1, ?4)
                  ON CONFLICT (folder, key) DO UPDATE SET reason = ?3, tries = tries + 1, last_try = ?4",
             )?;
-            refused.iter().try_for_each(|(key, reason)| put.execute(params![folder.0, key.0, reason, now]).map(drop))
+            refused
+                .iter()
+                .try_for_each(|(key, reason)| put.execute(params![folder.0, key.as_bytes(), reason, now]).map(drop))
         })
     }
 
@@ -227,7 +228,7 @@ impl Ledger {
     pub fn release(&mut self, folder: FolderId, keys: &[Key]) -> Result<()> {
         self.write(|tx| {
             let mut delete = tx.prepare_cached("DELETE FROM quarantine WHERE folder = ?1 AND key = ?2")?;
-            keys.iter().try_for_each(|key| delete.execute(params![folder.0, key.0]).map(drop))
+            keys.iter().try_for_each(|key| delete.execute(params![folder.0, key.as_bytes()]).map(drop))
         })
     }
 
@@ -334,7 +335,7 @@ impl Ledger {
 fn row_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     Ok(Row {
         id: RowId(r.get(0)?),
-        key: r.get::<_, Option<Vec<u8>>>(1)?.map(Key),
+        key: maybe_key_of(r, 1)?,
         listed_size: r.get(2)?,
         wire_size: r.get(3)?,
         digest: Digest(r.get(4)?),
@@ -349,6 +350,14 @@ fn row_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     })
 }
 
+fn key_of(r: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Key> {
+    Ok(Key::new(r.get_ref(at)?.as_blob()?))
+}
+
+fn maybe_key_of(r: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Option<Key>> {
+    Ok(r.get_ref(at)?.as_blob_or_null()?.map(Key::new))
+}
+
 fn set_status(tx: &Transaction<'_>, rows: &[RowId], status: &str) -> rusqlite::Result<()> {
     let mut update = tx.prepare_cached("UPDATE message SET status = ?2 WHERE id = ?1")?;
     rows.iter().try_for_each(|row| update.execute(params![row.0, status]).map(drop))
@@ -358,13 +367,13 @@ fn set_status(tx: &Transaction<'_>, rows: &[RowId], status: &str) -> rusqlite::R
 fn free_key(tx: &Transaction<'_>, folder: FolderId, key: Option<&Key>) -> rusqlite::Result<()> {
     let Some(key) = key else { return Ok(()) };
     tx.prepare_cached("UPDATE message SET key = NULL WHERE folder = ?1 AND key = ?2")?
-        .execute(params![folder.0, key.0])
+        .execute(params![folder.0, key.as_bytes()])
         .map(drop)
 }
 
 fn insert(tx: &Transaction<'_>, folder: FolderId, a: &Arrival, now: i64) -> rusqlite::Result<RowId> {
     free_key(tx, folder, a.key.as_ref())?;
-    let local = pair::local_key(&a.place).map(|k| Key(k.to_vec()));
+    let local = pair::local_key(&a.place).map(Key::new);
     if let Some(key) = &local {
         pairs::free(tx, folder, Side::Local, key)?;
     }
@@ -375,14 +384,14 @@ fn insert(tx: &Transaction<'_>, folder: FolderId, a: &Arrival, now: i64) -> rusq
     )?
     .execute(params![
         folder.0,
-        a.key.as_ref().map(|k| &k.0),
+        a.key.as_ref().map(Key::as_bytes),
         a.listed_size,
         a.wire_size,
         a.digest.0,
         a.fingerprint.0,
         a.place,
         now,
-        local.as_ref().map(|k| &k.0),
+        local.as_ref().map(Key::as_bytes),
         pair::write_marks(&a.marks)
     ])?;
     Ok(RowId(tx.last_insert_rowid()))

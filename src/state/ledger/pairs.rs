@@ -1,6 +1,6 @@
 //! The ledger of two-way sync: which message here is which message there, and what was agreed about it.
 
-use super::{Ledger, free_key, row_of};
+use super::{Ledger, free_key, key_of, maybe_key_of, row_of};
 use crate::error::Result;
 use crate::mail::{Content, Key, Marks, Side, Sides};
 use crate::state::pair::{Adoption, Facts, Pair, read_marks, write_marks};
@@ -8,16 +8,54 @@ use crate::state::record::{FolderId, Row, RowId};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 impl Ledger {
-    /// Every message of the folder that is not on its way, as both sides know it, in order of arrival. One that a pull
-    /// deleted on the server, or asked it to delete, is gone there and kept here.
-    pub fn pairs(&self, folder: FolderId) -> Result<Vec<Pair>> {
-        let read = || -> rusqlite::Result<Vec<_>> {
+    /// Works on every message of the folder that is not on its way, as both sides know it, one after the other in no certain
+    /// order. One that a pull deleted on the server, or asked it to delete, is gone there and kept here.
+    pub fn with_pairs<T>(&self, folder: FolderId, work: impl FnOnce(&mut dyn Iterator<Item = Pair>) -> T) -> Result<T> {
+        let mut failed = None;
+        let read = || -> rusqlite::Result<T> {
             let mut query = self.db.prepare_cached(
                 "SELECT id, key, local_key, marks, CASE status WHEN 'delivered' THEN gone ELSE 'remote' END,
                         pending_remote, pending_local
-                 FROM message WHERE folder = ?1 AND status != 'arriving' ORDER BY id",
+                 FROM message WHERE folder = ?1 AND status != 'arriving'",
             )?;
-            query.query_map([folder.0], pair_of)?.collect()
+            let rows = query.query_map([folder.0], pair_of)?;
+            Ok(work(&mut rows.map_while(|pair| pair.map_err(|e| failed = Some(e)).ok())))
+        };
+        let worked = read();
+        failed.map_or(worked, Err).map_err(|e| self.failed(e))
+    }
+
+    /// The same, all at once and in order of arrival.
+    pub fn pairs(&self, folder: FolderId) -> Result<Vec<Pair>> {
+        let mut pairs: Vec<Pair> = self.with_pairs(folder, |pairs| pairs.collect())?;
+        pairs.sort_unstable_by_key(|pair| pair.row);
+        Ok(pairs)
+    }
+
+    /// For each of these messages of the store its row, and whether it is known on the server too, as far as it is known.
+    pub fn known_here(&self, folder: FolderId, keys: &[&Key]) -> Result<Vec<Option<(RowId, bool)>>> {
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut query = self.db.prepare_cached(
+                "SELECT id, key IS NOT NULL FROM message WHERE folder = ?1 AND local_key = ?2 AND status != 'arriving'",
+            )?;
+            let row = |r: &rusqlite::Row<'_>| Ok((RowId(r.get(0)?), r.get(1)?));
+            keys.iter().map(|key| query.query_row(params![folder.0, key.as_bytes()], row).optional()).collect()
+        };
+        read().map_err(|e| self.failed(e))
+    }
+
+    /// Which of these messages of the server are not known.
+    pub fn unknown_there(&self, folder: FolderId, keys: Vec<Key>) -> Result<Vec<Key>> {
+        let read = || -> rusqlite::Result<Vec<Key>> {
+            let sql = "SELECT 1 FROM message WHERE folder = ?1 AND key = ?2 AND status != 'arriving'";
+            let mut query = self.db.prepare_cached(sql)?;
+            let mut unknown = Vec::new();
+            for key in keys {
+                if !query.exists(params![folder.0, key.as_bytes()])? {
+                    unknown.push(key);
+                }
+            }
+            Ok(unknown)
         };
         read().map_err(|e| self.failed(e))
     }
@@ -41,7 +79,7 @@ impl Ledger {
                 "SELECT folder.name, message.key FROM message JOIN folder ON folder.id = message.folder
                  WHERE message.id = ?1 AND message.key IS NOT NULL",
             )?;
-            query.query_row([row.0], |r| Ok((r.get(0)?, Key(r.get(1)?)))).optional()
+            query.query_row([row.0], |r| Ok((r.get(0)?, key_of(r, 1)?))).optional()
         };
         read().map_err(|e| self.failed(e))
     }
@@ -56,7 +94,7 @@ impl Ledger {
             )?;
             let put = |(key, c): &(Key, Content)| {
                 free(tx, folder, Side::Local, key)?;
-                insert.execute(params![folder.0, key.0, c.wire_size, c.digest.0, c.fingerprint.0, now])?;
+                insert.execute(params![folder.0, key.as_bytes(), c.wire_size, c.digest.0, c.fingerprint.0, now])?;
                 Ok(RowId(tx.last_insert_rowid()))
             };
             found.iter().map(put).collect()
@@ -77,7 +115,7 @@ impl Ledger {
                     Side::Remote => "UPDATE message SET key = ?2, missing_since = NULL WHERE id = ?1",
                     Side::Local => "UPDATE message SET local_key = ?2 WHERE id = ?1",
                 };
-                tx.prepare_cached(sql)?.execute(params![row.0, key.0]).map(drop)
+                tx.prepare_cached(sql)?.execute(params![row.0, key.as_bytes()]).map(drop)
             })
         })
     }
@@ -159,7 +197,7 @@ impl Ledger {
     pub fn facts(&self, folder: FolderId) -> Result<Facts> {
         self.db
             .query_row(
-                "SELECT synced, messages, uidnext, highestmodseq, cur_time, new_time FROM folder WHERE id = ?1",
+                "SELECT synced, messages, uidnext, highestmodseq, baseline, cur_time, new_time FROM folder WHERE id = ?1",
                 [folder.0],
                 |r| {
                     Ok(Facts {
@@ -167,7 +205,8 @@ impl Ledger {
                         messages: r.get(1)?,
                         uidnext: r.get(2)?,
                         highestmodseq: r.get(3)?,
-                        times: r.get::<_, Option<i64>>(4)?.zip(r.get(5)?),
+                        baseline: r.get(4)?,
+                        times: r.get::<_, Option<i64>>(5)?.zip(r.get(6)?),
                     })
                 },
             )
@@ -179,9 +218,18 @@ impl Ledger {
         let (cur, new) = facts.times.unzip();
         self.write(|tx| {
             tx.execute(
-                "UPDATE folder SET synced = ?2, messages = ?3, uidnext = ?4, highestmodseq = ?5, cur_time = ?6,
-                        new_time = ?7 WHERE id = ?1",
-                params![folder.0, facts.synced, facts.messages, facts.uidnext, facts.highestmodseq, cur, new],
+                "UPDATE folder SET synced = ?2, messages = ?3, uidnext = ?4, highestmodseq = ?5, baseline = ?6,
+                        cur_time = ?7, new_time = ?8 WHERE id = ?1",
+                params![
+                    folder.0,
+                    facts.synced,
+                    facts.messages,
+                    facts.uidnext,
+                    facts.highestmodseq,
+                    facts.baseline,
+                    cur,
+                    new
+                ],
             )
             .map(drop)
         })
@@ -194,10 +242,7 @@ fn pair_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<Pair> {
     let any = pending.remote.is_some() || pending.local.is_some();
     Ok(Pair {
         row: RowId(r.get(0)?),
-        keys: Sides {
-            remote: r.get::<_, Option<Vec<u8>>>(1)?.map(Key),
-            local: r.get::<_, Option<Vec<u8>>>(2)?.map(Key),
-        },
+        keys: Sides { remote: maybe_key_of(r, 1)?, local: maybe_key_of(r, 2)? },
         agreed: marks(3)?.unwrap_or_default(),
         gone: match r.get_ref(4)?.as_str_or_null()? {
             Some("remote") => Some(Side::Remote),
@@ -227,7 +272,7 @@ pub(super) fn free(tx: &Transaction<'_>, folder: FolderId, side: Side, key: &Key
         Side::Remote => free_key(tx, folder, Some(key)),
         Side::Local => tx
             .prepare_cached("UPDATE message SET local_key = NULL WHERE folder = ?1 AND local_key = ?2")?
-            .execute(params![folder.0, key.0])
+            .execute(params![folder.0, key.as_bytes()])
             .map(drop),
     }
 }
@@ -251,7 +296,7 @@ pub(super) fn adopt(tx: &Transaction<'_>, folder: FolderId, a: &Adoption, now: i
                 "UPDATE message SET key = ?2, local_key = ?3, marks = ?4, listed_size = COALESCE(?5, listed_size), status = 'delivered',
                         gone = NULL, pending_remote = NULL, pending_local = NULL, missing_since = NULL WHERE id = ?1",
             )?
-            .execute(params![row.0, a.keys.remote.0, a.keys.local.0, marks, a.listed_size]),
+            .execute(params![row.0, a.keys.remote.as_bytes(), a.keys.local.as_bytes(), marks, a.listed_size]),
         None => tx
             .prepare_cached(
                 "INSERT INTO message (folder, key, local_key, marks, listed_size, wire_size, digest, fingerprint, status,
@@ -260,8 +305,8 @@ pub(super) fn adopt(tx: &Transaction<'_>, folder: FolderId, a: &Adoption, now: i
             )?
             .execute(params![
                 folder.0,
-                a.keys.remote.0,
-                a.keys.local.0,
+                a.keys.remote.as_bytes(),
+                a.keys.local.as_bytes(),
                 marks,
                 a.listed_size,
                 c.wire_size,
@@ -285,6 +330,6 @@ pub(super) fn relocate(
         }
     }
     tx.prepare_cached("UPDATE message SET folder = ?2, key = ?3, local_key = ?4, missing_since = NULL WHERE id = ?1")?
-        .execute(params![row.0, to.0, keys.remote.as_ref().map(|k| &k.0), keys.local.as_ref().map(|k| &k.0)])
+        .execute(params![row.0, to.0, keys.remote.as_ref().map(Key::as_bytes), keys.local.as_ref().map(Key::as_bytes)])
         .map(drop)
 }

@@ -5,7 +5,7 @@ mod pairs;
 
 fn arrival(key: Option<&str>, n: u8) -> Arrival {
     Arrival {
-        key: key.map(|k| Key(k.into())),
+        key: key.map(Key::new),
         listed_size: Some(n.into()),
         wire_size: n.into(),
         digest: Digest([n; 32]),
@@ -45,7 +45,7 @@ fn a_message_passes_its_stations() {
     assert_eq!((row(&ledger).status, row(&ledger).missing_since), (Status::Deleted, Some(200)));
     drop(ledger);
     let mut again = Ledger::open(&home).unwrap();
-    assert_eq!(row(&again).key, Some(Key(b"a".to_vec())));
+    assert_eq!(row(&again).key, Some(Key::new("a")));
     again.mark_missing(&[RowId(999)], &[], 1201, 1000).unwrap();
     assert_eq!(again.rows(folder).unwrap(), []);
 }
@@ -59,7 +59,7 @@ fn a_name_belongs_to_one_message_at_a_time() {
     ledger.delivered(&second).unwrap();
     let keys = |l: &Ledger| l.rows(folder).unwrap().into_iter().map(|r| r.key.is_some()).collect::<Vec<_>>();
     assert_eq!(keys(&ledger), [false, false, false, true]);
-    ledger.rekey(folder, &[Paired { row: first[0], key: Some(Key(b"a".to_vec())), listed_size: Some(9) }]).unwrap();
+    ledger.rekey(folder, &[Paired { row: first[0], key: Some(Key::new("a")), listed_size: Some(9) }]).unwrap();
     assert_eq!(keys(&ledger), [true, false, false, false]);
     assert_eq!(ledger.rows(folder).unwrap()[0].listed_size, Some(9));
     ledger.change_scope(folder, "other").unwrap();
@@ -86,18 +86,18 @@ fn what_stands_in_the_store_is_written_down_with_its_folder() {
 #[test]
 fn quarantine_counts_tries_until_release() {
     let (_dir, home, mut ledger, folder) = ledger();
-    let bad = [(Key(b"x".to_vec()), "no".to_owned())];
+    let bad = [(Key::new("x"), "no".to_owned())];
     ledger.quarantine(folder, &bad, 1).unwrap();
     ledger.quarantine(folder, &bad, 2).unwrap();
     assert_eq!(
         ledger.quarantined(folder).unwrap(),
-        [Quarantined { key: Key(b"x".to_vec()), reason: "no".into(), tries: 2 }]
+        [Quarantined { key: Key::new("x"), reason: "no".into(), tries: 2 }]
     );
     ledger.arriving(folder, &[arrival(None, 1)], 1).unwrap();
     let mut copy = Ledger::open_copy(&home).unwrap();
     let status = copy.folders().unwrap().remove(0);
     assert_eq!((status.name.as_str(), status.delivered, status.arriving, status.quarantined.len()), ("INBOX", 0, 1, 1));
-    copy.release(folder, &[Key(b"x".to_vec())]).unwrap();
+    copy.release(folder, &[Key::new("x")]).unwrap();
     assert_eq!(copy.quarantined(folder).unwrap(), []);
     assert_eq!(ledger.quarantined(folder).unwrap().len(), 1, "a copy changes nothing");
 }

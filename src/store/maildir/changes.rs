@@ -48,7 +48,7 @@ impl Maildir {
             return Err(Error::new(Kind::Data, what, remedy).folder());
         }
         let mut touched = BTreeSet::new();
-        let bases: Vec<&[u8]> = edits.iter().map(|(key, _)| key.0.as_slice()).collect();
+        let bases: Vec<&[u8]> = edits.iter().map(|(key, _)| key.as_bytes()).collect();
         let (done, is_sure) = self.visit(&bases, |i, entry| {
             let parts = entry.parts();
             let letters = edits.get(i).map_or(parts.letters, |(_, change)| keywords.changed(parts.letters, change));
@@ -105,7 +105,7 @@ impl Maildir {
     pub(super) fn relocate(&self, keys: &[Key], to: &Maildir) -> Result<Vec<Option<Key>>> {
         let here = self.keywords()?;
         let listing = self.listing()?;
-        let moving = keys.iter().filter_map(|key| listing.find(&key.0));
+        let moving = keys.iter().filter_map(|key| listing.find(key.as_bytes()));
         let there = to.naming(&moving.flat_map(|entry| here.marks(entry.parts().letters).keywords).collect())?;
         let taken = to.listing()?;
         let small: Letters = (b'a'..=b'z').collect();
@@ -135,7 +135,7 @@ impl Maildir {
             left.insert(entry.part());
             entered.insert(part);
             crate::fault::point();
-            Ok(Some(Key(base)))
+            Ok(Some(Key::new(base)))
         })?;
         to.sync_parts(entered)?;
         self.sync_parts(left)?;
@@ -148,5 +148,5 @@ impl Maildir {
 }
 
 fn bases(keys: &[Key]) -> Vec<&[u8]> {
-    keys.iter().map(|key| key.0.as_slice()).collect()
+    keys.iter().map(|key| key.as_bytes()).collect()
 }

@@ -8,10 +8,11 @@ use super::info::{Letters, Parts};
 use super::{Maildir, name};
 use crate::error::{Error, Result};
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -99,12 +100,6 @@ impl Entry {
         self.name.as_bytes().get(..self.base.into()).unwrap_or_default()
     }
 
-    pub(super) fn into_base(self) -> Vec<u8> {
-        let mut name = self.name.into_vec();
-        name.truncate(self.base.into());
-        name
-    }
-
     pub(super) fn parts(&self) -> Parts<'_> {
         Parts::of(&self.name)
     }
@@ -157,8 +152,13 @@ impl Maildir {
         read.map_err(|e| Error::local_io(format!("cannot read {}", self.path.display()), e).folder())
     }
 
-    /// Every message's file. Looks again while mail programs are at work, but not for ever.
+    /// Every message's file.
     pub(super) fn listing(&self) -> Result<Listing> {
+        self.listing_of(|_| true)
+    }
+
+    /// The files of the messages with wanted base names. Looks again while mail programs are at work, but not for ever.
+    fn listing_of(&self, wanted: impl Fn(&[u8]) -> bool) -> Result<Listing> {
         let mut earlier = Vec::new();
         for look in 0..LOOKS {
             let mut before = self.times()?;
@@ -170,7 +170,8 @@ impl Maildir {
             // A message goes from `new` to `cur`, hardly ever back: seen twice rather than not at all.
             let mut seen = Vec::new();
             for part in super::VISIBLE {
-                self.each_name(part, |name| seen.push(Entry::new(part, name, look))).map_err(Error::folder)?;
+                let see = |name| Some(Entry::new(part, name, look)).filter(|entry| wanted(entry.base()));
+                self.each_name(part, |name| seen.extend(see(name))).map_err(Error::folder)?;
             }
             if is_old && self.times()? == before {
                 return Ok(Listing::of(seen, true));
@@ -178,6 +179,12 @@ impl Maildir {
             earlier.append(&mut seen);
         }
         Ok(Listing::of(earlier, false))
+    }
+
+    /// The files of some messages.
+    pub(super) fn listing_among<'b>(&self, bases: impl Iterator<Item = &'b [u8]>) -> Result<Listing> {
+        let wanted: HashSet<&[u8]> = bases.collect();
+        self.listing_of(|base| wanted.contains(base))
     }
 
     /// Does something to the file of each message, and gives what came of it, in order: `None` for a message that is not
@@ -194,7 +201,7 @@ impl Maildir {
             if open.is_empty() {
                 return Ok((results, true));
             }
-            let listing = self.listing()?;
+            let listing = self.listing_among(open.iter().filter_map(|i| bases.get(*i).copied()))?;
             let mut again = Vec::new();
             for i in open {
                 let Some(entry) = bases.get(i).and_then(|base| listing.find(base)) else {

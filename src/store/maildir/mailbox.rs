@@ -6,7 +6,7 @@ use super::listing::{Entry, FolderTimes, Listing};
 use super::{Maildir, outgoing};
 use crate::error::{Error, Kind, Result};
 use crate::mail::{Change, Content, FolderName, Key, Marks};
-use crate::store::{Holds, Identity, Mailbox, Outgoing, Place, Seen, Snapshot, Spec};
+use crate::store::{Holds, Identity, Mailbox, Outgoing, Place, Snapshot, Spec};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,7 +18,7 @@ pub struct MaildirFolder {
     holds: Holds,
     /// Small letters that files showed at the last snapshot.
     in_use: Letters,
-    /// Where messages stood a moment ago.
+    /// Where messages stood a moment ago that are about to go out.
     known: Mutex<Option<Listing>>,
 }
 
@@ -51,20 +51,23 @@ impl MaildirFolder {
         self.maildir.times()
     }
 
+    /// Finds the files of messages that are about to [go out](Self::outgoing), all at once. Blocks.
+    pub fn find(&self, keys: &[&Key]) -> Result<()> {
+        let found = self.maildir.listing_among(keys.iter().map(|key| key.as_bytes()))?;
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        Ok(())
+    }
+
     /// A message for a server, with the marks it is to have there; `None` where it is gone. Blocks while the file is opened
     /// and measured, and so does reading the body.
     pub fn outgoing(&self, key: &Key, marks: &Marks) -> Result<Option<Outgoing>> {
         let open = |entry: &_| outgoing::open(&self.maildir.path_of(entry), key.clone(), marks.clone());
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.is_none() {
-            *known = Some(self.maildir.listing()?);
-        }
-        if let Some(Ok(outgoing)) = known.as_ref().and_then(|listing| listing.find(&key.0)).map(open) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Ok(outgoing)) = known.as_ref().and_then(|listing| listing.find(key.as_bytes())).map(open) {
             return Ok(Some(outgoing));
         }
-        // Renamed since, or gone, or not to be read: another look tells.
-        *known = None;
-        let (found, _) = self.maildir.visit(&[&key.0], |_, entry| open(entry))?;
+        // Not looked for before, or renamed since, or gone, or not to be read: another look tells.
+        let (found, _) = self.maildir.visit(&[key.as_bytes()], |_, entry| open(entry))?;
         Ok(found.into_iter().flatten().next())
     }
 
@@ -76,7 +79,7 @@ impl MaildirFolder {
 
     /// The key of a message that was delivered to a place.
     pub fn key_at(place: &Place) -> Option<Key> {
-        super::base_of(place).map(|base| Key(base.as_bytes().to_vec()))
+        super::base_of(place).map(|base| Key::new(base))
     }
 
     /// Works on the Maildir on a thread where that may block.
@@ -164,10 +167,7 @@ fn snapshot(maildir: &Maildir, listing: Listing, keywords: &Keywords) -> Snapsho
         notes.push(format!("another program keeps changing {path}; what it lacks is not taken for deleted this time."));
     }
     let cut_short = !listing.is_whole;
-    let message = |entry: Entry| {
-        let marks = keywords.marks(entry.parts().letters);
-        (Key(entry.into_base()), Seen { marks, size: None })
-    };
+    let message = |entry: Entry| (Key::new(entry.base()), keywords.marks(entry.parts().letters), None);
     Snapshot { messages: listing.into_entries().into_iter().map(message).collect(), notes, cut_short }
 }
 

@@ -80,7 +80,7 @@ mod tests {
         std::fs::write(&path, content).unwrap();
         let time = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
-        let mut outgoing = open(&path, Key(b"1".to_vec()), Marks::of(Flags::SEEN)).unwrap();
+        let mut outgoing = open(&path, Key::new("1"), Marks::of(Flags::SEEN)).unwrap();
         std::fs::remove_file(&path).unwrap();
         let mut body = Vec::new();
         outgoing.body.read_to_end(&mut body).unwrap();
@@ -97,7 +97,7 @@ mod tests {
         ] {
             let (outgoing, body) = sent(stored);
             assert_eq!((body.as_slice(), outgoing.size), (wire, wire.len() as u64));
-            assert_eq!((outgoing.key, outgoing.received_at), (Key(b"1".to_vec()), Some(1_000_000_000)));
+            assert_eq!((outgoing.key, outgoing.received_at), (Key::new("1"), Some(1_000_000_000)));
             assert_eq!(outgoing.marks, Marks::of(Flags::SEEN));
         }
     }

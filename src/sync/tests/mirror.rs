@@ -3,7 +3,7 @@
 use super::{marks, mirrored};
 use crate::mail::{Digest, Fingerprint, FolderName, Key, Marks, Side, Sides};
 use crate::state::{Pair, Row, RowId, Status};
-use crate::store::{Holds, Identity, Seen, Snapshot};
+use crate::store::{Holds, Identity, Messages, Snapshot};
 use crate::sync::{Action, Comparison, Folder, Pairing, Plan, Policy, Reason, Tally, Travel, compare, pair, plan};
 use proptest::prelude::*;
 use std::collections::{BTreeSet, HashMap};
@@ -75,13 +75,13 @@ fn any_scene() -> impl Strategy<Value = Scene> {
             };
             scene.seen.remote.cut_short = cut_far;
             scene.seen.local.cut_short = cut_near;
+            let mut shown: Sides<Vec<(Key, Marks, Option<u64>)>> = Sides::default();
             let mut show = |side: Side, key: &Key, body: u8, marks: &Marks| {
-                let seen = Seen { marks: marks.clone(), size: Some(10) };
-                scene.seen.on_mut(side).messages.insert(key.clone(), seen);
+                shown.on_mut(side).push((key.clone(), marks.clone(), Some(10)));
                 scene.there.on_mut(side).insert(key.clone(), body);
             };
             for (i, line) in lines.into_iter().enumerate() {
-                let key = Key((100 + i).to_string().into());
+                let key = Key::new((100 + i).to_string());
                 for side in Side::BOTH {
                     if let Some(marks) = line.shown.on(side) {
                         show(side, &key, line.body, marks);
@@ -101,9 +101,11 @@ fn any_scene() -> impl Strategy<Value = Scene> {
             }
             for (side, new) in [(Side::Remote, there), (Side::Local, here)] {
                 for (i, (body, marks)) in new.iter().enumerate() {
-                    show(side, &Key((200 + i).to_string().into()), *body, marks);
+                    show(side, &Key::new((200 + i).to_string()), *body, marks);
                 }
             }
+            let Sides { remote, local } = shown.map(Messages::from_iter);
+            (scene.seen.remote.messages, scene.seen.local.messages) = (remote, local);
             scene
         },
     )
@@ -128,7 +130,7 @@ impl Scene {
     }
 
     fn compare(&self) -> Comparison {
-        let mut compared = compare(&self.pairs, Sides { remote: &self.seen.remote, local: &self.seen.local });
+        let mut compared = compare(self.pairs.clone(), Sides { remote: &self.seen.remote, local: &self.seen.local });
         let row = |i: usize, body: u8| Row {
             id: RowId(i as i64),
             key: None,
@@ -155,7 +157,7 @@ impl Scene {
 fn lines(plan: &Plan) -> BTreeSet<String> {
     let steps = plan.steps.iter().map(|s| format!("{s:?}"));
     let skipped = plan.skipped.iter().map(|s| format!("{s:?}"));
-    steps.chain(skipped).chain([format!("{:?}", plan.tally)]).collect()
+    steps.chain(skipped).chain([format!("{:?} {:?}", plan.tally, plan.covers)]).collect()
 }
 
 fn mirrored_plan(mut plan: Plan) -> Plan {
@@ -175,6 +177,7 @@ fn mirrored_plan(mut plan: Plan) -> Plan {
         }
     }
     plan.skipped.iter_mut().for_each(|s| s.on = s.on.other());
+    plan.covers = plan.covers.mirrored();
     let Tally { shown, vanished, removals, .. } = plan.tally.clone();
     plan.tally =
         Tally { shown: shown.mirrored(), vanished: vanished.mirrored(), removals: removals.mirrored(), ..plan.tally };

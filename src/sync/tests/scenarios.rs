@@ -34,7 +34,7 @@ fn set_up(policy: &Policy, rows: &[Row], synced: bool) -> World {
     let id = world.id(0);
     world.ledger.set_facts(id, &Facts { synced, ..Facts::default() }).unwrap();
     for (i, [far, agreed, near]) in rows.iter().enumerate() {
-        let keys = Sides { remote: Key((i + 1).to_string().into()), local: Key(format!("f{i}").into()) };
+        let keys = Sides { remote: Key::new((i + 1).to_string()), local: Key::new(format!("f{i}")) };
         for (side, cell) in [(Side::Remote, far), (Side::Local, near)] {
             if let Some(marks) = read(cell) {
                 world.sides.on_mut(side)[0].insert(keys.on(side).clone(), Message { body: body_of(i), marks });
@@ -241,7 +241,8 @@ fn sides_that_are_filled_already_are_paired() {
             let id = world.id(0);
             world.ledger.change_scope(id, "other").unwrap();
             let renamed = std::mem::take(&mut world.sides.remote[0]);
-            world.sides.remote[0] = renamed.into_iter().map(|(k, m)| (Key([b"9", &k.0[..]].concat()), m)).collect();
+            world.sides.remote[0] =
+                renamed.into_iter().map(|(k, m)| (Key::new([b"9", k.as_bytes()].concat()), m)).collect();
         },
     );
 }
@@ -260,7 +261,7 @@ fn size_age_and_short_listings_never_delete() {
         (world.snapshots(0), Policy { max_age: Some(Duration::from_secs(60)), ..Policy::default() });
     seen.remote.cut_short = true;
     let pairs = world.ledger.pairs(world.id(0)).unwrap();
-    let mut compared = compare(&pairs, Sides { remote: &seen.remote, local: &seen.local });
+    let mut compared = compare(pairs, Sides { remote: &seen.remote, local: &seen.local });
     compared.unpaired.remote[0].received_at = Some(39);
     let holds = Sides { remote: &world.holds.remote, local: &world.holds.local };
     let inbox = name(0);

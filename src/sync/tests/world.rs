@@ -1,8 +1,8 @@
 //! A server and a store in memory, what users do to them, and an engine that carries plans out step by step.
 
 use crate::mail::{Change, Content, Digest, Fingerprint, Flags, FolderName, Key, Marks, Side, Sides};
-use crate::state::{FolderId, Home, Ledger};
-use crate::store::{Holds, Identity, Seen, Snapshot};
+use crate::state::{FolderId, Home, Ledger, Pair};
+use crate::store::{Holds, Identity, Snapshot};
 use crate::sync::Policy;
 use std::collections::{BTreeMap, HashSet};
 
@@ -59,6 +59,11 @@ pub struct World {
     recognised: bool,
     /// Files that may turn out to be what is downloaded.
     free: HashSet<Key>,
+    /// Counts changes on the server, and says which one was the last of a message.
+    modseq: u64,
+    changed: BTreeMap<Key, u64>,
+    /// What the server had, and when, as the plan was made after which the ledger was last to know all of it.
+    baselines: [Option<(u64, HashSet<Key>)>; 2],
 }
 
 pub fn content(body: u8) -> Content {
@@ -91,6 +96,9 @@ impl World {
             next: 100,
             recognised: false,
             free: HashSet::new(),
+            modseq: 0,
+            changed: BTreeMap::new(),
+            baselines: [None, None],
         };
         for folder in FOLDERS {
             world.ledger.begin(folder, "scope", &[], 0).unwrap();
@@ -104,11 +112,10 @@ impl World {
 
     fn new_key(&mut self, side: Side) -> Key {
         self.next += 1;
-        Key(match side {
+        Key::new(match side {
             Side::Remote => self.next.to_string(),
             Side::Local => format!("m{}", self.next),
-        }
-        .into())
+        })
     }
 
     pub fn edit(&mut self, side: Side, edit: &Edit) {
@@ -152,13 +159,33 @@ impl World {
     fn change(&mut self, side: Side, folder: usize, key: &Key, change: &Change) {
         if let Some(message) = self.sides.on_mut(side)[folder].get_mut(key) {
             message.marks = message.marks.after(change);
+            self.modseq += 1;
+            self.changed.insert(key.clone(), self.modseq);
         }
     }
 
     fn snapshot(&self, side: Side, folder: usize) -> Snapshot {
         let size = (side == Side::Remote).then_some(10);
-        let seen = |(key, m): (&Key, &Message)| (key.clone(), Seen { marks: m.marks.clone(), size });
+        let seen = |(key, m): (&Key, &Message)| (key.clone(), m.marks.clone(), size);
         Snapshot { messages: self.sides.on(side)[folder].iter().map(seen).collect(), ..Snapshot::default() }
+    }
+
+    /// What the server has, as far as it can be known without asking for more than what changed since the baseline: no mark of
+    /// what did not change is another one than the ledger says.
+    fn is_known(&self, folder: usize) {
+        let Some((modseq, there)) = &self.baselines[folder] else { return };
+        let pairs = self.ledger.pairs(self.id(folder)).unwrap();
+        let pairs: BTreeMap<Key, Pair> = pairs.into_iter().filter_map(|p| Some((p.keys.remote.clone()?, p))).collect();
+        for (key, message) in &self.sides.remote[folder] {
+            if !there.contains(key) || self.changed.get(key) > Some(modseq) {
+                continue;
+            }
+            let pair = pairs.get(key).filter(|p| p.gone != Some(Side::Remote));
+            let pair = pair.unwrap_or_else(|| panic!("{key} was there and is not known in {folder}"));
+            if pair.gone.is_none() && pair.pending.is_none() {
+                assert_eq!(pair.agreed, message.marks, "{key} in {folder}");
+            }
+        }
     }
 
     /// How often each body is on a side.

@@ -149,7 +149,7 @@ impl<O: Offer> Account<O> {
 fn outgoing(n: usize, body: &[u8], marks: Marks) -> Outgoing {
     let size = body.len() as u64;
     let body = Box::new(Cursor::new(body.to_vec()));
-    Outgoing { key: Key(n.to_string().into_bytes()), marks, received_at: Some(1_234_567_890), size, body }
+    Outgoing { key: Key::new(n.to_string()), marks, received_at: Some(1_234_567_890), size, body }
 }
 
 /// Uploads, and downloads what has arrived.
@@ -168,12 +168,12 @@ async fn uploads_arrive_whole<O: Offer>() {
     assert_eq!((done.len(), arrived.len()), (messages.len(), messages.len()));
     for ((n, message), (key, size)) in messages.iter().enumerate().zip(&arrived) {
         assert_eq!(*size, Some(message.len() as u64));
-        let fate = done.iter().find(|(local, _)| local.0 == n.to_string().as_bytes()).map(|(_, fate)| fate);
+        let fate = done.iter().find(|(local, _)| local.as_bytes() == n.to_string().as_bytes()).map(|(_, fate)| fate);
         // Dovecot tells keys even where it does not offer UIDPLUS.
         assert_eq!(fate, Some(&Appended::As(key.clone())));
     }
     let shown = inbox.snapshot().await.unwrap();
-    assert!(arrived.iter().enumerate().all(|(n, (key, _))| shown.messages[key].marks == marked(n)));
+    assert!(arrived.iter().enumerate().all(|(n, (key, _))| *shown.messages.get(key).unwrap().marks == marked(n)));
     let mut bodies = Bodies::default();
     let handles: Vec<_> = inbox.list().await.unwrap().messages.iter().map(|m| m.handle).collect();
     inbox.retrieve(&handles, &mut bodies).await.unwrap();

@@ -3,7 +3,7 @@ use crate::mail::Sides;
 use crate::state::{Adoption, Facts, Intent, Pair};
 
 fn key(text: &str) -> Key {
-    Key(text.into())
+    Key::new(text)
 }
 
 fn content(n: u8) -> Content {
@@ -156,6 +156,7 @@ fn how_a_folder_was_left_is_kept_until_its_scope_changes() {
     let (_dir, _, mut ledger, folder) = ledger();
     assert_eq!(ledger.facts(folder).unwrap(), Facts::default());
     let facts = Facts {
+        baseline: Some(8),
         synced: true,
         messages: Some(3),
         uidnext: Some(u32::MAX),

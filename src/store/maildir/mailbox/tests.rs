@@ -50,7 +50,7 @@ fn files(maildir: &Path) -> Vec<String> {
 }
 
 fn key(base: &str) -> Key {
-    Key(base.as_bytes().to_vec())
+    Key::new(base)
 }
 
 fn marks(letters: &str, keywords: &[&str]) -> Marks {
@@ -265,7 +265,7 @@ async fn what_is_delivered_carries_its_keywords_as_far_as_there_are_letters() {
     assert!(fs::read_to_string(f.path().join("dovecot-keywords")).unwrap().ends_with("24 k24\n25 a\n"));
     let snapshot = f.folder.snapshot().await.unwrap();
     for (key, marks) in keys.iter().zip(written) {
-        assert_eq!(snapshot.messages[key].marks, marks);
+        assert_eq!(*snapshot.messages.get(key).unwrap().marks, marks);
     }
 }
 

@@ -34,13 +34,16 @@ impl World {
     fn round(&mut self) -> Lived<Vec<Plan>> {
         for folder in 0..2 {
             self.settle(folder)?;
+            self.is_known(folder);
         }
         let plans = self.plan()?;
-        for (folder, plan) in plans.iter().enumerate() {
+        let shown = self.sides.remote.each_ref().map(|folder| (self.modseq, folder.keys().cloned().collect()));
+        for ((folder, plan), shown) in plans.iter().enumerate().zip(shown) {
             self.free = plan.may_be_had(Side::Local).into_iter().cloned().collect();
             for step in &plan.steps {
                 self.carry_out(folder, &step.action)?;
             }
+            self.baselines[folder] = Some(shown).filter(|_| plan.covers.remote && !self.recognised);
         }
         for folder in 0..2 {
             let id = self.id(folder);
@@ -104,7 +107,7 @@ impl World {
     fn compare(&self, folder: usize) -> Comparison {
         let seen = self.snapshots(folder);
         let pairs = self.ledger.pairs(self.id(folder)).unwrap();
-        compare(&pairs, Sides { remote: &seen.remote, local: &seen.local })
+        compare(pairs, Sides { remote: &seen.remote, local: &seen.local })
     }
 
     fn identify(&self, compared: &mut [Comparison]) {
@@ -129,7 +132,7 @@ impl World {
         let id = self.id(folder);
         for (row, place, _) in self.ledger.unsettled(id).unwrap() {
             self.breathe()?;
-            match self.sides.local[folder].contains_key(&Key(place.trim_start_matches("cur/").into())) {
+            match self.sides.local[folder].contains_key(&Key::new(place.trim_start_matches("cur/"))) {
                 true => self.ledger.delivered(&[row]).unwrap(),
                 false => self.ledger.never_arrived(&[row]).unwrap(),
             }
@@ -138,7 +141,7 @@ impl World {
             self.breathe()?;
             let pairs = self.ledger.pairs(id).unwrap();
             let known = |k: &Key| pairs.iter().any(|p| p.keys.remote.as_ref() == Some(k));
-            let uid = |k: &Key| String::from_utf8_lossy(&k.0).parse::<u32>().unwrap();
+            let uid = |k: &Key| k.uid().unwrap();
             let stands = self.sides.remote[folder]
                 .iter()
                 .find(|(k, m)| uid(k) >= sent.uidnext && !known(k) && content(m.body).digest == sent.content.digest);
@@ -150,8 +153,8 @@ impl World {
 
     fn carry_out(&mut self, folder: usize, action: &Action) -> Lived<()> {
         match action {
-            Action::Copy { to: Side::Local, key, marks, row } => self.download(folder, key, marks, *row)?,
-            Action::Copy { to: Side::Remote, key, marks, row } => self.upload(folder, key, marks, *row)?,
+            Action::Copy { to: Side::Local, key, marks, row, .. } => self.download(folder, key, marks, *row)?,
+            Action::Copy { to: Side::Remote, key, marks, row, .. } => self.upload(folder, key, marks, *row)?,
             Action::Mark { on, row, key, change } => {
                 self.breathe()?;
                 self.ledger.pend(*on, &[(*row, change.add.with(&change.remove))]).unwrap();
@@ -180,7 +183,7 @@ impl World {
                         )?;
                     }
                 }
-                self.carry_out(folder, &Action::Agree { row: *row, marks: agreed.clone() })?;
+                self.carry_out(folder, &Action::Agree { row: *row, marks: (**agreed).clone() })?;
                 self.relocate(*on, folder, *row, key, arrived, agreed)?;
             }
             Action::Remove { on, key, trash, .. } => {
