@@ -16,9 +16,13 @@ mod spec;
 mod tree;
 
 pub use mailbox::{Holds, Identity, Mailbox, Outgoing, Seen, Snapshot};
+#[cfg(any(test, fuzzing))]
+pub use maildir::fuzz::names as fuzz_maildir;
 pub use maildir::{FolderTimes, Maildir, MaildirFolder};
 pub use marker::{Marker, Standing};
 pub use mbox::Mbox;
+#[cfg(any(test, fuzzing))]
+pub use mbox::fuzz::file as fuzz_mbox;
 pub use spec::{Layout, LineEndings, Spec, StoreKind};
 pub use tree::{Removal, Tree};
 

@@ -13,6 +13,8 @@
 
 mod draft;
 mod from_line;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod quote;
 mod reader;
 mod settle;
