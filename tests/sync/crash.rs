@@ -3,9 +3,14 @@
 use super::*;
 use crate::support::run::Running;
 
-/// Something of everything.
 fn changed() -> Pair {
     let pair = Pair::of(8, "");
+    change(&pair);
+    pair
+}
+
+/// Something of everything, where both sides have messages 1 to 8.
+pub fn change(pair: &Pair) {
     pair.add_here("Archive", 20);
     pair.sync();
     pair.add_here("INBOX", 9);
@@ -18,8 +23,10 @@ fn changed() -> Pair {
     let moved = pair.file("INBOX", 5);
     fs::rename(&moved, pair.path("Archive").join("cur").join(moved.file_name().unwrap())).unwrap();
     pair.there(&["move", "Archive"], 6);
-    pair
 }
+
+/// What both sides have of that in the end: the inbox and the archive.
+pub const CHANGED: (&str, &str) = ("1FS 2R 7 8 9S 10S 11 12", "5 6 20S");
 
 #[test]
 fn at_every_numbered_point() {
@@ -42,9 +49,8 @@ fn sweep(stride: usize) {
         assert!(!alive || died.code == Some(0), "point {n}: {}", died.stderr);
         let healed = pair.run(&[]);
         assert_eq!(healed.code, Some(0), "after point {n}: {}", healed.stderr);
-        let inbox = "1FS 2R 7 8 9S 10S 11 12";
-        let (found, archive) = (pair.both("INBOX"), pair.both("Archive"));
-        assert_eq!((found.as_str(), archive.as_str()), (inbox, "5 6 20S"), "after point {n}");
+        let (inbox, archive) = (pair.both("INBOX"), pair.both("Archive"));
+        assert_eq!((inbox.as_str(), archive.as_str()), CHANGED, "after point {n}");
         assert_eq!(pair.sync(), "", "after point {n}, a run right after a clean one");
         if alive {
             assert!(n > 20, "only {n} points");
