@@ -38,6 +38,8 @@ pub mod credentials;
 pub mod error;
 pub mod event;
 pub mod fault;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod imap;
 pub mod interrupt;
 pub mod local;

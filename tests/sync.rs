@@ -6,6 +6,7 @@ mod beside;
 mod changes;
 mod command;
 mod crash;
+mod cut;
 mod folders;
 mod guard;
 mod healing;

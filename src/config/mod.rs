@@ -7,6 +7,8 @@
 mod account;
 mod endpoint;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod nearest;
 pub mod option;
 mod password;

@@ -65,7 +65,7 @@ impl Base {
         Base { folder, home: BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()) }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn fixed(folder: &str, home: Option<&str>) -> Base {
         Base { folder: folder.into(), home: home.map(PathBuf::from) }
     }

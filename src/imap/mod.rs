@@ -30,6 +30,8 @@ mod flight;
 mod folder;
 mod folders;
 mod framer;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod listing;
 mod login;
 mod mailbox;

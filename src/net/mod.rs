@@ -3,6 +3,8 @@
 mod connect;
 mod exchange;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod pin;
 mod probe;
 mod sasl;

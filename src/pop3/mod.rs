@@ -23,6 +23,8 @@ mod authentication;
 mod body;
 mod capabilities;
 mod connection;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod listing;
 mod login;
 mod refusal;

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 mod delivery;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod pairing;
 mod policy;
 mod pull;

@@ -18,8 +18,12 @@ mod tree;
 
 pub use directory::unnamed_file;
 pub use mailbox::{Holds, Identity, Mailbox, Outgoing};
+#[cfg(any(test, fuzzing))]
+pub use maildir::fuzz::names as fuzz_maildir;
 pub use maildir::{FolderTimes, Maildir, MaildirFolder};
 pub use marker::{Marker, Standing};
+#[cfg(any(test, fuzzing))]
+pub use mbox::fuzz::file as fuzz_mbox;
 pub use mbox::{Mbox, MboxFile, MboxRecord};
 pub use snapshot::{Messages, Seen, Snapshot};
 pub use spec::{Layout, LineEndings, Spec, StoreKind};

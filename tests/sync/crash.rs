@@ -10,13 +10,25 @@ const ALONE: &str = "\n[accounts.x.sync]\nconnections = 1\n";
 /// Something of everything, on sides that were alike; from then on with this policy.
 fn changed(policy: &str) -> Pair {
     let pair = Pair::of(8, ALONE);
-    pair.add_here("Archive", 20);
     if policy.contains("Trash") {
         pair.add_here("Trash", 30);
     }
+    pair.add_here("Archive", 20);
     pair.sync();
     let config = fs::read_to_string(pair.ferry.config_file()).unwrap();
     pair.ferry.configure(&config.replace(ALONE, &format!("{ALONE}{policy}\n")));
+    edit(&pair);
+    pair
+}
+
+/// Something of everything, where both sides have messages 1 to 8.
+pub fn change(pair: &Pair) {
+    pair.add_here("Archive", 20);
+    pair.sync();
+    edit(pair);
+}
+
+fn edit(pair: &Pair) {
     pair.add_here("INBOX", 9);
     pair.add_here("INBOX", 10);
     pair.user.deliver("INBOX", &[message(11), message(12)]);
@@ -27,8 +39,10 @@ fn changed(policy: &str) -> Pair {
     let moved = pair.file("INBOX", 5);
     fs::rename(&moved, pair.path("Archive").join("cur").join(moved.file_name().unwrap())).unwrap();
     pair.there(&["move", "Archive"], 6);
-    pair
 }
+
+/// What both sides have of that in the end: the inbox and the archive.
+pub const CHANGED: (&str, &str) = ("1FS 2R 7 8 9S 10S 11 12", "5 6 20S");
 
 #[test]
 fn at_every_numbered_point() {
@@ -51,9 +65,8 @@ fn sweep(stride: usize) {
         assert!(!alive || died.code == Some(0), "point {n}: {}", died.stderr);
         let healed = pair.run(&[]);
         assert_eq!(healed.code, Some(0), "after point {n}: {}", healed.stderr);
-        let inbox = "1FS 2R 7 8 9S 10S 11 12";
-        let (found, archive) = (pair.both("INBOX"), pair.both("Archive"));
-        assert_eq!((found.as_str(), archive.as_str()), (inbox, "5 6 20S"), "after point {n}");
+        let (inbox, archive) = (pair.both("INBOX"), pair.both("Archive"));
+        assert_eq!((inbox.as_str(), archive.as_str()), CHANGED, "after point {n}");
         assert_eq!(pair.sync(), "", "after point {n}, a run right after a clean one");
         if alive {
             assert!(n > 20, "only {n} points");

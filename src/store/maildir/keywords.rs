@@ -47,7 +47,7 @@ impl Keywords {
         Ok(Keywords::parse(raw))
     }
 
-    fn parse(raw: Vec<u8>) -> Keywords {
+    pub(super) fn parse(raw: Vec<u8>) -> Keywords {
         if raw.len() as u64 > LIMIT {
             // Cut off: it must never be written back.
             return Keywords { meanings: (b'a'..=b'z').map(|letter| (letter, Meaning::Nothing)).collect(), raw };

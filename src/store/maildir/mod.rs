@@ -10,6 +10,8 @@
 mod changes;
 mod draft;
 mod durable;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod info;
 mod keywords;
 mod listing;

@@ -14,6 +14,8 @@
 mod draft;
 mod foreign;
 mod from_line;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod quote;
 mod reader;
 mod settle;
