@@ -7,7 +7,7 @@ use crate::cli::report::{self, Report, Summary};
 use crate::error::{Error, Kind, Result, Retry, Scope};
 use crate::event::{Counts, Event};
 use crate::interrupt::Interrupt;
-use crate::migrate::FolderReport;
+use crate::migrate::{Balance, FolderReport};
 use crate::retrieve::{Job, Keep, Policy};
 use crate::state::{Home, Ledger, Lock};
 use std::path::Path;
@@ -141,7 +141,7 @@ impl Run {
         }
         let whole = tally.exit() == 0 && !self.interrupt.is_raised() && !self.dry_run;
         if whole && plan.until_idle {
-            self.report.event(&job.account, Event::Warning(ADVICE));
+            self.report.advise(&job.account, ADVICE);
         }
         let is_verified = folders.iter().all(|f| f.verified.is_some_and(|v| v.missing == 0));
         if !(plan.delete_source && whole) {
@@ -179,6 +179,8 @@ impl Run {
 fn merge(folders: &mut Vec<FolderReport>, later: Vec<FolderReport>) {
     for new in later {
         match folders.iter_mut().find(|f| (&f.from, &f.to) == (&new.from, &new.to)) {
+            // It was not even looked at.
+            Some(_) if new.balance == Balance::default() => {}
             Some(folder) => {
                 folder.balance = std::mem::take(&mut folder.balance).then(new.balance);
                 folder.verified = new.verified;

@@ -40,6 +40,8 @@ pub trait Report: Observer {
     fn problem(&self, account: &str, error: &Error);
     /// A migration has come to its end, or would do so: each of its folders.
     fn migrated(&self, account: &str, folders: &[FolderReport]);
+    /// What to do now that the work is done.
+    fn advise(&self, account: &str, text: &str);
     /// The run ended with this exit code.
     fn finish(&self, summaries: &[Summary], exit: u8);
 }
