@@ -866,7 +866,7 @@ _mailferry() {
             return 0
             ;;
         mailferry__subcmd__migrate)
-            opts="-c -q -v -n -h --folders --into --map --since --before --max-size --seen --dedupe --verify --no-verify --delete-source --until-idle --from-password-command --to-password-command --from-auth --to-auth --from-pin-sha256 --to-pin-sha256 --ca-file --timeout --line-endings --config --state-dir --json --quiet --verbose --color --dry-run --wait --exit-code --jobs --help"
+            opts="-c -q -v -n -h --folders --into --map --since --before --max-size --seen --dedupe --verify --no-verify --delete-source --until-idle --report-dir --batch --shard --resume --only-failed --from-password-command --to-password-command --from-auth --to-auth --from-pin-sha256 --to-pin-sha256 --ca-file --timeout --line-endings --config --state-dir --json --quiet --verbose --color --dry-run --wait --exit-code --jobs --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -898,6 +898,32 @@ _mailferry() {
                     ;;
                 --verify)
                     COMPREPLY=($(compgen -W "header content" -- "${cur}"))
+                    return 0
+                    ;;
+                --report-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --batch)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --shard)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --from-password-command)

@@ -104,6 +104,9 @@ complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l before -
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l max-size -d 'Leave out messages larger than this, such as 50MiB' -r
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l verify -d 'How to check at the end that all is there: by header and size, or by every octet' -r -f -a "header\t'By Message-ID, Date, From, Subject and size'
 content\t'By every octet'"
+complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l report-dir -d 'Write the report of each mailbox into this folder, as JSON' -r -f -a "(__fish_complete_directories)"
+complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l batch -d 'Do the mailboxes of a table, --jobs at once' -r -F
+complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l shard -d 'Do the Ith of N parts of the table, so that many machines share it' -r
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l from-password-command -d 'Command that prints the password of FROM; else MAILFERRY_FROM_PASSWORD, else it is asked for' -r
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l to-password-command -d 'Command that prints the password of TO; else MAILFERRY_TO_PASSWORD, else it is asked for' -r
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l from-auth -d 'How to log in to FROM, as --auth of pull' -r
@@ -125,6 +128,8 @@ complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l dedupe -
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l no-verify -d 'Do not check'
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l delete-source -d 'Delete from the source what was copied, once all was checked and nothing failed'
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l until-idle -d 'Go through it again until there is nothing new in the source'
+complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l resume -d 'Leave out mailboxes whose last run ended well'
+complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l only-failed -d 'Do only the mailboxes whose last run did not end well'
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l json -d 'One JSON object a line on stdout'
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -s q -l quiet -d 'Say nothing on success, even on a terminal'
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -s v -l verbose -d 'Say more: folders; twice: every message'

@@ -213,7 +213,7 @@ impl<'r> Pass<'r> {
         connecting: impl Future<Output = Result<Option<R>>>,
         target: &mut Target,
     ) -> Result<()> {
-        let dry = self.run.dry_run;
+        let dry = self.run.is_dry();
         let done = match target {
             Target::Imap(line, tree) => {
                 let limit = line.lock().await.append_limit();
@@ -250,7 +250,7 @@ impl<'r> Pass<'r> {
         connecting: impl Future<Output = Result<Option<R>>>,
     ) -> Result<()> {
         let (path, ends) = (spec.standing_path(&stop.to)?, spec.line_endings);
-        match (spec.kind, self.run.dry_run) {
+        match (spec.kind, self.run.is_dry()) {
             (StoreKind::Maildir, dry) => {
                 let store = if dry { Maildir::standing(path, ends) } else { Some(Maildir::open(path, ends)?) };
                 self.carry(stop, source, connecting, store, None).await
@@ -289,7 +289,7 @@ impl<'r> Pass<'r> {
         let sieved =
             async move { Ok(connecting.await?.map(|inner| Sieve::new(inner, label, wishes, limit, told, now))) };
         let (outcome, store) = match store {
-            store if self.run.dry_run => (Box::pin(self.job.rehearse(&id, sieved, store)).await, None),
+            store if self.run.is_dry() => (Box::pin(self.job.rehearse(&id, sieved, store)).await, None),
             Some(store) => {
                 let store = Arc::new(store);
                 (Box::pin(self.job.pull(&id, sieved, Arc::clone(&store))).await, Some(store))

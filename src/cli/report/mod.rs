@@ -15,6 +15,7 @@ use crate::migrate::FolderReport;
 use json::Json;
 pub use json::entry as summary_entry;
 use lines::Lines;
+pub use migration::kept as migration_entry;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;

@@ -56,7 +56,7 @@ async fn places_follow_what_is_there_and_refusals_stand_alone() {
     let again = target.prepare(vec![staged(&target, 5)]).unwrap();
     assert!(again.places()[0].0.starts_with("7:9+19 "));
     let notes = target.take_notes();
-    assert_eq!(notes, ["INBOX: mail.example cannot keep these flags, which are left out: $Forwarded new."]);
+    assert_eq!(notes, ["INBOX: mail.example cannot keep these flags, which are left out: $Forwarded, new."]);
     assert!(target.take_notes().is_empty());
     drop(target);
     let commands = heard(task).await;
