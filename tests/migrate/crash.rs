@@ -74,7 +74,8 @@ fn a_cut_link_is_mended_in_the_same_run() {
         let outcome = run(&ferry, &End::pop3(&from), &target, &[]);
         let cut = !cutter.disarm();
         assert!(matches!(outcome.code, Some(0 | 75)), "{way:?} {octets}: {}", outcome.stderr);
-        assert_eq!(migrate(&ferry, &End::pop3(&from), &target, &["--verify=content"]).contains("failed"), false);
+        let healed = migrate(&ferry, &End::pop3(&from), &target, &["--verify=content"]);
+        assert!(!healed.contains("failed"), "{healed}");
         assert_same_mail(&held(&to, "INBOX"), &stored(&letters()));
         assert!(cut, "{way:?} {octets} was never reached");
     }
