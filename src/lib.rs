@@ -19,6 +19,8 @@
 //! | [`state`] | one SQLite database an account: the ledger and the lock |
 //! | [`retrieve`] | what to fetch, what to delete, and the pipeline that does it |
 //! | [`sync`] | two ways: what is to be done on either side, decided by pure functions |
+//! | [`local`] | Maildirs and mboxes as sources, each a [`retrieve::Retriever`] |
+//! | [`migrate`] | which folder goes where, which messages go, and whether all arrived |
 //! | [`event`] | the facts an engine reports while it works |
 //! | [`error`] | the one error type: what failed, how far it reaches, what to do next |
 //! | [`interrupt`], [`fault`] | stopping early when asked, and dying early when a test asks |

@@ -1,6 +1,7 @@
 //! `mailferry migrate` as a user runs it, with a real Dovecot on one end or on both.
 
 mod arrival;
+mod batch;
 mod checks;
 mod crash;
 mod ends;

@@ -184,11 +184,11 @@ pub struct SyncArgs {
 #[derive(Debug, Args)]
 pub struct MigrateArgs {
     /// Where mail comes from: an account, a URL, maildir:PATH or mbox:PATH
-    #[arg(value_name = "FROM")]
-    pub from: String,
+    #[arg(value_name = "FROM", required_unless_present = "batch")]
+    pub from: Option<String>,
     /// Where it goes: an account, an IMAP URL, maildir:PATH or mbox:PATH
-    #[arg(value_name = "TO")]
-    pub to: String,
+    #[arg(value_name = "TO", required_unless_present = "batch")]
+    pub to: Option<String>,
     /// Copy these folders; may be given several times, `!NAME` leaves one out [default: *]
     #[arg(long, value_name = "PATTERN")]
     pub folders: Vec<String>,
@@ -225,6 +225,21 @@ pub struct MigrateArgs {
     /// Go through it again until there is nothing new in the source
     #[arg(long)]
     pub until_idle: bool,
+    /// Write the report of each mailbox into this folder, as JSON
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub report_dir: Option<PathBuf>,
+    /// Do the mailboxes of a table, --jobs at once
+    #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["from", "to"], value_hint = ValueHint::FilePath, help_heading = "Many mailboxes")]
+    pub batch: Option<PathBuf>,
+    /// Do the Ith of N parts of the table, so that many machines share it
+    #[arg(long, value_name = "I/N", requires = "batch", help_heading = "Many mailboxes")]
+    pub shard: Option<String>,
+    /// Leave out mailboxes whose last run ended well
+    #[arg(long, requires = "batch", help_heading = "Many mailboxes")]
+    pub resume: bool,
+    /// Do only the mailboxes whose last run did not end well
+    #[arg(long, requires = "batch", conflicts_with = "resume", help_heading = "Many mailboxes")]
+    pub only_failed: bool,
     /// What only a URL or a path needs.
     #[command(flatten)]
     pub ends: EndArgs,

@@ -1,5 +1,6 @@
 //! `mailferry migrate`: from where, where to, and what of it.
 
+mod batch;
 mod ends;
 mod pass;
 mod run;
@@ -9,14 +10,19 @@ mod wishes;
 use super::args::{Global, MigrateArgs};
 use super::report::{self, Summary};
 use super::signals::Signals;
+use super::{accounts, exit};
 use crate::config;
 use crate::error::{Error, Kind, Result};
+use crate::event::Counts;
 use crate::interrupt::Interrupt;
 use crate::mail::FolderPattern;
 use crate::migrate::{Mapping, Wishes};
-use ends::{From, To};
-use run::Run;
-use std::time::Duration;
+use ends::{From, Passwords, To};
+use run::{Around, Ended, Run};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 /// One migration: its ends, and what is wanted.
 struct Migration {
@@ -42,25 +48,70 @@ struct Plan {
 /// Runs the command and gives its exit code.
 pub async fn run(global: &Global, args: &MigrateArgs) -> Result<u8> {
     let now = jiff::Timestamp::now().as_second();
-    let plan = wishes::plan(args, now)?;
-    let migration = ends::migration(global, args, plan)?;
-    refuse_impossible(&migration)?;
     let state_dir = config::state_dir(global.state_dir.clone())?;
+    let migrations = match (&args.batch, &args.from, &args.to) {
+        (Some(file), ..) => batch::migrations(global, args, file, &state_dir, now)?,
+        (None, Some(from), Some(to)) => {
+            let passwords = Passwords { may_ask: true, ..Passwords::default() };
+            let migration = ends::migration(global, (from, to), passwords, args, wishes::plan(args, now)?)?;
+            refuse_impossible(&migration)?;
+            vec![migration]
+        }
+        _ => return Err(Error::new(Kind::Usage, "an end is missing", "Name FROM and TO, or a table with --batch.")),
+    };
+    if let Some(folder) = &args.report_dir {
+        let made = std::fs::create_dir_all(folder);
+        made.map_err(|e| Error::local_io(format!("cannot create {}", folder.display()), e))?;
+    }
     let report = report::choose(global, "migrate");
     let interrupt = Interrupt::default();
     let signals = Signals::watch(interrupt.clone());
-    report.start(std::slice::from_ref(&migration.name));
-    let name = migration.name.clone();
-    let wait = Duration::from_secs(global.wait);
-    let run = Run::new(migration, &state_dir, global.dry_run, wait, report.clone(), interrupt, now);
-    let begun = std::time::Instant::now();
-    let broken = |e| Error::new(Kind::LocalIo, "the work broke down", "Run again, and report this.").because(e);
-    let ended = tokio::spawn(async move { run.run(begun).await }).await.map_err(broken)?;
-    let idle = global.exit_code && ended.counts.fetched == 0;
-    let exit = super::accounts::verdict(ended.exit, idle, signals.exit_code());
-    let summary = Summary { account: name, counts: ended.counts, seconds: begun.elapsed().as_secs_f64(), exit };
-    report.finish(&[summary], exit);
-    Ok(exit)
+    let names: Vec<String> = migrations.iter().map(|m| m.name.clone()).collect();
+    report.start(&names);
+
+    let seats = Arc::new(Semaphore::new(global.jobs.into()));
+    let mut running = JoinSet::new();
+    for (at, migration) in migrations.into_iter().enumerate() {
+        let around = Around {
+            state_dir: state_dir.clone(),
+            report_dir: args.report_dir.clone(),
+            dry_run: global.dry_run,
+            wait: Duration::from_secs(global.wait),
+            report: Arc::clone(&report),
+            interrupt: interrupt.clone(),
+            now,
+        };
+        let seats = Arc::clone(&seats);
+        running.spawn(async move {
+            let _seat = seats.acquire_owned().await;
+            let begun = Instant::now();
+            let ended = Run::new(migration, around).run(begun).await;
+            (at, ended, begun.elapsed().as_secs_f64())
+        });
+    }
+    let mut ends: Vec<Option<(Ended, f64)>> = names.iter().map(|_| None).collect();
+    while let Some(joined) = running.join_next().await {
+        if let Ok((at, ended, seconds)) = joined
+            && let Some(slot) = ends.get_mut(at)
+        {
+            *slot = Some((ended, seconds));
+        }
+    }
+    let summaries: Vec<Summary> = (names.into_iter().zip(ends))
+        .map(|(account, end)| {
+            let (ended, seconds) = end.unwrap_or_else(|| {
+                let error = Error::new(Kind::LocalIo, "the work broke down", "Run again, and report this.");
+                report.problem(&account, &error);
+                (Ended { counts: Counts::default(), exit: error.kind().exit_code() }, 0.0)
+            });
+            let idle = global.exit_code && ended.counts.fetched == 0;
+            let exit = accounts::verdict(ended.exit, idle, signals.exit_code());
+            Summary { account, counts: ended.counts, seconds, exit }
+        })
+        .collect();
+    let code = exit::worst(summaries.iter().map(|s| s.exit));
+    report.finish(&summaries, code);
+    Ok(code)
 }
 
 fn refuse_impossible(migration: &Migration) -> Result<()> {

@@ -70,6 +70,11 @@ impl Base {
         Base { folder: folder.into(), home: home.map(PathBuf::from) }
     }
 
+    /// The same, of a value outside the configuration file.
+    pub fn path(&self, text: &str) -> Result<PathBuf> {
+        self.expand(text).map_err(|f| Error::new(Kind::Usage, format!("the path {text} {}", f.what), f.remedy))
+    }
+
     /// The absolute path that `text` means. `~`, `$HOME` and `${HOME}` are taken at the start only, as a shell does.
     pub(super) fn expand(&self, text: &str) -> Result<PathBuf, Fault> {
         if text.is_empty() {

@@ -1,6 +1,6 @@
 //! The keyring of the desktop: the Secret Service (GNOME Keyring, KWallet, KeePassXC), or the keychain of macOS.
 //!
-//! Asked by the system's own program for it; `docs/decisions/0015-keyring-by-its-own-program.md` says why.
+//! Asked by the system's own program for it; `docs/decisions/0013-keyring-by-its-own-program.md` says why.
 
 use super::Secret;
 use super::command::output;

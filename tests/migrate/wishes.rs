@@ -117,6 +117,19 @@ fn folders_go_where_they_are_told() {
 }
 
 #[test]
+fn two_folders_may_go_into_one() {
+    let (from, to) = (Dovecot::shared().user(), Dovecot::shared().user());
+    from.deliver("A", &[mail::message(1, "x\r\n"), mail::message(2, "x\r\n")]);
+    from.deliver("B", &[mail::message(2, "x\r\n"), mail::message(3, "x\r\n")]);
+    let args = ["--map", "A=C", "--map", "B=C", "--verify=content", "--folders", "A", "--folders", "B"];
+    let ferry = Ferry::new();
+    // What came from one is there already when the other has it too.
+    assert_eq!(migrate(&ferry, &End::imap(&from), &End::imap(&to), &args), "listed 4, had 1, fetched 3");
+    assert_eq!(migrate(&ferry, &End::imap(&from), &End::imap(&to), &args), "listed 4, had 4");
+    assert_eq!(held(&to, "C").len(), 3);
+}
+
+#[test]
 fn a_server_with_another_separator_and_a_prefix() {
     let dotted = Dovecot::start("namespace inbox {\n  inbox = yes\n  separator = .\n  prefix = INBOX.\n}\n");
     let from = user_with(&mail::ordinary(2));

@@ -88,11 +88,28 @@ enum End {
     Store(Spec),
 }
 
-/// The migration of a command line.
-pub fn migration(global: &Global, args: &MigrateArgs, mut plan: Plan) -> Result<Migration> {
-    let ends = &args.ends;
-    let from = end(global, &args.from, ends, true)?;
-    let to = end(global, &args.to, ends, false)?;
+/// Where the passwords of URLs come from; where that is not said, from the environment.
+#[derive(Debug, Clone, Default)]
+pub struct Passwords {
+    /// Of the source.
+    pub from: Option<PasswordSource>,
+    /// Of the target.
+    pub to: Option<PasswordSource>,
+    /// Whether somebody may be asked.
+    pub may_ask: bool,
+}
+
+/// The migration between two ends, as a command line or a table names them.
+pub fn migration(
+    global: &Global,
+    (from, to): (&str, &str),
+    passwords: Passwords,
+    args: &MigrateArgs,
+    mut plan: Plan,
+) -> Result<Migration> {
+    let Passwords { from: from_password, to: to_password, may_ask } = passwords;
+    let from = end(global, from, &args.ends, (from_password, may_ask), true)?;
+    let to = end(global, to, &args.ends, (to_password, may_ask), false)?;
     let (from_shown, from_identity) = described(&from);
     let (to_shown, to_identity) = described(&to);
     if from_identity == to_identity {
@@ -132,7 +149,13 @@ pub fn migration(global: &Global, args: &MigrateArgs, mut plan: Plan) -> Result<
     Ok(Migration { name, from, to, plan })
 }
 
-fn end(global: &Global, text: &str, args: &EndArgs, is_from: bool) -> Result<End> {
+fn end(
+    global: &Global,
+    text: &str,
+    args: &EndArgs,
+    (password, may_ask): (Option<PasswordSource>, bool),
+    is_from: bool,
+) -> Result<End> {
     if !text.contains(':') {
         let config = config::load(&config::path(global.config.clone())?)?;
         let account = config.select(&[text.to_owned()])?.into_iter().next();
@@ -156,10 +179,16 @@ fn end(global: &Global, text: &str, args: &EndArgs, is_from: bool) -> Result<End
             }
             server.ca_file.clone_from(&args.ca_file);
             server.pins = pins.iter().map(|p| option::pin_sha256(p)).collect::<Result<_>>()?;
-            let password = match command {
-                Some(command) => PasswordSource::Command(command.clone()),
+            let given = password.or_else(|| command.clone().map(PasswordSource::Command));
+            let password = match given {
+                Some(given) => given,
                 None if std::env::var_os(variable).is_some() => PasswordSource::Env(variable.to_owned()),
-                None => PasswordSource::Prompt,
+                None if may_ask => PasswordSource::Prompt,
+                None => {
+                    let what = format!("no password of {user} at {} is named", server.host);
+                    let remedy = format!("Fill in a column for it, or set {variable}.");
+                    return Err(Error::new(Kind::Usage, what, remedy));
+                }
             };
             let auth = auth.as_deref().map_or(Ok(AuthChoice::Auto), option::auth)?;
             Ok(End::Server(Box::new(Remote { protocol, server, auth, user, password }), folder))

@@ -1,8 +1,11 @@
 //! One pass over all folders of a migration.
 
+use super::Migration;
 use super::ends::{From, Remote, To};
 use super::run::Run;
 use super::target::{Checked, Target};
+use crate::config::Protocol;
+use crate::credentials::Login;
 use crate::error::{Error, Kind, Result, Scope};
 use crate::event::{Event, Observer};
 use crate::imap::{self, Imap, ImapTarget};
@@ -63,12 +66,22 @@ impl<'r> Pass<'r> {
     }
 
     async fn through(&mut self) -> Result<()> {
-        let Some(mut target) = self.target().await? else { return Ok(()) };
         let run = self.run;
+        let interrupt = self.job.interrupt.clone();
+        // One after the other, for they may ask somebody.
+        let Some(logins) = interrupt.unless_raised(self.logins()).await? else { return Ok(()) };
+        let (session, target) = tokio::try_join!(
+            interrupt.unless_raised(self.imap_source(logins.0.as_ref())),
+            interrupt.unless_raised(self.target(logins.1.as_ref()))
+        )?;
+        let (Some(session), Some(mut target)) = (session, target) else { return Ok(()) };
+        // Boxed, for together these futures would not fit the stack of a thread.
         match &run.migration.from {
-            // Boxed like what follows: together these futures would not fit the stack of a thread.
-            From::Server(remote) if run.migration.from.is_pop3() => Box::pin(self.pop3(remote, &mut target)).await?,
-            From::Server(remote) => Box::pin(self.imap(remote, &mut target)).await?,
+            From::Server(remote) => match (session, &logins.0) {
+                (Some(session), _) => Box::pin(self.imap(session, &mut target)).await?,
+                (None, Some(login)) => Box::pin(self.pop3(remote, login, &mut target)).await?,
+                (None, None) => {}
+            },
             From::Maildir(spec) => Box::pin(self.maildirs(spec, &mut target)).await?,
             From::Mbox(path) => {
                 let tree = local::mboxes(path)?;
@@ -88,35 +101,46 @@ impl<'r> Pass<'r> {
         Ok(())
     }
 
-    async fn target(&self) -> Result<Option<Target>> {
-        match &self.run.migration.to {
-            To::Store(spec) => Ok(Some(Target::Local(spec.clone()))),
-            To::Server(remote) => {
-                let Some(mut imap) = self.log_in(remote).await? else { return Ok(None) };
+    /// User and password for each end that is a server.
+    async fn logins(&self) -> Result<(Option<Login>, Option<Login>)> {
+        let Migration { from, to, .. } = &self.run.migration;
+        let from = if let From::Server(remote) = from { Some(remote.login().await?) } else { None };
+        let to = if let To::Server(remote) = to { Some(remote.login().await?) } else { None };
+        Ok((from, to))
+    }
+
+    async fn target(&self, login: Option<&Login>) -> Result<Target> {
+        match (&self.run.migration.to, login) {
+            (To::Store(spec), _) => Ok(Target::Local(spec.clone())),
+            (To::Server(remote), login) => {
+                let login = login.ok_or_else(|| Error::new(Kind::Usage, "no log-in is known", "Report this."))?;
+                let mut imap = Box::pin(imap::open(&remote.server, login, remote.auth)).await?;
                 let tree = imap.tree(true).await?;
-                Ok(Some(Target::Imap(Arc::new(tokio::sync::Mutex::new(imap)), Box::new(tree))))
+                Ok(Target::Imap(Arc::new(tokio::sync::Mutex::new(imap)), Box::new(tree)))
             }
         }
     }
 
-    async fn log_in(&self, remote: &Remote) -> Result<Option<Imap<Stream>>> {
-        let interrupt = &self.job.interrupt;
-        let Some(login) = interrupt.unless_raised(remote.login()).await? else { return Ok(None) };
-        interrupt.unless_raised(Box::pin(imap::open(&remote.server, &login, remote.auth))).await
+    /// The source, logged in, where it is an IMAP server.
+    async fn imap_source(&self, login: Option<&Login>) -> Result<Option<Imap<Stream>>> {
+        match (&self.run.migration.from, login) {
+            (From::Server(remote), Some(login)) if remote.protocol == Protocol::Imap => {
+                Box::pin(imap::open(&remote.server, login, remote.auth)).await.map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
-    async fn pop3(&mut self, remote: &Remote, target: &mut Target) -> Result<()> {
+    async fn pop3(&mut self, remote: &Remote, login: &Login, target: &mut Target) -> Result<()> {
         let inbox = FolderName::inbox();
         let Some(stop) = self.stops(places([&inbox]), target).pop() else { return Ok(()) };
         let interrupt = self.job.interrupt.clone();
-        let Some(login) = interrupt.unless_raised(remote.login()).await? else { return Ok(()) };
         let source = pop3::source(&remote.server, &login.user);
-        let opening = Box::pin(pop3::open(&remote.server, &login, remote.auth));
+        let opening = Box::pin(pop3::open(&remote.server, login, remote.auth));
         self.folder(&stop, &source, interrupt.unless_raised(opening), target).await
     }
 
-    async fn imap(&mut self, remote: &Remote, target: &mut Target) -> Result<()> {
-        let Some(mut session) = self.log_in(remote).await? else { return Ok(()) };
+    async fn imap(&mut self, mut session: Imap<Stream>, target: &mut Target) -> Result<()> {
         let tree = session.tree(true).await?;
         let named = |f: &imap::Folder| self.plan_names(&f.name);
         // A view of what other folders hold.
@@ -213,7 +237,7 @@ impl<'r> Pass<'r> {
         connecting: impl Future<Output = Result<Option<R>>>,
         target: &mut Target,
     ) -> Result<()> {
-        let dry = self.run.dry_run;
+        let dry = self.run.is_dry();
         let done = match target {
             Target::Imap(line, tree) => {
                 let limit = line.lock().await.append_limit();
@@ -250,7 +274,7 @@ impl<'r> Pass<'r> {
         connecting: impl Future<Output = Result<Option<R>>>,
     ) -> Result<()> {
         let (path, ends) = (spec.standing_path(&stop.to)?, spec.line_endings);
-        match (spec.kind, self.run.dry_run) {
+        match (spec.kind, self.run.is_dry()) {
             (StoreKind::Maildir, dry) => {
                 let store = if dry { Maildir::standing(path, ends) } else { Some(Maildir::open(path, ends)?) };
                 self.carry(stop, source, connecting, store, None).await
@@ -289,7 +313,7 @@ impl<'r> Pass<'r> {
         let sieved =
             async move { Ok(connecting.await?.map(|inner| Sieve::new(inner, label, wishes, limit, told, now))) };
         let (outcome, store) = match store {
-            store if self.run.dry_run => (Box::pin(self.job.rehearse(&id, sieved, store)).await, None),
+            store if self.run.is_dry() => (Box::pin(self.job.rehearse(&id, sieved, store)).await, None),
             Some(store) => {
                 let store = Arc::new(store);
                 (Box::pin(self.job.pull(&id, sieved, Arc::clone(&store))).await, Some(store))

@@ -7,10 +7,10 @@ use crate::cli::report::{self, Report, Summary};
 use crate::error::{Error, Kind, Result, Retry, Scope};
 use crate::event::{Counts, Event};
 use crate::interrupt::Interrupt;
-use crate::migrate::FolderReport;
+use crate::migrate::{Balance, FolderReport};
 use crate::retrieve::{Job, Keep, Policy};
 use crate::state::{Home, Ledger, Lock};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -20,17 +20,30 @@ const PASSES: usize = 20;
 /// Pauses before it is tried again after a connection broke, as long as nothing was copied meanwhile.
 const PAUSES: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(8)];
 
+/// What a run has to do with besides its migration.
+pub struct Around {
+    /// Where state is kept.
+    pub state_dir: PathBuf,
+    /// Where the report goes.
+    pub report_dir: Option<PathBuf>,
+    /// Nothing is changed, only told.
+    pub dry_run: bool,
+    /// How long to wait for another run.
+    pub wait: Duration,
+    /// Who is told.
+    pub report: Arc<dyn Report>,
+    /// Says when to stop.
+    pub interrupt: Interrupt,
+    /// Seconds since 1970 UTC.
+    pub now: i64,
+}
+
 /// A migration to be run.
 pub struct Run {
     /// What is to be done.
     pub migration: Migration,
-    /// Nothing is changed, only told.
-    pub dry_run: bool,
+    around: Around,
     home: Home,
-    wait: Duration,
-    report: Arc<dyn Report>,
-    interrupt: Interrupt,
-    now: i64,
 }
 
 /// What came of it.
@@ -42,23 +55,20 @@ pub struct Ended {
 }
 
 impl Run {
-    /// A run at the time `now`.
-    pub fn new(
-        migration: Migration,
-        state_dir: &Path,
-        dry_run: bool,
-        wait: Duration,
-        report: Arc<dyn Report>,
-        interrupt: Interrupt,
-        now: i64,
-    ) -> Run {
-        let home = Home::new(state_dir, &migration.name);
-        Run { migration, dry_run, home, wait, report, interrupt, now }
+    /// A run of a migration.
+    pub fn new(migration: Migration, around: Around) -> Run {
+        let home = Home::new(&around.state_dir, &migration.name);
+        Run { migration, around, home }
+    }
+
+    /// Whether nothing is changed, only told.
+    pub fn is_dry(&self) -> bool {
+        self.around.dry_run
     }
 
     /// Runs it. Errors are reported where they come up, and end in the exit code.
     pub async fn run(&self, begun: Instant) -> Ended {
-        let mut tally = Tally::new(&self.migration.name, &*self.report);
+        let mut tally = Tally::new(&self.migration.name, &*self.around.report);
         if let Err(e) = self.locked(&mut tally, begun).await {
             tally.failed(&e);
         }
@@ -67,11 +77,11 @@ impl Run {
 
     async fn locked(&self, tally: &mut Tally<'_>, begun: Instant) -> Result<()> {
         let name = &self.migration.name;
-        let (_lock, ledger) = if self.dry_run {
+        let (_lock, ledger) = if self.around.dry_run {
             (None, Ledger::open_copy(&self.home)?)
         } else {
             let lock_file = self.home.lock_file();
-            let lock = self.interrupt.unless_raised(Lock::take(&lock_file, name, self.wait));
+            let lock = self.around.interrupt.unless_raised(Lock::take(&lock_file, name, self.around.wait));
             let Some(lock) = lock.await? else { return Ok(()) };
             (Some(lock), Ledger::open(&self.home)?)
         };
@@ -79,9 +89,9 @@ impl Run {
             account: name.clone(),
             ledger: Arc::new(Mutex::new(ledger)),
             policy: Policy { keep: Keep::Always, folders: Vec::new(), max_size: None },
-            observer: Arc::new(Arc::clone(&self.report)),
-            interrupt: self.interrupt.clone(),
-            now: self.now,
+            observer: Arc::new(Arc::clone(&self.around.report)),
+            interrupt: self.around.interrupt.clone(),
+            now: self.around.now,
         };
         let mut folders = Vec::new();
         let problems = self.passes(&job, &mut folders).await;
@@ -90,12 +100,18 @@ impl Run {
         if problems.is_empty() {
             self.after(&job, &mut folders, tally).await;
         }
-        self.report.migrated(name, &folders);
-        if !self.dry_run {
+        self.around.report.migrated(name, &folders);
+        if let Some(folder) = &self.around.report_dir {
+            let path = folder.join(format!("{name}.json"));
+            let text = format!("{}\n", report::migration_entry(name, &folders, tally.exit()));
+            let written = std::fs::write(&path, text);
+            written.map_err(|e| Error::local_io(format!("cannot write the report {}", path.display()), e))?;
+        }
+        if !self.around.dry_run {
             let (counts, exit) = (tally.counts(), tally.exit());
             let summary = Summary { account: name.clone(), counts, seconds: begun.elapsed().as_secs_f64(), exit };
             let counts = report::summary_entry(&summary).to_string();
-            let run = crate::state::Run { started: self.now, seconds: summary.seconds, exit, counts };
+            let run = crate::state::Run { started: self.around.now, seconds: summary.seconds, exit, counts };
             job.ledger().record(&run)?;
         }
         Ok(())
@@ -110,20 +126,23 @@ impl Run {
             let copied = pass.done.iter().map(|f| f.balance.copied).sum::<u64>();
             merge(folders, pass.done);
             let broken = |e: &Error| {
-                e.scope() == Scope::Account && e.retry() == Retry::Later && e.kind() != Kind::LocalIo && !self.dry_run
+                e.scope() == Scope::Account
+                    && e.retry() == Retry::Later
+                    && e.kind() != Kind::LocalIo
+                    && !self.around.dry_run
             };
             failures = if copied > 0 { 0 } else { failures };
             match pass.problems.last() {
-                _ if self.interrupt.is_raised() => return pass.problems,
+                _ if self.around.interrupt.is_raised() => return pass.problems,
                 Some(e) if broken(e) && !folders.is_empty() && failures < PAUSES.len() => {
                     let pause = PAUSES.get(failures).copied().unwrap_or_default();
                     failures += 1;
                     let note = format!("{e}; going on in {} s", pause.as_secs_f32());
-                    self.report.event(&job.account, Event::Note(&note));
+                    self.around.report.event(&job.account, Event::Note(&note));
                     let waited = async { tokio::time::sleep(pause).await };
-                    tokio::select! { () = waited => {}, () = self.interrupt.raised() => return pass.problems }
+                    tokio::select! { () = waited => {}, () = self.around.interrupt.raised() => return pass.problems }
                 }
-                None if self.migration.plan.until_idle && copied > 0 && !self.dry_run => {}
+                None if self.migration.plan.until_idle && copied > 0 && !self.around.dry_run => {}
                 _ => return pass.problems,
             }
         }
@@ -131,7 +150,7 @@ impl Run {
     }
 
     /// What is done once all was copied: the findings of the check, and the deletion of the source.
-    async fn after(&self, job: &Job, folders: &mut Vec<FolderReport>, tally: &mut Tally<'_>) {
+    async fn after(&self, job: &Job, folders: &mut [FolderReport], tally: &mut Tally<'_>) {
         let plan = &self.migration.plan;
         for folder in folders.iter() {
             let missing = folder.verified.map_or(0, |v| v.missing);
@@ -139,9 +158,9 @@ impl Run {
                 tally.failed(&self.lost(folder, missing));
             }
         }
-        let whole = tally.exit() == 0 && !self.interrupt.is_raised() && !self.dry_run;
+        let whole = tally.exit() == 0 && !self.around.interrupt.is_raised() && !self.around.dry_run;
         if whole && plan.until_idle {
-            self.report.event(&job.account, Event::Warning(ADVICE));
+            self.around.report.advise(&job.account, ADVICE);
         }
         let is_verified = folders.iter().all(|f| f.verified.is_some_and(|v| v.missing == 0));
         if !(plan.delete_source && whole) {
@@ -179,6 +198,8 @@ impl Run {
 fn merge(folders: &mut Vec<FolderReport>, later: Vec<FolderReport>) {
     for new in later {
         match folders.iter_mut().find(|f| (&f.from, &f.to) == (&new.from, &new.to)) {
+            // It was not even looked at.
+            Some(_) if new.balance == Balance::default() => {}
             Some(folder) => {
                 folder.balance = std::mem::take(&mut folder.balance).then(new.balance);
                 folder.verified = new.verified;

@@ -120,6 +120,10 @@ impl Report for Json {
         emit("migration", migration::entry(account, folders));
     }
 
+    fn advise(&self, account: &str, text: &str) {
+        emit("note", json!({"account": account, "message": text}));
+    }
+
     fn finish(&self, summaries: &[Summary], exit: u8) {
         let accounts: Vec<Value> = summaries.iter().map(entry).collect();
         emit("summary", json!({"accounts": accounts, "exit": exit}));

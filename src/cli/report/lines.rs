@@ -164,6 +164,12 @@ impl Report for Lines {
         }
     }
 
+    fn advise(&self, account: &str, text: &str) {
+        if self.summary {
+            let _ = writeln!(std::io::stdout().lock(), "{account}: {text}");
+        }
+    }
+
     fn finish(&self, summaries: &[Summary], _: u8) {
         if let Some(progress) = &self.progress {
             progress.clear();

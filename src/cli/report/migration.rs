@@ -47,6 +47,16 @@ pub fn entry(account: &str, folders: &[FolderReport]) -> Value {
     json!({"account": account, "folders": folders.iter().map(of).collect::<Vec<_>>()})
 }
 
+/// The report of a mailbox as it is kept in a file.
+pub fn kept(account: &str, folders: &[FolderReport], exit: u8) -> Value {
+    let mut report = entry(account, folders);
+    if let Value::Object(fields) = &mut report {
+        fields.insert("exit".to_owned(), exit.into());
+        fields.insert("time".to_owned(), jiff::Timestamp::now().to_string().into());
+    }
+    report
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,7 @@ use crate::migrate::FolderReport;
 use json::Json;
 pub use json::entry as summary_entry;
 use lines::Lines;
+pub use migration::kept as migration_entry;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub trait Report: Observer {
     fn problem(&self, account: &str, error: &Error);
     /// A migration has come to its end, or would do so: each of its folders.
     fn migrated(&self, account: &str, folders: &[FolderReport]);
+    /// What to do now that the work is done.
+    fn advise(&self, account: &str, text: &str);
     /// The run ended with this exit code.
     fn finish(&self, summaries: &[Summary], exit: u8);
 }

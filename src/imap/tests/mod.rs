@@ -9,6 +9,7 @@ mod gone;
 mod login;
 mod mailbox;
 mod multiappend;
+mod target;
 mod tree;
 
 use super::Imap;

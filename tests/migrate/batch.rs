@@ -1,0 +1,91 @@
+//! Many mailboxes in one table.
+
+use super::*;
+use std::collections::BTreeMap;
+
+const USERS: usize = 10;
+
+/// A table of users, each with a message; the passwords of some are wrong.
+fn table(ferry: &Ferry, wrong: &[usize]) -> Vec<(User<'static>, User<'static>)> {
+    let mut text = "from,to,from_password_command,to_password_command\n".to_owned();
+    let users: Vec<_> =
+        (0..USERS).map(|n| (user_with(&[mail::message(n, "x\r\n")]), Dovecot::shared().user())).collect();
+    for (n, (from, to)) in users.iter().enumerate() {
+        let (a, b) = (End::pop3(from), End::imap(to));
+        let password = if wrong.contains(&n) { "nonsense" } else { from.password.as_str() };
+        text.push_str(&format!("{},\"{}\",echo {password},echo {}\n", a.text, b.text, to.password));
+    }
+    fs::write(ferry.path("users.csv"), text).unwrap();
+    users
+}
+
+fn batch(ferry: &Ferry, args: &[&str]) -> Outcome {
+    let ca = Dovecot::shared().ca_file().display().to_string();
+    ferry.run(
+        &[&["migrate", "--batch", "users.csv", "--json", "--ca-file", &ca, "--report-dir", "reports"], args].concat(),
+    )
+}
+
+/// The exit codes of a summary, by account.
+fn exits(outcome: &Outcome) -> BTreeMap<String, u64> {
+    let summary = outcome.summary();
+    let entries = summary["accounts"].as_array().unwrap();
+    entries.iter().map(|e| (e["account"].as_str().unwrap().to_owned(), e["exit"].as_u64().unwrap())).collect()
+}
+
+#[test]
+fn shards_cover_each_mailbox_once_and_one_failure_stops_no_other() {
+    let ferry = Ferry::new();
+    let users = table(&ferry, &[2, 7]);
+    let mut all = BTreeMap::new();
+    for shard in ["1/3", "2/3", "3/3"] {
+        let outcome = batch(&ferry, &["--shard", shard, "--jobs", "4"]);
+        for (account, exit) in exits(&outcome) {
+            assert_eq!(all.insert(account.clone(), exit), None, "{account} is in two shards");
+        }
+    }
+    assert_eq!(all.len(), USERS);
+    assert_eq!(all.values().filter(|exit| **exit == 77).count(), 2, "{all:?}");
+    for (n, (_, to)) in users.iter().enumerate() {
+        let expected = usize::from(n != 2 && n != 7);
+        assert_eq!(held(to, "INBOX").len(), expected, "user {n}");
+    }
+    let reports = fs::read_dir(ferry.path("reports")).unwrap().map(|f| fs::read(f.unwrap().path()).unwrap());
+    let reports: Vec<Value> = reports.map(|text| serde_json::from_slice(&text).unwrap()).collect();
+    assert_eq!(reports.iter().filter(|r| r["exit"] == 0 && r["folders"][0]["copied"] == 1).count(), USERS - 2);
+
+    // What failed, once the passwords are right.
+    let text = fs::read_to_string(ferry.path("users.csv")).unwrap();
+    let mended: Vec<String> = (text.lines().enumerate())
+        .map(|(n, line)| match n.checked_sub(1).and_then(|n| users.get(n)) {
+            Some((from, _)) => line.replace("nonsense", &from.password),
+            None => line.to_owned(),
+        })
+        .collect();
+    fs::write(ferry.path("users.csv"), mended.join("\n")).unwrap();
+    let failed = batch(&ferry, &["--only-failed"]).expect(0);
+    assert_eq!(exits(&failed).len(), 2);
+    assert!(users.iter().all(|(_, to)| held(to, "INBOX").len() == 1));
+    assert!(exits(&batch(&ferry, &["--resume"]).expect(0)).is_empty());
+}
+
+#[test]
+fn mistakes_in_the_table_are_told_with_their_line() {
+    let ferry = Ferry::new();
+    let ca = Dovecot::shared().ca_file().display().to_string();
+    for (text, code, told) in [
+        ("from,too\n", 78, "line 1: \u{201c}too\u{201d} is no column"),
+        ("from\nx\n", 78, "line 1: the columns from and to are needed"),
+        ("from,to\nmbox:a,mbox:b\n\nmbox:a,\n", 78, "line 4: from or to is empty"),
+        ("from,to\nmbox:a,mbox:b\nmbox:a,mbox:b\n", 78, "line 3: this mailbox was named before"),
+        ("from,to\nmbox:a,\"mbox:b\n", 78, "line 2: a quote has no end"),
+        ("from,to\nmbox:a,imaps://x@localhost\n", 78, "line 2: no password of x at localhost is named"),
+    ] {
+        fs::write(ferry.path("users.csv"), text).unwrap();
+        let outcome = ferry.run(&["migrate", "--batch", "users.csv", "--ca-file", &ca]);
+        assert_eq!(outcome.code, Some(code), "{text}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(told), "{text}: {}", outcome.stderr);
+    }
+    let shard = ferry.run(&["migrate", "--batch", "users.csv", "--shard", "3/2"]).expect(64);
+    assert!(shard.stderr.contains("is no shard"), "{}", shard.stderr);
+}
