@@ -91,7 +91,7 @@ impl<S: Link> ImapFolder<'_, S> {
 
     async fn changed_since(&mut self, known: Baseline) -> Result<Option<Messages>> {
         let Some(newest) = self.opened.highestmodseq.filter(|newest| *newest >= known.modseq) else { return Ok(None) };
-        if !self.fresh || self.session.counts().exists == 0 {
+        if !self.is_firm() || !self.fresh || self.session.counts().exists == 0 {
             return Ok(None);
         }
         let mut changes = Changes::default();
