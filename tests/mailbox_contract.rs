@@ -181,7 +181,7 @@ async fn what_is_removed_is_gone_and_nothing_else<P: Place>() {
     assert_eq!(inbox.remove(&removed).await.unwrap(), []);
     let left: Vec<&Key> = [0, 3, 4, 6].map(|i| &keys[i]).into();
     let shown = inbox.snapshot().await.unwrap();
-    assert!(shown.messages.len() == 4 && left.iter().all(|k| shown.messages.contains_key(*k)));
+    assert!(shown.messages.len() == 4 && left.iter().all(|k| shown.messages.contains_key(k)));
     assert!(!shown.cut_short, "{:?}", shown.notes);
     // Once more is no error.
     assert_eq!(inbox.remove(&removed).await.unwrap(), []);
@@ -239,6 +239,6 @@ async fn what_others_bring_and_take_is_seen<P: Place>() {
     place.take_away("INBOX", 1);
     let second = inbox.snapshot().await.unwrap();
     assert_eq!((first.messages.len(), second.messages.len(), second.cut_short), (2, 3, false));
-    assert_eq!(first.messages.keys().filter(|k| second.messages.contains_key(*k)).count(), 1);
+    assert_eq!(first.messages.keys().filter(|k| second.messages.contains_key(k)).count(), 1);
     assert_eq!(second, snapshot(&place, "INBOX").await);
 }

@@ -8,7 +8,7 @@ use super::session::{Command, Link};
 use super::status::Condition;
 use crate::error::Result;
 use crate::mail::Key;
-use crate::store::{Mailbox, Messages, Snapshot};
+use crate::store::{Mailbox, Messages, Seen, Snapshot};
 use std::collections::BTreeSet;
 
 /// Ranges of UIDs of vanished messages that are kept; a server that tells more is asked for everything instead.
@@ -56,12 +56,14 @@ impl Changes {
     }
 
     /// What was known, after these changes.
-    fn after(&mut self, known: &Baseline) -> Vec<Listed> {
-        let message = |(key, seen): (&Key, crate::store::Seen<'_>)| {
+    fn after(&mut self, known: Baseline) -> Vec<Listed> {
+        let message = |(key, seen): (&Key, Seen<'_>)| {
             Some(Listed { uid: key.uid()?, marks: Some(seen.marks.clone()), size: seen.size })
         };
         let mut rows: Vec<Listed> = known.messages.iter().filter_map(message).collect();
         rows.extend(known.doubtful.iter().map(|uid| Listed { uid: *uid, marks: None, size: None }));
+        // There may be very many.
+        drop(known);
         rows.append(&mut self.rows);
         self.vanished.sort_unstable();
         let mut ranges = self.vanished.iter().copied().peekable();
@@ -80,16 +82,16 @@ impl Changes {
 impl<S: Link> ImapFolder<'_, S> {
     /// A [snapshot](Mailbox::snapshot) made of what is known and of what changed since; of everything, where the server does
     /// not tell that or tells what cannot be true.
-    pub async fn snapshot_since(&mut self, known: &Baseline) -> Result<Snapshot> {
+    pub async fn snapshot_since(&mut self, known: Baseline) -> Result<Snapshot> {
         match self.changed_since(known).await? {
             Some(messages) => Ok(Snapshot { messages, ..Snapshot::default() }),
             None => self.snapshot().await,
         }
     }
 
-    async fn changed_since(&mut self, known: &Baseline) -> Result<Option<Messages>> {
+    async fn changed_since(&mut self, known: Baseline) -> Result<Option<Messages>> {
         let Some(newest) = self.opened.highestmodseq.filter(|newest| *newest >= known.modseq) else { return Ok(None) };
-        if !self.fresh || self.session.counts().exists == 0 {
+        if !self.is_firm() || !self.fresh || self.session.counts().exists == 0 {
             return Ok(None);
         }
         let mut changes = Changes::default();

@@ -119,7 +119,7 @@ impl<S: Link> Opened<'_, S> {
         };
         let there = match &mut self.remote {
             Some(remote) => match job.baseline(folder.id, folder.scope == scope)? {
-                Some(known) => remote.snapshot_since(&known).await?,
+                Some(known) => remote.snapshot_since(known).await?,
                 None => remote.snapshot().await?,
             },
             None => Snapshot::default(),

@@ -56,6 +56,7 @@ impl Plan {
         let doomed: HashSet<_> = (self.steps.iter())
             .filter_map(|s| if let Action::Remove { row, .. } = &s.action { Some(*row) } else { None })
             .collect();
+        self.covers = Sides::default();
         self.steps.retain(|s| match &s.action {
             Action::Remove { .. } => false,
             Action::Forget { row } => !doomed.contains(row),

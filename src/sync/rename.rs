@@ -161,7 +161,7 @@ impl Job {
         let pairs = self.carrier.ledger().pairs(folder.id)?;
         let shown = local.snapshot().await?.messages;
         let known: Vec<&Key> = pairs.iter().filter_map(|p| p.keys.local.as_ref()).collect();
-        let found = known.iter().filter(|key| shown.contains_key(**key)).count();
+        let found = known.iter().filter(|key| shown.contains_key(key)).count();
         Ok(found * 2 > known.len())
     }
 

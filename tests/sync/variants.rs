@@ -95,6 +95,7 @@ without! {
     without_qresync_with_many: "QRESYNC", [
         resync::of_many_messages_only_changes_are_told
         resync::what_cannot_be_copied_is_looked_at_again
+        random::edits_and_deaths
     ];
 }
 

@@ -43,7 +43,7 @@ async fn since(
     let (pipe, task) = scripted(&format!("IMAP4rev1 {capabilities}").leak()[..], &script);
     let mut imap = logged_in(pipe).await.unwrap();
     let mut folder = imap.mailbox(&inbox(), true).await.unwrap();
-    let snapshot = folder.snapshot_since(known).await.unwrap();
+    let snapshot = folder.snapshot_since(known.clone()).await.unwrap();
     // Where EXISTS has risen to 4, one is known to be lacking.
     assert_eq!(snapshot.cut_short, script.iter().any(|(_, answer)| answer.starts_with("* 4 EXISTS\r\n{tag}")));
     drop(imap);

@@ -79,7 +79,7 @@ impl MaildirFolder {
 
     /// The key of a message that was delivered to a place.
     pub fn key_at(place: &Place) -> Option<Key> {
-        super::base_of(place).map(|base| Key::new(base))
+        super::base_of(place).map(Key::new)
     }
 
     /// Works on the Maildir on a thread where that may block.
