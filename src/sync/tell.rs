@@ -6,6 +6,7 @@ use super::{Action, Plan, Step, Why};
 use crate::event::{Counts, Deed, Event, Observer};
 use crate::mail::{Key, Keyword, Side};
 use std::collections::{BTreeSet, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 impl Job {
@@ -87,10 +88,12 @@ pub(super) fn count(step: &Step, counts: &mut Counts) {
     *slot += 1;
 }
 
-/// Stands before an observer, who is told what concerns the account or a folder once, however often it is found anew.
+/// Stands before an observer, who is told once what stays as it is from round to round: what concerns the account or a
+/// folder, and which messages are left alone.
 pub(super) struct Once {
     observer: Arc<dyn Observer>,
-    told: Mutex<HashSet<String>>,
+    /// Hashes of what was told: messages that are left alone may be many.
+    told: Mutex<HashSet<u64>>,
 }
 
 impl Once {
@@ -98,14 +101,19 @@ impl Once {
     pub fn before(observer: Arc<dyn Observer>) -> Once {
         Once { observer, told: Mutex::default() }
     }
+
+    fn is_new(&self, what: impl Hash) -> bool {
+        let mut hasher = DefaultHasher::new();
+        what.hash(&mut hasher);
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(hasher.finish())
+    }
 }
 
 impl Observer for Once {
     fn event(&self, account: &str, event: Event<'_>) {
         let is_new = match event {
-            Event::Note(text) | Event::Warning(text) => {
-                self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned())
-            }
+            Event::Note(text) | Event::Warning(text) => self.is_new(text),
+            Event::Deed { folder, on, deed: Deed::Skip, key, reason, .. } => self.is_new((folder, on, key, reason)),
             _ => true,
         };
         if is_new {
