@@ -47,6 +47,8 @@ pub(super) struct Connections {
     most: usize,
     /// Those that are open, the first one first.
     idle: Vec<Connection>,
+    /// Those that take leave.
+    leaving: JoinSet<()>,
     /// The server has let this run in.
     was_open: bool,
 }
@@ -55,7 +57,7 @@ impl Connections {
     /// None yet, and never more than `most` at once.
     pub fn new(access: &Access, interrupt: &Interrupt, most: usize) -> Connections {
         let (access, interrupt) = (Arc::new(access.clone()), interrupt.clone());
-        Connections { access, interrupt, most: most.max(1), idle: Vec::new(), was_open: false }
+        Connections { access, interrupt, most: most.max(1), idle: Vec::new(), leaving: JoinSet::new(), was_open: false }
     }
 
     /// The one for what has to be done one after the other; opened where there is none. `None` when told to stop.
@@ -83,11 +85,19 @@ impl Connections {
         self.idle.clear();
     }
 
+    /// Takes leave on all but the first: no server lets connections stand idle for long.
+    pub fn keep_first(&mut self) {
+        for imap in self.idle.drain(1.min(self.idle.len())..) {
+            self.leaving.spawn(imap.logout());
+        }
+    }
+
     /// Takes leave of the server.
-    pub async fn log_out(self) {
-        let mut leaving = JoinSet::new();
-        self.idle.into_iter().for_each(|imap| drop(leaving.spawn(imap.logout())));
-        leaving.join_all().await;
+    pub async fn log_out(mut self) {
+        for imap in self.idle {
+            self.leaving.spawn(imap.logout());
+        }
+        self.leaving.join_all().await;
     }
 
     /// Does work on all items, over as many connections; those that are not open yet are opened while the others are at
@@ -105,15 +115,15 @@ impl Connections {
         if items.is_empty() || self.first().await?.is_none() {
             return Ok(items.iter().map(|_| None).collect());
         }
-        let shop = Arc::new(Shop::new(work, items, &self.interrupt));
-        let mut hands = JoinSet::new();
+        let queue = Arc::new(Queue::new(work, items, &self.interrupt));
+        let mut serving = JoinSet::new();
         let (access, mut open) = (&self.access, std::mem::take(&mut self.idle).into_iter());
         for number in 0..wanted.clamp(1, self.most) {
-            let (shop, access, imap) = (Arc::clone(&shop), Arc::clone(access), open.next());
-            hands.spawn(async move { (number, shop.hand(imap, &access).await) });
+            let (queue, access, imap) = (Arc::clone(&queue), Arc::clone(access), open.next());
+            serving.spawn(async move { (number, queue.serve(imap, &access).await) });
         }
-        let mut ends: Vec<(usize, Hand)> = Vec::new();
-        while let Some(joined) = hands.join_next().await {
+        let mut ends: Vec<(usize, Served)> = Vec::new();
+        while let Some(joined) = serving.join_next().await {
             match joined {
                 Ok(end) => ends.push(end),
                 Err(e) if e.is_panic() => resume_unwind(e.into_panic()),
@@ -121,21 +131,21 @@ impl Connections {
             }
         }
         ends.sort_by_key(|(number, _)| *number);
-        let is_refused = ends.iter().any(|(_, hand)| matches!(hand, Hand::Refused));
-        let is_cut = ends.iter().any(|(_, hand)| matches!(hand, Hand::Lost));
-        let first_stands = matches!(ends.first(), Some((_, Hand::Free(_))));
-        self.idle = ends.into_iter().filter_map(|(_, hand)| hand.free()).chain(open).collect();
+        let is_refused = ends.iter().any(|(_, served)| matches!(served, Served::Refused));
+        let is_cut = ends.iter().any(|(_, served)| matches!(served, Served::Lost));
+        let first_stands = matches!(ends.first(), Some((_, Served::Free(_))));
+        self.idle = ends.into_iter().filter_map(|(_, served)| served.free()).chain(open).collect();
         if is_refused || (is_cut && first_stands) {
             self.most = self.idle.len().max(1);
         }
-        let mut shop = shop.lock();
-        *counts += shop.counts;
-        Ok(std::mem::take(&mut shop.done))
+        let mut state = queue.lock();
+        *counts += state.counts;
+        Ok(std::mem::take(&mut state.done))
     }
 }
 
 /// How the work over one connection ended.
-enum Hand {
+enum Served {
     /// Nothing is left for it.
     Free(Box<Connection>),
     /// It broke.
@@ -146,46 +156,46 @@ enum Hand {
     Unneeded,
 }
 
-impl Hand {
+impl Served {
     fn free(self) -> Option<Connection> {
-        if let Hand::Free(imap) = self { Some(*imap) } else { None }
+        if let Served::Free(imap) = self { Some(*imap) } else { None }
     }
 }
 
-/// What all hands share.
-struct Shop<W: Work> {
+/// What all connections work on.
+struct Queue<W: Work> {
     work: W,
     interrupt: Interrupt,
     /// Items that nobody works on yet.
     waiting: watch::Sender<usize>,
-    bench: Mutex<Bench<W>>,
+    state: Mutex<State<W>>,
 }
 
-struct Bench<W: Work> {
+struct State<W: Work> {
     items: VecDeque<(usize, W::Item)>,
     done: Vec<Option<Result<W::Done>>>,
     counts: Counts,
 }
 
-impl<W: Work> Shop<W> {
-    fn new(work: W, items: Vec<W::Item>, interrupt: &Interrupt) -> Shop<W> {
+impl<W: Work> Queue<W> {
+    fn new(work: W, items: Vec<W::Item>, interrupt: &Interrupt) -> Queue<W> {
         let done = items.iter().map(|_| None).collect();
         let waiting = watch::Sender::new(items.len());
-        let bench = Bench { items: items.into_iter().enumerate().collect(), done, counts: Counts::default() };
-        Shop { work, interrupt: interrupt.clone(), waiting, bench: Mutex::new(bench) }
+        let state = State { items: items.into_iter().enumerate().collect(), done, counts: Counts::default() };
+        Queue { work, interrupt: interrupt.clone(), waiting, state: Mutex::new(state) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Bench<W>> {
-        self.bench.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State<W>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn next(&self) -> Option<(usize, W::Item)> {
-        let mut bench = self.lock();
+        let mut state = self.lock();
         if self.interrupt.is_raised() {
-            bench.items.clear();
+            state.items.clear();
         }
-        let next = bench.items.pop_front();
-        self.waiting.send_replace(bench.items.len());
+        let next = state.items.pop_front();
+        self.waiting.send_replace(state.items.len());
         next
     }
 
@@ -196,17 +206,17 @@ impl<W: Work> Shop<W> {
     }
 
     /// Works over a connection, which is opened if need be, until nothing is left to be begun.
-    async fn hand(&self, open: Option<Connection>, access: &Access) -> Hand {
+    async fn serve(&self, open: Option<Connection>, access: &Access) -> Served {
         let mut imap = match open {
             Some(imap) => imap,
             None => {
                 let mut waiting = self.waiting.subscribe();
                 tokio::select! {
                     biased;
-                    _ = waiting.wait_for(|n| *n == 0) => return Hand::Unneeded,
+                    _ = waiting.wait_for(|n| *n == 0) => return Served::Unneeded,
                     opened = access.open() => match opened {
                         Ok(imap) => imap,
-                        Err(_) => return Hand::Refused,
+                        Err(_) => return Served::Refused,
                     },
                 }
             }
@@ -215,23 +225,23 @@ impl<W: Work> Shop<W> {
             let mut counts = Counts::default();
             let done = self.work.on(&mut imap, item, &mut counts).await;
             let lost = done.as_ref().err().filter(|e| ends_all(e)).map(is_setback);
-            let mut bench = self.lock();
-            bench.counts += counts;
-            if let Some(slot) = bench.done.get_mut(number) {
+            let mut state = self.lock();
+            state.counts += counts;
+            if let Some(slot) = state.done.get_mut(number) {
                 *slot = Some(done);
             }
-            drop(bench);
+            drop(state);
             match lost {
                 None => {}
                 // The others go on: what they do has not to be done again.
-                Some(true) => return Hand::Lost,
+                Some(true) => return Served::Lost,
                 Some(false) => {
                     self.close();
-                    return Hand::Lost;
+                    return Served::Lost;
                 }
             }
         }
-        Hand::Free(Box::new(imap))
+        Served::Free(Box::new(imap))
     }
 }
 

@@ -140,6 +140,7 @@ impl Job {
         let wanted = worth(loads, connections.most());
         let keeping = Keeping { job: self.clone(), cases: Arc::clone(&cases) };
         let kept = connections.each(keeping, places.clone(), wanted, &mut ended.counts).await?;
+        connections.keep_first();
         let mut stages: Vec<Option<Done>> = cases.iter().map(|_| Some(Done::nothing())).collect();
         for (place, done) in places.into_iter().zip(ended.sift(kept)?) {
             if let Some(stage) = stages.get_mut(place) {

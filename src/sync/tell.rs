@@ -9,6 +9,7 @@ use crate::imap::{Imap, Link};
 use crate::mail::{Key, Keyword, Side, Sides};
 use crate::store::{Mailbox, MaildirFolder};
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 impl Job {
@@ -138,10 +139,12 @@ pub(super) fn count(step: &Step, counts: &mut Counts) {
     *slot += 1;
 }
 
-/// Stands before an observer, who is told what concerns the account or a folder once, however often it is found anew.
+/// Stands before an observer, who is told once what stays as it is from round to round: what concerns the account or a
+/// folder, and which messages are left alone.
 pub(super) struct Once {
     observer: Arc<dyn Observer>,
-    told: Mutex<HashSet<String>>,
+    /// Hashes of what was told: messages that are left alone may be many.
+    told: Mutex<HashSet<u64>>,
 }
 
 impl Once {
@@ -149,14 +152,19 @@ impl Once {
     pub fn before(observer: Arc<dyn Observer>) -> Once {
         Once { observer, told: Mutex::default() }
     }
+
+    fn is_new(&self, what: impl Hash) -> bool {
+        let mut hasher = DefaultHasher::new();
+        what.hash(&mut hasher);
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(hasher.finish())
+    }
 }
 
 impl Observer for Once {
     fn event(&self, account: &str, event: Event<'_>) {
         let is_new = match event {
-            Event::Note(text) | Event::Warning(text) => {
-                self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned())
-            }
+            Event::Note(text) | Event::Warning(text) => self.is_new(text),
+            Event::Deed { folder, on, deed: Deed::Skip, key, reason, .. } => self.is_new((folder, on, key, reason)),
             _ => true,
         };
         if is_new {

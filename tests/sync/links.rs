@@ -174,6 +174,31 @@ fn a_message_that_breaks_every_connection_keeps_no_other_back() {
     assert_eq!(maildir(&ferry.store("x").join("INBOX")).len(), 4);
 }
 
+#[test]
+fn what_is_left_alone_is_told_once() {
+    let (pair, cutter) = Pair::behind_cutter(Dovecot::shared(), "\n[accounts.x.sync]\nmax_size = \"1 kB\"\n");
+    let large = [message(1), b"line by line\r\n".repeat(200)].concat();
+    pair.user.deliver("INBOX", &[large, message(2)]);
+    cutter.arm_before("BODY.PEEK[])");
+    let run = pair.run(&[]).expect(0);
+    assert!(!cutter.disarm());
+    assert_eq!(counts(&run), "fetched 1, skipped 1");
+    assert_eq!(run.events().iter().filter(|e| e["action"] == "skip").count(), 1);
+}
+
+#[test]
+fn an_adoption_goes_on_over_another_link() {
+    let (pair, cutter) = Pair::with_cutter();
+    pair.user.deliver("INBOX", &[message(1), message(2)]);
+    pair.add_here("INBOX", 1);
+    pair.add_here("INBOX", 3);
+    cutter.arm_before("BODY.PEEK[HEADER");
+    let adopted = pair.ferry.run(&["adopt", "x", "--json"]).expect(0);
+    assert!(!cutter.disarm());
+    assert_eq!((counts(&adopted).as_str(), warnings(&adopted).len()), ("adopted 1, skipped 2, listed 2", 1));
+    assert_eq!(pair.sync(), "fetched 1, uploaded 1, flags_remote 1");
+}
+
 /// So many folders on both sides, with a message each, of which both sides are to know.
 fn many(pair: &Pair, folders: usize) {
     for n in 0..folders {
@@ -245,4 +270,18 @@ fn one_of_several_links_that_breaks_takes_nothing_along() {
         are_alike(&pair, 40);
         pair.is_idle();
     }
+}
+
+#[test]
+fn what_one_folder_meets_here_harms_no_other() {
+    let pair = Pair::with("");
+    many(&pair, 40);
+    fs::create_dir_all(pair.path("F06")).unwrap();
+    fs::write(pair.path("F06").join("cur"), "no folder").unwrap();
+    let run = pair.run(&[]);
+    assert!(matches!(run.code, Some(73 | 74)), "{:?}: {}", run.code, run.stderr);
+    fs::remove_file(pair.path("F06").join("cur")).unwrap();
+    pair.run(&[]).expect(0);
+    are_alike(&pair, 40);
+    pair.is_idle();
 }
