@@ -100,6 +100,8 @@ pub async fn open(server: &Server, login: &Login, auth: AuthChoice) -> Result<Im
     let compress = server.compress.unwrap_or(!stream.is_near());
     let mut imap = Imap::over(stream, &Server { compress: Some(compress), ..server.clone() }, login, auth).await?;
     if !imap.is_understood().await {
+        // Some servers allow one connection only.
+        drop(imap);
         let plain = Server { compress: Some(false), ..server.clone() };
         imap = Imap::over(net::connect(server).await?, &plain, login, auth).await?;
     }

@@ -29,13 +29,7 @@ impl UidSet {
     /// Reads what a server calls a set: numbers and ranges of them with commas between, in any order (RFC 9051 section 9,
     /// `sequence-set` without `*`).
     pub fn read(text: &[u8]) -> Option<UidSet> {
-        let range = |range: &[u8]| {
-            let range = std::str::from_utf8(range).ok()?;
-            let (first, last) = range.split_once(':').unwrap_or((range, range));
-            let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
-            (first > 0 && last > 0).then(|| (first.min(last), first.max(last)))
-        };
-        text.split(|b| *b == b',').map(range).collect::<Option<Vec<_>>>().map(UidSet::of)
+        std::str::from_utf8(text).ok()?.split(',').map(range).collect::<Option<Vec<_>>>().map(UidSet::of)
     }
 
     /// A set of one.
@@ -90,6 +84,14 @@ impl fmt::Display for UidSet {
         }
         Ok(())
     }
+}
+
+/// Reads a number, or a range of them, as lowest and highest; the order in it does not matter (RFC 9051 section 9,
+/// `seq-range`).
+pub fn range(text: &str) -> Option<(u32, u32)> {
+    let (first, last) = text.split_once(':').unwrap_or((text, text));
+    let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
+    (first > 0 && last > 0).then(|| (first.min(last), first.max(last)))
 }
 
 /// Cuts UIDs, each with its weight, into sets in their order: a set ends where UIDs do not ascend, none is heavier than

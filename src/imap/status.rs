@@ -2,6 +2,7 @@
 
 use super::framer::Frame;
 use super::scan::Scan;
+use super::set::range;
 use crate::error::{Kind, quoted};
 use std::time::Duration;
 
@@ -147,13 +148,9 @@ impl Text {
 /// The UIDs of a set in its order, at most `most`.
 fn uids(set: &str, most: usize) -> Option<Vec<u32>> {
     let mut uids = Vec::new();
-    for range in set.split(',') {
-        let (first, last) = range.split_once(':').unwrap_or((range, range));
-        let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
-        // RFC 4315 forbids neither order.
-        let (low, high) = (first.min(last), first.max(last));
-        let fits = usize::try_from(high - low).is_ok_and(|n| uids.len() + n < most);
-        if low == 0 || !fits {
+    for told in set.split(',') {
+        let (low, high) = range(told)?;
+        if !usize::try_from(high - low).is_ok_and(|n| uids.len() + n < most) {
             return None;
         }
         uids.extend(low..=high);
