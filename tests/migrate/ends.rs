@@ -142,6 +142,10 @@ fn accounts_by_their_names() {
     assert_eq!(held(&to, "INBOX").len(), 3);
     for (args, told) in [
         (&["migrate", "new", "old"][..], "nothing can be put into a POP3 mailbox"),
+        (
+            &["migrate", "imaps://x@localhost/a", "mbox:x", "--folders", "b"],
+            "FROM names a folder, and so does --folders",
+        ),
         (&["migrate", "new", "new"], "FROM and TO are the same mailbox"),
         (&["migrate", "old", "mbox:x", "--since", "1d"], "--since and --before do not go with POP3"),
         (&["migrate", "mbox:x", "new", "--delete-source"], "--delete-source does not go with an mbox"),

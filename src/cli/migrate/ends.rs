@@ -118,7 +118,11 @@ pub fn migration(
     let mut one = None;
     let from = match from {
         End::Server(remote, folder) => {
-            if let Some(folder) = folder.filter(|_| args.folders.is_empty()) {
+            if let Some(folder) = folder {
+                if !args.folders.is_empty() {
+                    let what = "FROM names a folder, and so does --folders";
+                    return Err(Error::new(Kind::Usage, what, "Name folders in one of the two places."));
+                }
                 plan.folders = vec![FolderPattern::literal(&folder)];
                 one = Some(folder);
             }
