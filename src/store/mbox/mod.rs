@@ -214,6 +214,8 @@ fn create(path: &Path) -> io::Result<()> {
     directory::make(parent)?;
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => directory::sync(parent),
+        // Another account that shares it was faster.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(e) => Err(e),
     }
 }
