@@ -50,20 +50,21 @@ pub fn trash(wanted: Option<&FolderName>, tree: &Tree) -> Result<Option<FolderNa
     }
 }
 
-/// What becomes of each folder that the patterns take, the inbox first. `known` were synced before. One that is told not to
-/// be subscribed to is left alone on both sides.
+/// What becomes of each folder that the patterns take, the inbox first. `known` were synced before. Where only those are
+/// wanted that are subscribed to on the server, one that is not is left alone on both sides.
 pub fn choose(
     tree: &Tree,
     here: &BTreeSet<FolderName>,
     known: &BTreeSet<FolderName>,
     patterns: &[FolderPattern],
+    subscribed: bool,
     policy: &Policy,
 ) -> Vec<(FolderName, Fate)> {
     let there: BTreeSet<&FolderName> = tree.folders().map(|f| &f.name).collect();
     let names: BTreeSet<&FolderName> = there.iter().copied().chain(here).chain(known).collect();
     let mut chosen: Vec<(FolderName, Fate)> = (names.into_iter())
         .filter(|name| FolderPattern::selects(patterns, name))
-        .filter(|name| name.is_inbox() || tree.get(name).is_none_or(|f| f.subscribed != Some(false)))
+        .filter(|name| !subscribed || name.is_inbox() || tree.get(name).is_none_or(|f| f.subscribed != Some(false)))
         .filter_map(|name| {
             let fate = match (there.contains(name), here.contains(name), known.contains(name)) {
                 (true, true, _) => Fate::Sync,
@@ -237,7 +238,7 @@ mod tests {
             ("INBOX", Travel::Both, "INBOX Left, A Gone"),
         ] {
             let policy = Policy { remove_folders: travel, ..Policy::default() };
-            let chosen = choose(&tree, &names(here), &names(&format!("A {here}")), &all, &policy);
+            let chosen = choose(&tree, &names(here), &names(&format!("A {here}")), &all, false, &policy);
             let shown = |(name, fate): &(FolderName, Fate)| match fate {
                 Fate::Left(_) => format!("{name} Left"),
                 fate => format!("{name} {fate:?}"),

@@ -24,7 +24,7 @@ impl Job {
         let policy = Policy { trash: folders::trash(self.policy.trash.as_ref(), &tree)?, ..self.policy.clone() };
         let mut trees = Trees { there: tree, here, known: self.known()? };
         self.follow_renames(imap, &mut trees, &patterns, &mut ended.counts).await?;
-        let chosen = folders::choose(&trees.there, &trees.here, &trees.known, &patterns, &policy);
+        let chosen = folders::choose(&trees.there, &trees.here, &trees.known, &patterns, self.subscribed, &policy);
         let (glances, mut tallies) = self.sort_out(imap, chosen, &trees, ended).await?;
         let mut observed = self.look(connections, glances, ended).await?;
         let Some(imap) = connections.first().await?.filter(|_| !self.carrier.interrupt.is_raised()) else {

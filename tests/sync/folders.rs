@@ -37,7 +37,7 @@ fn subscriptions_choose_the_folders_where_that_is_wanted() {
     pair.folders_there("unsubscribe", &["B"]);
     pair.add_here("C", 4);
     assert_eq!(pair.sync(), "fetched 1, uploaded 1");
-    assert_eq!((pair.both("A"), pair.both("C"), pair.path("B").exists()), ("2".into(), "4".into(), false));
+    assert_eq!((pair.both("A"), pair.both("C"), pair.path("B").exists()), ("2".into(), "4S".into(), false));
     pair.is_idle();
 
     pair.folders_there("unsubscribe", &["A"]);
@@ -48,7 +48,7 @@ fn subscriptions_choose_the_folders_where_that_is_wanted() {
     assert_eq!((pair.here("A").len(), pair.user.messages("A").len()), (0, 2), "left alone on both sides");
     pair.folders_there("subscribe", &["A"]);
     assert_eq!(pair.sync(), "fetched 1, deleted_remote 1");
-    assert_eq!((pair.both("A"), pair.both("C")), ("5".into(), "4 6".into()));
+    assert_eq!((pair.both("A"), pair.both("C")), ("5".into(), "4S 6".into()));
 }
 
 const REMOVING: &str = "\n[accounts.x.sync]\nremove_folders = \"both\"\n";
