@@ -2,7 +2,8 @@
 
 use super::{Tally, Work};
 use crate::cli::args::Global;
-use crate::cli::report::{self, Report, Summary};
+use crate::cli::held;
+use crate::cli::report::{Report, Summary};
 use crate::config::Account;
 use crate::credentials::{Login, resolve};
 use crate::error::{Error, Kind, Result};
@@ -10,7 +11,7 @@ use crate::event::Counts;
 use crate::imap::Access;
 use crate::interrupt::Interrupt;
 use crate::retrieve::Job;
-use crate::state::{Home, Ledger, Lock, Run};
+use crate::state::Home;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -69,14 +70,8 @@ impl Task {
     }
 
     async fn locked<W: Work>(&self, work: &W, tally: &mut Tally<'_>, now: i64, begun: Instant) -> Result<()> {
-        let (_lock, opened) = if self.dry_run {
-            (None, Ledger::open_copy(&self.home)?)
-        } else {
-            let path = self.home.lock_file();
-            let lock = self.interrupt.unless_raised(Lock::take(&path, &self.account.name, self.wait));
-            let Some(lock) = lock.await? else { return Ok(()) };
-            (Some(lock), Ledger::open(&self.home)?)
-        };
+        let held = held::hold(&self.home, &self.account.name, self.dry_run, self.wait, &self.interrupt);
+        let Some((_lock, opened)) = held.await? else { return Ok(()) };
         let job = Job {
             account: self.account.name.clone(),
             ledger: Arc::new(Mutex::new(opened)),
@@ -95,9 +90,7 @@ impl Task {
                 seconds: begun.elapsed().as_secs_f64(),
                 exit: tally.exit(),
             };
-            let counts = report::summary_entry(&summary).to_string();
-            let run = Run { started: now, seconds: summary.seconds, exit: summary.exit, counts };
-            job.ledger().record(&run)?;
+            held::record(&mut job.ledger(), now, &summary)?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::{Migration, Plan};
 use crate::cli::args::{EndArgs, Global, MigrateArgs};
+use crate::cli::naming;
 use crate::config::{self, Account, Base, Endpoint, Protocol, option};
 use crate::credentials::{Login, PasswordSource, resolve};
 use crate::error::{Error, Kind, Result};
@@ -9,7 +10,6 @@ use crate::local;
 use crate::mail::{FolderName, FolderPattern};
 use crate::net::{AuthChoice, Server};
 use crate::store::{Layout, LineEndings, Maildir, Spec, StoreKind};
-use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::PathBuf;
 
@@ -230,13 +230,8 @@ fn laid_out(spec: Spec, is_single: bool) -> Spec {
 
 /// A name for the state: readable, fit for a file name, and another one for every other pair of ends.
 fn name(from: &str, to: &str, identity: &str) -> String {
-    let digest = Sha256::digest(identity.as_bytes());
-    let hex: String = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
-    let plain = |text: &str| -> String {
-        let fits = |c: char| if c.is_ascii_alphanumeric() || "-_.@".contains(c) { c } else { '_' };
-        text.chars().map(fits).take(40).collect()
-    };
-    format!("{}-to-{}-{hex}", plain(from).trim_start_matches(['.', '-']), plain(to))
+    let (from, to) = (naming::readable(from, 40), naming::readable(to, 40));
+    format!("{}-to-{to}-{}", from.trim_start_matches(['.', '-']), naming::mark(identity))
 }
 
 #[cfg(test)]

@@ -3,13 +3,14 @@
 use super::pass::Pass;
 use super::{ADVICE, Migration};
 use crate::cli::accounts::Tally;
+use crate::cli::held;
 use crate::cli::report::{self, Report, Summary};
 use crate::error::{Error, Kind, Result, Retry, Scope};
 use crate::event::{Counts, Event};
 use crate::interrupt::Interrupt;
 use crate::migrate::{Balance, FolderReport};
 use crate::retrieve::{Job, Keep, Policy};
-use crate::state::{Home, Ledger, Lock};
+use crate::state::Home;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -77,14 +78,9 @@ impl Run {
 
     async fn locked(&self, tally: &mut Tally<'_>, begun: Instant) -> Result<()> {
         let name = &self.migration.name;
-        let (_lock, ledger) = if self.around.dry_run {
-            (None, Ledger::open_copy(&self.home)?)
-        } else {
-            let lock_file = self.home.lock_file();
-            let lock = self.around.interrupt.unless_raised(Lock::take(&lock_file, name, self.around.wait));
-            let Some(lock) = lock.await? else { return Ok(()) };
-            (Some(lock), Ledger::open(&self.home)?)
-        };
+        let Around { dry_run, wait, interrupt, .. } = &self.around;
+        let held = held::hold(&self.home, name, *dry_run, *wait, interrupt);
+        let Some((_lock, ledger)) = held.await? else { return Ok(()) };
         let job = Job {
             account: name.clone(),
             ledger: Arc::new(Mutex::new(ledger)),
@@ -110,9 +106,7 @@ impl Run {
         if !self.around.dry_run {
             let (counts, exit) = (tally.counts(), tally.exit());
             let summary = Summary { account: name.clone(), counts, seconds: begun.elapsed().as_secs_f64(), exit };
-            let counts = report::summary_entry(&summary).to_string();
-            let run = crate::state::Run { started: self.around.now, seconds: summary.seconds, exit, counts };
-            job.ledger().record(&run)?;
+            held::record(&mut job.ledger(), self.around.now, &summary)?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! An account made of a URL, a store and options, for scripts without a configuration.
 
 use crate::cli::args::UrlArgs;
+use crate::cli::naming;
 use crate::config::{Account, Base, Endpoint, Protocol, Sync, option};
 use crate::credentials::PasswordSource;
 use crate::error::{Error, Kind, Result};
@@ -8,7 +9,6 @@ use crate::mail::{FolderName, FolderPattern};
 use crate::net::AuthChoice;
 use crate::retrieve::{Keep, Policy};
 use crate::store::{Layout, LineEndings, Maildir, Spec, StoreKind};
-use sha2::{Digest, Sha256};
 
 /// The environment variable that may hold the password.
 const PASSWORD: &str = "MAILFERRY_PASSWORD";
@@ -60,12 +60,5 @@ pub fn account(url: &str, to: &str, args: &UrlArgs) -> Result<Account> {
 /// A name for the state: readable, fit for a file name, and another one for every other source or store.
 fn name(protocol: Protocol, user: &str, host: &str, port: u16, folder: &str, store: &Spec) -> String {
     let whole = format!("{protocol}\0{user}\0{host}\0{port}\0{folder}\0{:?}\0{}", store.kind, store.path.display());
-    let digest = Sha256::digest(whole.as_bytes());
-    let hex: String = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
-    let plain: String = format!("{user}@{host}")
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "-_.@".contains(c) { c } else { '_' })
-        .take(60)
-        .collect();
-    format!("{plain}-{hex}")
+    format!("{}-{}", naming::readable(&format!("{user}@{host}"), 60), naming::mark(&whole))
 }
