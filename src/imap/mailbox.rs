@@ -36,9 +36,7 @@ pub fn permanent(list: &[u8]) -> Holds {
 
 /// The names of marks, as a list of flags.
 pub fn names(marks: &Marks) -> String {
-    let mut names: Vec<&str> = marks.flags.imap_names().collect();
-    names.extend(marks.keywords.iter().map(Keyword::as_str));
-    format!("({})", names.join(" "))
+    format!("({})", marks.imap_names().join(" "))
 }
 
 /// The commands that make these changes: one for each set of messages that gain, or lose, the same marks.

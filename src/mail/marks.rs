@@ -96,6 +96,13 @@ impl Marks {
         self.flags.is_empty() && self.keywords.is_empty()
     }
 
+    /// As IMAP names them: flags, then keywords.
+    pub fn imap_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.flags.imap_names().collect();
+        names.extend(self.keywords.iter().map(Keyword::as_str));
+        names
+    }
+
     /// What is here and not there.
     pub fn without(&self, other: &Marks) -> Marks {
         Marks {

@@ -1,6 +1,6 @@
 //! `--json`: one object a line on stdout. `docs/json.md` describes the schema.
 
-use super::{Lines, Report, Summary, mark_names, migration, server_side};
+use super::{Lines, Report, Summary, migration, server_side};
 use crate::error::Error;
 use crate::event::{Action, Counts, Deed, Event, FolderDeed, Observer};
 use crate::migrate::FolderReport;
@@ -83,7 +83,7 @@ impl Observer for Json {
 fn action(deed: Deed<'_>, rehearsal: bool) -> Value {
     let (action, more) = match deed {
         Deed::Copy => ("copy", json!({})),
-        Deed::Mark(change) => ("flags", json!({"add": mark_names(&change.add), "remove": mark_names(&change.remove)})),
+        Deed::Mark(change) => ("flags", json!({"add": change.add.imap_names(), "remove": change.remove.imap_names()})),
         Deed::Move(to) => ("move", json!({"to": to})),
         Deed::Remove => ("delete", json!({})),
         Deed::Skip => ("skip", json!({})),

@@ -3,7 +3,7 @@
 use super::progress::Progress;
 use super::summary::line;
 use super::units::{messages, octets};
-use super::{Report, Summary, colour, mark_names, migration, problem_text, server_side};
+use super::{Report, Summary, colour, migration, problem_text, server_side};
 use crate::cli::args::Global;
 use crate::error::Error;
 use crate::event::{Action, Deed, Event, FolderDeed, Observer};
@@ -98,7 +98,7 @@ fn describe_deed(deed: Deed<'_>, key: &Key, rehearsal: bool) -> String {
 
 /// The names of marks, each after a space and a sign.
 fn signed(sign: char, marks: &Marks) -> String {
-    mark_names(marks).iter().map(|name| format!(" {sign}{name}")).collect()
+    marks.imap_names().iter().map(|name| format!(" {sign}{name}")).collect()
 }
 
 impl Observer for Lines {

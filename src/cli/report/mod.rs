@@ -10,7 +10,6 @@ mod units;
 use super::args::{Global, When};
 use crate::error::{Error, Kind};
 use crate::event::{Counts, Event, Observer};
-use crate::mail::{Keyword, Marks};
 use crate::migrate::FolderReport;
 use json::Json;
 pub use json::entry as summary_entry;
@@ -97,13 +96,6 @@ fn colour(global: &Global, terminal: bool) -> bool {
 /// What happens to a message on the server.
 fn server_side(deleted: bool) -> &'static str {
     if deleted { "delete" } else { "keep" }
-}
-
-/// Marks as IMAP names them: flags, then keywords.
-fn mark_names(marks: &Marks) -> Vec<&str> {
-    let mut names: Vec<&str> = marks.flags.imap_names().collect();
-    names.extend(marks.keywords.iter().map(Keyword::as_str));
-    names
 }
 
 impl<R: Report + ?Sized> Observer for Arc<R> {
