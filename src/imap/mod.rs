@@ -81,6 +81,14 @@ use tree::Wanted;
 /// How long the first answer that is compressed may take. A server that is not understood may just stay silent.
 const UNDERSTANDING: Duration = Duration::from_secs(10);
 
+/// What stands before UIDVALIDITY at the end of a source's scope.
+const UIDVALIDITY: &str = " UIDVALIDITY=";
+
+/// UIDVALIDITY as the [scope](SourceId::scope) of a folder holds it; `None` where the server told none.
+pub fn uidvalidity_in(scope: &str) -> Option<u32> {
+    scope.rsplit_once(UIDVALIDITY)?.1.parse().ok()
+}
+
 /// A connection, logged in.
 #[derive(Debug)]
 pub struct Imap<S: Link> {
@@ -201,7 +209,7 @@ impl<S: Link> Imap<S> {
         opened.holds = permanent.unwrap_or(Holds { marks: flags, room: if writable { 0 } else { usize::MAX } });
         let mut scope = format!("imap {}@{}", self.user, self.session.server().host.to_lowercase());
         if let Some(uidvalidity) = opened.uidvalidity {
-            scope.push_str(&format!(" UIDVALIDITY={uidvalidity}"));
+            scope.push_str(&format!("{UIDVALIDITY}{uidvalidity}"));
         }
         Ok(ImapFolder {
             session: &mut self.session,

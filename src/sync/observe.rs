@@ -326,7 +326,7 @@ impl Job {
         let ledger = self.carrier.ledger();
         let Some(folder) = ledger.folder(&name.to_string())? else { return Ok(None) };
         let facts = ledger.facts(folder.id)?;
-        let same_scope = status.uidvalidity.is_some_and(|v| folder.scope.ends_with(&format!(" UIDVALIDITY={v}")));
+        let same_scope = status.uidvalidity.is_some() && status.uidvalidity == imap::uidvalidity_in(&folder.scope);
         let same_there = facts.highestmodseq.is_some()
             && facts.highestmodseq == status.highestmodseq
             && (facts.messages, facts.uidnext) == (status.messages, status.uidnext);

@@ -137,7 +137,7 @@ impl Job {
         let mut standing: BTreeSet<FolderName> = new.into_iter().map(|f| f.name.clone()).collect();
         for folder in known {
             let row = self.carrier.ledger().folder(&folder.name.to_string())?;
-            let before = row.as_ref().and_then(uidvalidity_known).and_then(|v| v.parse().ok());
+            let before = row.and_then(|row| imap::uidvalidity_in(&row.scope));
             let moved_on = |before| uidvalidity(folder) != Some(before) && new_ones.contains(&before);
             if !before.is_some_and(moved_on) {
                 standing.insert(folder.name.clone());
@@ -175,8 +175,8 @@ impl Job {
         there: &imap::Tree,
     ) -> Result<bool> {
         let told = uidvalidity(remote);
-        let Some(known) = uidvalidity_known(folder) else { return Ok(false) };
-        if told.is_some_and(|told| told.to_string() != known) {
+        let Some(known) = imap::uidvalidity_in(&folder.scope) else { return Ok(false) };
+        if told.is_some_and(|told| told != known) {
             return Ok(false);
         }
         let pairs = self.carrier.ledger().pairs(folder.id)?;
@@ -208,9 +208,4 @@ impl Job {
 /// UIDVALIDITY of a folder as the server's listing tells it.
 fn uidvalidity(folder: &imap::Folder) -> Option<u32> {
     folder.status.and_then(|s| s.uidvalidity)
-}
-
-/// UIDVALIDITY of a folder as the ledger knows it.
-fn uidvalidity_known(folder: &Folder) -> Option<&str> {
-    Some(folder.scope.rsplit_once(" UIDVALIDITY=")?.1)
 }
