@@ -12,8 +12,8 @@ use super::response::Untagged;
 use super::session::Link;
 use super::spool::{ImapDraft, ImapStaged};
 use crate::error::{Error, Kind, Result};
-use crate::mail::{Content, Digest, Digester, Envelope, Fingerprint, Key, Keyword, Marks};
-use crate::retrieve::{Handle, Intake, Retriever, SourceId};
+use crate::mail::{Content, Digest, Envelope, Fingerprint, Key, Keyword, Marks};
+use crate::retrieve::{Handle, Reading, Retriever, SourceId};
 use crate::store::{Identity, Mailbox, Place, Prepared, Refusal, Store};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -92,8 +92,7 @@ impl<S: Link> ImapTarget<S> {
     /// What the user should know of the work done so far, in plain words; each once.
     pub fn take_notes(&self) -> Vec<String> {
         let marks = std::mem::take(&mut self.state().unstorable);
-        let mut names: Vec<&str> = marks.flags.imap_names().collect();
-        names.extend(marks.keywords.iter().map(Keyword::as_str));
+        let names = marks.imap_names();
         match names.is_empty() {
             true => Vec::new(),
             false => vec![format!(
@@ -111,7 +110,7 @@ impl<S: Link> ImapTarget<S> {
             let there = folder.arrived_since(1).await?;
             let uids: Vec<(u32, Option<u64>)> =
                 there.iter().filter_map(|(key, size)| Some((key.uid()?, *size))).collect();
-            Ok(read(folder, &uids).await?.into_values().collect())
+            read(folder, &uids).await
         })
     }
 
@@ -286,7 +285,7 @@ impl<S: Link + 'static> Store for ImapTarget<S> {
             }
             let unread: Vec<(u32, Option<u64>)> =
                 unknown.iter().filter_map(|(key, size)| Some((key.uid()?, *size))).collect();
-            contents.extend(read(folder, &unread).await?.into_values());
+            contents.extend(read(folder, &unread).await?);
             Ok(contents)
         })
     }
@@ -315,52 +314,15 @@ fn standing(spots: &[Option<Spot>], found: &HashMap<Key, Identity>) -> Vec<bool>
     stand
 }
 
-/// What messages hold, by UID.
-async fn read<S: Link>(folder: &mut ImapFolder<'_, S>, uids: &[(u32, Option<u64>)]) -> Result<BTreeMap<u32, Content>> {
+/// What messages hold, in the order of their UIDs.
+async fn read<S: Link>(folder: &mut ImapFolder<'_, S>, uids: &[(u32, Option<u64>)]) -> Result<Vec<Content>> {
     let mut reading = Reading::default();
     if !uids.is_empty() {
         folder.expect_sizes(uids.iter().map(|(uid, size)| (Handle(*uid), *size)));
         let wanted: Vec<Handle> = uids.iter().map(|(uid, _)| Handle(*uid)).collect();
         folder.retrieve(&wanted, &mut reading).await?;
     }
-    Ok(reading.contents)
-}
-
-/// Keeps of messages only what their bytes tell.
-#[derive(Default)]
-struct Reading {
-    contents: BTreeMap<u32, Content>,
-    open: Option<(u32, Digester)>,
-}
-
-impl Intake for Reading {
-    async fn begin(&mut self, handle: Handle, _: Envelope) -> Result<()> {
-        self.open = Some((handle.0, Digester::default()));
-        Ok(())
-    }
-
-    async fn chunk(&mut self, bytes: &[u8]) -> Result<()> {
-        if let Some((_, digester)) = &mut self.open {
-            digester.update(bytes);
-        }
-        Ok(())
-    }
-
-    async fn end(&mut self) -> Result<()> {
-        if let Some((uid, digester)) = self.open.take() {
-            self.contents.insert(uid, digester.finish().1);
-        }
-        Ok(())
-    }
-
-    async fn refused(&mut self, _: Handle, _: String) -> Result<()> {
-        self.open = None;
-        Ok(())
-    }
-
-    async fn gone(&mut self, _: Handle) -> Result<()> {
-        Ok(())
-    }
+    Ok(reading.contents.into_values().collect())
 }
 
 /// Where a message will stand, as a [`Place`] says it: `UIDVALIDITY:UIDNEXT+SIZE FINGERPRINT`.

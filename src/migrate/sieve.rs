@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::event::{Action, Event, Observer};
-use crate::mail::{Digest, Digester, Envelope, Fingerprint, Flags, FolderName, arrival_date};
-use crate::retrieve::{Abilities, Finished, Handle, Intake, Listed, Listing, Retriever, SourceId};
+use crate::mail::{Envelope, Fingerprint, Flags, FolderName, arrival_date};
+use crate::retrieve::{Abilities, Finished, Handle, Intake, Listed, Listing, Reading, Retriever, SourceId};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -109,7 +109,7 @@ impl<R: Retriever> Sieve<R> {
         }
         let mut met = HashSet::new();
         // In the order of the listing.
-        let order = messages.iter().filter_map(|l| Some((l.handle, *reading.digests.get(&l.handle)?)));
+        let order = messages.iter().filter_map(|l| Some((l.handle, reading.contents.get(&l.handle)?.digest)));
         Ok(order.filter(|(_, digest)| !met.insert(*digest)).map(|(handle, _)| handle).collect())
     }
 }
@@ -216,43 +216,6 @@ impl<I: Intake> Intake for Dating<'_, I> {
 
     async fn gone(&mut self, handle: Handle) -> Result<()> {
         self.into.gone(handle).await
-    }
-}
-
-/// Keeps of messages their digests.
-#[derive(Default)]
-struct Reading {
-    digests: BTreeMap<Handle, Digest>,
-    open: Option<(Handle, Digester)>,
-}
-
-impl Intake for Reading {
-    async fn begin(&mut self, handle: Handle, _: Envelope) -> Result<()> {
-        self.open = Some((handle, Digester::default()));
-        Ok(())
-    }
-
-    async fn chunk(&mut self, bytes: &[u8]) -> Result<()> {
-        if let Some((_, digester)) = &mut self.open {
-            digester.update(bytes);
-        }
-        Ok(())
-    }
-
-    async fn end(&mut self) -> Result<()> {
-        if let Some((handle, digester)) = self.open.take() {
-            self.digests.insert(handle, digester.finish().1.digest);
-        }
-        Ok(())
-    }
-
-    async fn refused(&mut self, _: Handle, _: String) -> Result<()> {
-        self.open = None;
-        Ok(())
-    }
-
-    async fn gone(&mut self, _: Handle) -> Result<()> {
-        Ok(())
     }
 }
 

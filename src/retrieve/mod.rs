@@ -11,6 +11,7 @@ pub mod fuzz;
 mod pairing;
 mod policy;
 mod pull;
+mod reading;
 mod select;
 
 pub use crate::mail::Key;
@@ -18,6 +19,7 @@ pub use delivery::{Delivered, Delivery, Desk};
 pub use pairing::Pool;
 pub use policy::{Keep, Policy};
 pub use pull::{Job, Outcome};
+pub use reading::Reading;
 
 /// What the ledger of a source is filed under.
 #[derive(Debug, Clone, PartialEq, Eq)]

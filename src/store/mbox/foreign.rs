@@ -9,14 +9,11 @@ use super::from_line;
 use super::quote::{FROM, Unquoter};
 use super::{reader, size};
 use crate::error::{Error, Kind, Result};
-use crate::mail::ToCrlf;
+use crate::mail::{HEADER_LIMIT, ToCrlf};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-
-/// Octets of a header that are searched for its end.
-const HEADER_LIMIT: usize = 256 * 1024;
 
 /// Octets of a header that are read at first.
 const HEADER: usize = 4 * 1024;
