@@ -13,6 +13,10 @@ mod pairs;
 #[cfg(test)]
 mod tests;
 
+/// Messages of a folder that a run left on their way. Left to itself, SQLite reads all messages of the folder for it.
+const UNSETTLED: &str = "SELECT id, place, digest FROM message INDEXED BY message_arriving
+                         WHERE folder = ?1 AND status = 'arriving' ORDER BY id";
+
 /// The ledger of one account.
 #[derive(Debug)]
 pub struct Ledger {
@@ -122,9 +126,7 @@ impl Ledger {
     /// Messages of an interrupted run: their numbers, places and digests.
     pub fn unsettled(&self, folder: FolderId) -> Result<Vec<(RowId, String, Digest)>> {
         let read = || -> rusqlite::Result<Vec<_>> {
-            let mut query = self.db.prepare(
-                "SELECT id, place, digest FROM message WHERE folder = ?1 AND status = 'arriving' ORDER BY id",
-            )?;
+            let mut query = self.db.prepare(UNSETTLED)?;
             query.query_map([folder.0], |r| Ok((RowId(r.get(0)?), r.get(1)?, Digest(r.get(2)?))))?.collect()
         };
         read().map_err(|e| self.failed(e))
@@ -135,7 +137,8 @@ impl Ledger {
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut query = self.db.prepare(
                 "SELECT digest FROM message WHERE folder = ?1 AND status != 'arriving'
-                 AND digest IN (SELECT digest FROM message WHERE folder = ?1 AND status = 'arriving')",
+                 AND digest IN (SELECT digest FROM message INDEXED BY message_arriving
+                                WHERE folder = ?1 AND status = 'arriving')",
             )?;
             query.query_map([folder.0], |r| Ok(Digest(r.get(0)?)))?.collect()
         };

@@ -51,6 +51,17 @@ fn a_message_passes_its_stations() {
 }
 
 #[test]
+fn what_is_on_its_way_is_found_without_a_look_at_the_rest() {
+    let (_dir, _, ledger, _) = ledger();
+    let plan = |sql: &str| {
+        let explain = format!("EXPLAIN QUERY PLAN {sql}");
+        ledger.db.query_row(&explain, [1], |r| r.get::<_, String>("detail")).unwrap()
+    };
+    let arriving = plan(UNSETTLED);
+    assert!(arriving.contains("USING INDEX message_arriving (folder=?)"), "{arriving}");
+}
+
+#[test]
 fn a_name_belongs_to_one_message_at_a_time() {
     let (_dir, _, mut ledger, folder) = ledger();
     let first = ledger.arriving(folder, &[arrival(Some("a"), 1), arrival(None, 3), arrival(None, 3)], 1).unwrap();
