@@ -9,8 +9,9 @@ use super::session::{Command, Link, Session};
 use super::set::{UidSet, sets};
 use super::status::{Condition, Status};
 use crate::error::{Error, Kind, Result};
-use crate::mail::{Envelope, Fingerprint, Marks};
+use crate::mail::{Envelope, Fingerprint, Marks, Original};
 use crate::retrieve::{Handle, Intake};
+use crate::store::Identity;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Messages announced with more octets come in parts.
@@ -284,13 +285,14 @@ impl<'a, S: Link> Fetcher<'a, S> {
         Err(self.session.refused(status, "send messages").folder())
     }
 
-    /// Announced sizes and fingerprints of messages; one that the server refuses is left out.
-    pub async fn identities(&mut self, wanted: &BTreeSet<u32>) -> Result<BTreeMap<u32, (Option<u64>, Fingerprint)>> {
+    /// What the headers of messages tell, and their announced sizes; one that the server refuses is left out.
+    pub async fn identities(&mut self, wanted: &BTreeSet<u32>) -> Result<BTreeMap<u32, Identity>> {
         let mut found = BTreeMap::new();
-        let each = |uid, size, header: &[u8]| {
-            found.insert(uid, (size, Fingerprint::of_header(header)));
+        let each = |uid, size: Option<u64>, header: &[u8]| {
+            let original = size.and_then(|size| Original::behind(header, size));
+            found.insert(uid, Identity { size, fingerprint: Fingerprint::of_header(header), digest: None, original });
         };
-        self.headers(wanted, "MESSAGE-ID DATE FROM SUBJECT", each).await?;
+        self.headers(wanted, "MESSAGE-ID DATE FROM SUBJECT X-TUID", each).await?;
         Ok(found)
     }
 

@@ -197,8 +197,7 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
     async fn identify(&mut self, keys: &[Key]) -> Result<HashMap<Key, Identity>> {
         self.fresh = false;
         let found = Fetcher::new(self.session).identities(&uids_of(keys)).await?;
-        let identity = |(uid, (size, fingerprint))| (Key::of_uid(uid), Identity { size, fingerprint, digest: None });
-        Ok(found.into_iter().map(identity).collect())
+        Ok(found.into_iter().map(|(uid, identity)| (Key::of_uid(uid), identity)).collect())
     }
 
     async fn subjects(&mut self, keys: &[Key]) -> Result<HashMap<Key, String>> {

@@ -80,7 +80,7 @@ impl<S: Link> Retriever for ImapFolder<'_, S> {
     async fn fingerprints(&mut self, wanted: &[Handle]) -> Result<BTreeMap<Handle, Fingerprint>> {
         let uids = wanted.iter().map(|h| h.0).collect();
         let found = Fetcher::new(self.session).identities(&uids).await?;
-        Ok(found.into_iter().map(|(uid, (_, fingerprint))| (Handle(uid), fingerprint)).collect())
+        Ok(found.into_iter().map(|(uid, identity)| (Handle(uid), identity.fingerprint)).collect())
     }
 
     async fn dates(&mut self, wanted: &[Handle]) -> Result<BTreeMap<Handle, i64>> {

@@ -383,7 +383,7 @@ mod tests {
         let found = |list: &[(u32, Fingerprint, Option<u64>)]| -> HashMap<Key, Identity> {
             let identity = |(uid, fingerprint, size): &(u32, Fingerprint, Option<u64>)| {
                 let key = Key::of_uid(*uid);
-                (key, Identity { size: *size, fingerprint: *fingerprint, digest: None })
+                (key, Identity { size: *size, fingerprint: *fingerprint, digest: None, original: None })
             };
             list.iter().map(identity).collect()
         };

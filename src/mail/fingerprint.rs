@@ -1,6 +1,6 @@
 //! What tells one message from another: the digest of its bytes, and the fingerprint of its headers.
 
-use super::ToLf;
+use super::{Original, ToLf};
 use std::fmt;
 
 /// BLAKE3 of a message's content: CRs before an LF do not count, nor do CRs and LFs at the very end, so that the same
@@ -27,12 +27,14 @@ pub struct Content {
     pub digest: Digest,
     /// The fingerprint of the header.
     pub fingerprint: Fingerprint,
+    /// What it was before another program wrote into this copy, where one did and that was looked for.
+    pub original: Option<Original>,
 }
 
 impl Content {
     /// What is known of a message whose stored form does not matter: its octets are those on the wire.
     pub fn known(wire_size: u64, digest: Digest, fingerprint: Fingerprint) -> Content {
-        Content { octets: wire_size, wire_size, digest, fingerprint }
+        Content { octets: wire_size, wire_size, digest, fingerprint, original: None }
     }
 
     /// What stands in for the digest of a message that was not read: its header and size, which tell it apart from others
@@ -87,6 +89,7 @@ impl Digester {
             wire_size: self.canonical + self.lines,
             digest: Digest(self.hash.finalize().into()),
             fingerprint: self.header.finish(),
+            original: None,
         };
         (tail, content)
     }

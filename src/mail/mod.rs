@@ -1,5 +1,6 @@
 //! What every part speaks of. Imports nothing of ours.
 
+mod copied;
 mod date;
 mod envelope;
 mod fingerprint;
@@ -13,6 +14,7 @@ mod side;
 mod subject;
 mod utf7;
 
+pub use copied::{CopyDigester, Original, TUID_OCTETS};
 pub use date::arrival_date;
 pub use envelope::Envelope;
 pub use fingerprint::{Content, Digest, Digester, Fingerprint, HEADER_LIMIT, HeaderScan};

@@ -63,7 +63,7 @@ mod tests {
     }
 
     fn content(n: u8, size: u64, digest: u8) -> Content {
-        Content { octets: size, wire_size: size, digest: Digest([digest; 32]), fingerprint: print(n) }
+        Content::known(size, Digest([digest; 32]), print(n))
     }
 
     fn row(id: i64, content: Content) -> Row {

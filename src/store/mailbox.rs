@@ -2,7 +2,7 @@
 
 use super::Snapshot;
 use crate::error::Result;
-use crate::mail::{Change, Digest, Fingerprint, FolderName, Key, Keyword, Marks};
+use crate::mail::{Change, Digest, Fingerprint, FolderName, Key, Keyword, Marks, Original};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::future::Future;
@@ -71,6 +71,8 @@ pub struct Identity {
     pub fingerprint: Fingerprint,
     /// The digest of its content, where that was read.
     pub digest: Option<Digest>,
+    /// What it was before another program wrote into this copy, where one did.
+    pub original: Option<Original>,
 }
 
 /// A message on its way from a store to a server.

@@ -1,7 +1,7 @@
 //! Both sides of a folder held against what the ledger knows: a pure function, whose result holds the differences alone.
 
 use super::traits::Traits;
-use crate::mail::{Flags, Key, Marks, Side, Sides};
+use crate::mail::{Flags, Key, Marks, Side, Sides, TUID_OCTETS};
 use crate::state::{Pair, Row, RowId};
 use crate::store::{Identity, Seen, Snapshot};
 use std::collections::{HashMap, HashSet};
@@ -79,6 +79,11 @@ impl Unpaired {
     /// Whether it is marked as deleted.
     pub fn is_deleted(&self) -> bool {
         self.marks.flags.contains(Flags::DELETED)
+    }
+
+    /// Whether it is known to be a copy into which another program wrote.
+    pub fn is_written_into(&self) -> bool {
+        self.traits.as_ref().is_some_and(|t| t.original.is_some())
     }
 }
 
@@ -274,7 +279,10 @@ impl Sought {
         }
         for unpaired in comparison.unpaired.on(side.other()) {
             let known = unpaired.traits.as_ref().map_or([unpaired.size, None], |t| [t.size, t.listed_size]);
-            self.sizes.extend(known.into_iter().flatten());
+            let original = unpaired.traits.as_ref().and_then(|t| Some(t.original?.wire_size));
+            // The other side may have the copy that mbsync wrote into.
+            let copy = known[0].map(|size| size + TUID_OCTETS);
+            self.sizes.extend(known.into_iter().chain([original, copy]).flatten());
         }
     }
 

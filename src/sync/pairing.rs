@@ -33,7 +33,7 @@ pub fn pair(comparison: &Comparison) -> Pairing {
         let seekers: Vec<&Open> = comparison.open.iter().filter(|o| o.seeks_on(side)).collect();
         let (unknown, mut rest): (Vec<_>, Vec<_>) = free.on(side).iter().copied().partition(|u| u.row.is_none());
         let traits: Vec<Option<&Traits>> = seekers.iter().map(|o| o.traits.as_deref()).collect();
-        let matches = matched(&traits, &traits_of(&unknown));
+        let matches = matched(&traits, &traits_of(&unknown, &[]));
         let renamed = pairing.renamed.on_mut(side);
         let mut taken = vec![false; unknown.len()];
         for (seeker, found) in matches.pairs {
@@ -47,18 +47,24 @@ pub fn pair(comparison: &Comparison) -> Pairing {
         rest.extend(unknown.iter().zip(taken).filter(|(_, taken)| !taken).map(|(u, _)| *u));
         *free.on_mut(side) = rest;
     }
-    // What is marked as deleted is paired with what is left.
-    let living = |unpaired: &[&'_ Unpaired]| unpaired.iter().all(|u| !u.is_deleted());
-    let mut passes = vec![false, true];
-    if living(&free.remote) && living(&free.local) {
-        passes.truncate(1);
-    }
-    for with_deleted in passes {
+    // What is marked as deleted is paired with what is left, and copies that other programs wrote into after those that
+    // are as the message was.
+    let any = |is: fn(&Unpaired) -> bool| free.remote.iter().chain(&free.local).any(|u| is(u));
+    let (some_deleted, some_copied) = (any(Unpaired::is_deleted), any(Unpaired::is_written_into));
+    let passes = [(false, false), (true, false), (false, true), (true, true)].into_iter();
+    let passes = passes.filter(|(with_deleted, originals)| some_deleted >= *with_deleted && some_copied >= *originals);
+    for (with_deleted, originals) in passes {
         let able = Sides::of(|side| {
             let wanted = |u: &&&Unpaired| with_deleted || !u.is_deleted();
             free.on(side).iter().filter(wanted).copied().collect::<Vec<_>>()
         });
-        let matches = matched(&traits_of(&able.remote), &traits_of(&able.local));
+        let original = |u: &&Unpaired| u.traits.as_ref()?.of_original();
+        let originals = Sides::of(|side| match originals {
+            true => able.on(side).iter().map(original).collect(),
+            false => Vec::new(),
+        });
+        let traits = Sides::of(|side| traits_of(able.on(side), originals.on(side)));
+        let matches = matched(&traits.remote, &traits.local);
         pairing.ambiguous = matches.ambiguous;
         for (remote, local) in matches.pairs {
             let (Some(remote), Some(local)) = (able.remote.get(remote), able.local.get(local)) else { continue };
@@ -73,8 +79,10 @@ pub fn pair(comparison: &Comparison) -> Pairing {
     pairing
 }
 
-fn traits_of<'a>(unpaired: &[&'a Unpaired]) -> Vec<Option<&'a Traits>> {
-    unpaired.iter().map(|u| u.traits.as_deref()).collect()
+/// What tells the messages from others: by what they were originally, as far as that is given.
+fn traits_of<'a>(unpaired: &[&'a Unpaired], originals: &'a [Option<Traits>]) -> Vec<Option<&'a Traits>> {
+    let original = |at: usize| originals.get(at).and_then(Option::as_ref);
+    unpaired.iter().enumerate().map(|(at, u)| original(at).or(u.traits.as_deref())).collect()
 }
 
 /// The pair of two messages; `None` where the content of neither was read.

@@ -1,6 +1,6 @@
 //! What tells messages apart, and the pairing of those that are the same.
 
-use crate::mail::{Digest, Fingerprint};
+use crate::mail::{Digest, Fingerprint, Original};
 use crate::retrieve::Pool;
 use crate::state::Row;
 use crate::store::Identity;
@@ -17,6 +17,8 @@ pub struct Traits {
     pub fingerprint: Fingerprint,
     /// The digest of its content.
     pub digest: Option<Digest>,
+    /// What it was before another program wrote into this copy.
+    pub original: Option<Original>,
 }
 
 impl From<&Row> for Traits {
@@ -26,6 +28,7 @@ impl From<&Row> for Traits {
             listed_size: row.listed_size,
             fingerprint: row.fingerprint,
             digest: Some(row.digest),
+            original: None,
         }
     }
 }
@@ -33,14 +36,20 @@ impl From<&Row> for Traits {
 impl Traits {
     /// What was found out about a message that a snapshot shows with this size.
     pub fn of(identity: &Identity, listed_size: Option<u64>) -> Traits {
-        let Identity { size, fingerprint, digest } = *identity;
-        Traits { size: size.or(listed_size), listed_size, fingerprint, digest }
+        let Identity { size, fingerprint, digest, original } = *identity;
+        Traits { size: size.or(listed_size), listed_size, fingerprint, digest, original }
     }
 
     /// The sizes by which it may be known.
     pub fn sizes(&self) -> impl Iterator<Item = u64> + use<> {
         let listed = self.listed_size.filter(|l| Some(*l) != self.size);
         self.size.into_iter().chain(listed)
+    }
+
+    /// The traits of the message of which this is a copy that another program wrote into.
+    pub fn of_original(&self) -> Option<Traits> {
+        let Original { wire_size, digest } = self.original?;
+        Some(Traits { size: Some(wire_size), listed_size: None, digest, original: None, ..*self })
     }
 
     fn has_size_of(&self, other: &Traits) -> Option<u64> {
@@ -121,7 +130,8 @@ mod tests {
 
     fn traits(print: u8, size: u64, digest: Option<u8>) -> Option<Traits> {
         let fingerprint = Fingerprint([print; 16]);
-        Some(Traits { size: Some(size), listed_size: None, fingerprint, digest: digest.map(|d| Digest([d; 32])) })
+        let digest = digest.map(|d| Digest([d; 32]));
+        Some(Traits { size: Some(size), listed_size: None, fingerprint, digest, original: None })
     }
 
     fn pairs(ones: &[Option<Traits>], others: &[Option<Traits>]) -> (Vec<(usize, usize)>, u64) {

@@ -125,3 +125,27 @@ fn a_maildir_that_another_program_filled_is_completed() {
         assert_same_mail(&inbox_bytes(&ferry, protocol), &[stored, vec![mine]].concat());
     }
 }
+
+#[test]
+fn copies_onto_which_another_program_put_trace_fields_are_known() {
+    let messages = messages();
+    let traces = [
+        "Received: from pop (pop [127.0.0.1])\n\tby host (mpop-1.4.18) with POP3\n\tfor <ada>; Sun, 22 Nov 2026 01:55:41 +0000\n",
+        "Received: from pop [127.0.0.1]\n\tby localhost with POP3 (fetchmail-6.4.37)\n\tfor <ada@localhost> (single-drop); Sun, 22 Nov 2026\n",
+        "Return-Path: <unknown>\nDelivered-To: ada@host\nReceived: from pop by host with POP3 getmail6 msgid:1; 22 Nov 2026 01:55:41 -0000\n",
+    ];
+    for protocol in PROTOCOLS {
+        let user = user_with(&messages);
+        let ferry = home_of(&user, protocol, "");
+        let inbox = inbox(&ferry, protocol);
+        for part in ["tmp", "new", "cur"] {
+            fs::create_dir_all(inbox.join(part)).unwrap();
+        }
+        let stored = stored(protocol, &messages);
+        for (n, (trace, message)) in traces.iter().zip(&stored).enumerate() {
+            fs::write(inbox.join(format!("cur/{n}.host:2,S")), [trace.as_bytes(), message].concat()).unwrap();
+        }
+        assert_eq!(pull(&ferry, &[]), "listed 6, had 3, fetched 3, adopted 3");
+        assert_eq!(pull(&ferry, &[]), "listed 6, had 6");
+    }
+}

@@ -72,6 +72,47 @@ fn one_that_mbsync_kept() {
     assert!(pair.path("INBOX").join(".mbsyncstate").is_file());
 }
 
+/// The copy of a message into which mbsync wrote.
+fn marked(message: &[u8], tuid: &str) -> Vec<u8> {
+    let at = message.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 2;
+    [&message[..at], format!("X-TUID: {tuid}\r\n").as_bytes(), &message[at..]].concat()
+}
+
+#[test]
+fn copies_that_mbsync_marked_are_known_on_either_side() {
+    let pair = Pair::with("");
+    let there = [message(1), message(2), message(2), marked(&message(3), "ThereThereTh"), message(4)];
+    pair.user.deliver("INBOX", &there);
+    let here = [
+        marked(&message(1), "abcdefghijkl"),
+        marked(&message(2), "HereHereHere"),
+        marked(&message(2), "OtherOtherOt"),
+        message(3),
+        message(4),
+    ];
+    for (n, bytes) in here.iter().enumerate() {
+        pair.kept_by("INBOX", &format!("170000000{n}.1234_{n}.host,U={n}:2,"), bytes);
+    }
+    assert_eq!(counts(&pair.adopt(&[])), "adopted 5, listed 5");
+    pair.is_idle();
+    let bytes = |mut stored: Vec<Stored>| {
+        stored.sort_by(|a, b| a.bytes.cmp(&b.bytes));
+        stored.into_iter().map(|m| m.bytes).collect::<Vec<_>>()
+    };
+    let sorted = |all: &[Vec<u8>]| {
+        let mut all: Vec<_> = all.iter().map(|m| mail::with_lf(m)).collect();
+        all.sort();
+        all
+    };
+    assert_eq!((bytes(pair.here("INBOX")), bytes(pair.user.messages("INBOX"))), (sorted(&here), sorted(&there)));
+    // State lost: the same again, and what is deleted here is deleted there.
+    fs::remove_dir_all(pair.ferry.state_dir()).unwrap();
+    assert_eq!(pair.sync(), "adopted 5");
+    fs::remove_file(pair.file("INBOX", 3)).unwrap();
+    assert_eq!(pair.sync(), "deleted_remote 1");
+    assert_eq!(pair.user.messages("INBOX").len(), 4);
+}
+
 #[test]
 fn one_that_offlineimap_kept() {
     let pair = on_the_server();

@@ -48,17 +48,19 @@ impl Ledger {
             .map_err(|e| self.failed(e))
     }
 
-    /// Records a new folder, and what stands in its store already.
+    /// Records a new folder, and what stands in its store already. A server lists a copy into which another program wrote
+    /// with the size of its [original](Content::original).
     pub fn begin(&mut self, name: &str, scope: &str, stored: &[Content], now: i64) -> Result<Folder> {
         self.write(|tx| {
             tx.execute("INSERT INTO folder (name, scope) VALUES (?1, ?2)", [name, scope])?;
             let id = FolderId(tx.last_insert_rowid());
             let mut insert = tx.prepare_cached(
-                "INSERT INTO message (folder, wire_size, digest, fingerprint, status, first_seen)
-                 VALUES (?1, ?2, ?3, ?4, 'delivered', ?5)",
+                "INSERT INTO message (folder, wire_size, listed_size, digest, fingerprint, status, first_seen)
+                 VALUES (?1, ?2, ?3, ?4, ?5, 'delivered', ?6)",
             )?;
             for c in stored {
-                insert.execute(params![id.0, c.wire_size, c.digest.0, c.fingerprint.0, now])?;
+                let original = c.original.map(|o| o.wire_size);
+                insert.execute(params![id.0, c.wire_size, original, c.digest.0, c.fingerprint.0, now])?;
             }
             Ok(Folder { id, scope: scope.to_owned(), in_doubt: false })
         })

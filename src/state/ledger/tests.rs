@@ -83,8 +83,7 @@ fn a_name_belongs_to_one_message_at_a_time() {
 #[test]
 fn what_stands_in_the_store_is_written_down_with_its_folder() {
     let (_dir, _, mut ledger, _) = ledger();
-    let content =
-        |n: u8| Content { octets: 1, wire_size: n.into(), digest: Digest([n; 32]), fingerprint: Fingerprint([n; 16]) };
+    let content = |n: u8| Content::known(n.into(), Digest([n; 32]), Fingerprint([n; 16]));
     let folder = ledger.begin("Lists/rust", "scope", &[content(1), content(2)], 7).unwrap();
     assert_eq!(ledger.folder("Lists/rust").unwrap(), Some(folder.clone()));
     let rows = ledger.rows(folder.id).unwrap();

@@ -121,6 +121,7 @@ impl Mailbox for MaildirFolder {
             size: Some(content.wire_size),
             fingerprint: content.fingerprint,
             digest: Some(content.digest),
+            original: content.original,
         };
         Ok(contents.into_iter().map(|(key, content)| (key, identity(content))).collect())
     }

@@ -24,7 +24,7 @@ mod tests;
 use super::lock::DotLock;
 use super::{LineEndings, Place, Prepared, Refusal, Store, directory};
 use crate::error::{Error, Kind, Result};
-use crate::mail::{Content, Digest, Digester, Envelope, HEADER_LIMIT, Keyword, Marks};
+use crate::mail::{Content, CopyDigester, Digest, Envelope, HEADER_LIMIT, Keyword, Marks};
 use draft::TmpFile;
 pub use draft::{MaildirDraft, MaildirStaged};
 use durable::Durability;
@@ -327,11 +327,11 @@ fn base_of(place: &Place) -> Option<&str> {
 /// What a message's file holds.
 fn read(path: &Path) -> io::Result<Content> {
     let mut file = File::open(path)?;
-    let mut digester = Digester::default();
+    let mut digester = CopyDigester::default();
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(digester.finish().1),
+            0 => return Ok(digester.finish()),
             n => digester.update(buffer.get(..n).unwrap_or_default()),
         };
     }

@@ -2,7 +2,7 @@
 
 use super::from_line;
 use super::quote::FROM;
-use crate::mail::{Content, Digester};
+use crate::mail::{Content, CopyDigester};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -26,14 +26,14 @@ pub(super) struct Record {
 /// Reads the messages between two offsets, the first of which must be the start of a line.
 pub(super) fn records(file: &File, from: u64, to: u64, mut each: impl FnMut(Record)) -> io::Result<()> {
     let mut reader = Reader::new(from);
-    let mut open: Option<(u64, Vec<u8>, Digester)> = None;
-    let mut close = |open: Option<(u64, Vec<u8>, Digester)>, end: u64| {
+    let mut open: Option<(u64, Vec<u8>, CopyDigester)> = None;
+    let mut close = |open: Option<(u64, Vec<u8>, CopyDigester)>, end: u64| {
         if let Some((at, from_line, digester)) = open {
-            each(Record { at, end, from_line, content: digester.finish().1 });
+            each(Record { at, end, from_line, content: digester.finish() });
         }
     };
     let mut take = |piece: Piece<'_>| match piece {
-        Piece::Start(at, line) => close(open.replace((at, line.to_vec(), Digester::default())), at),
+        Piece::Start(at, line) => close(open.replace((at, line.to_vec(), CopyDigester::default())), at),
         Piece::Bytes(bytes) => {
             if let Some((_, _, digester)) = &mut open {
                 digester.update(bytes);

@@ -145,8 +145,10 @@ impl Scene {
         compared.recall(&self.bodies.iter().enumerate().map(|(i, body)| row(i, *body)).collect::<Vec<_>>());
         for side in Side::BOTH {
             let digest = |body: u8| self.read.on(side).then_some(Digest([body; 32]));
-            let identity =
-                |body: u8| Identity { size: None, fingerprint: Fingerprint([body | 1; 16]), digest: digest(body) };
+            let identity = |body: u8| {
+                let fingerprint = Fingerprint([body | 1; 16]);
+                Identity { size: None, fingerprint, digest: digest(body), original: None }
+            };
             compared.identify(side, &self.there.on(side).iter().map(|(k, b)| (k.clone(), identity(*b))).collect());
         }
         compared

@@ -75,7 +75,7 @@ pub fn content(body: u8) -> Content {
 
 fn identity(side: Side, body: u8) -> Identity {
     let Content { wire_size, digest, fingerprint, .. } = content(body);
-    Identity { size: Some(wire_size), fingerprint, digest: (side == Side::Local).then_some(digest) }
+    Identity { size: Some(wire_size), fingerprint, digest: (side == Side::Local).then_some(digest), original: None }
 }
 
 pub fn name(folder: usize) -> FolderName {
