@@ -11,6 +11,13 @@ pub trait Observer: Send + Sync {
 /// A fact.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
+    /// The folders are known, and how many messages they hold together; none was looked at yet.
+    Outset {
+        /// How many folders.
+        folders: u64,
+        /// Messages, as far as the server told.
+        messages: u64,
+    },
     /// A folder was compared with what is here.
     Folder {
         /// The folder.

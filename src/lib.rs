@@ -23,6 +23,8 @@
 //! | [`migrate`] | which folder goes where, which messages go, and whether all arrived |
 //! | [`event`] | the facts an engine reports while it works |
 //! | [`error`] | the one error type: what failed, how far it reaches, what to do next |
+//! | [`connections`] | the connections of a run to its server, and work that is spread over them |
+//! | [`patience`] | whether and when a broken connection is opened again |
 //! | [`interrupt`], [`fault`] | stopping early when asked, and dying early when a test asks |
 //! | [`cli`] | the commands; the only part that prints or exits |
 //!
@@ -36,6 +38,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod connections;
 pub mod credentials;
 pub mod error;
 pub mod event;
@@ -48,6 +51,7 @@ pub mod local;
 pub mod mail;
 pub mod migrate;
 pub mod net;
+pub mod patience;
 pub mod pop3;
 pub mod retrieve;
 pub mod roots;

@@ -5,6 +5,7 @@ mod batch;
 mod checks;
 mod crash;
 mod ends;
+mod lanes;
 mod wishes;
 
 use crate::support::dovecot::{Dovecot, User};

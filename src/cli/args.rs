@@ -225,6 +225,9 @@ pub struct MigrateArgs {
     /// Go through it again until there is nothing new in the source
     #[arg(long)]
     pub until_idle: bool,
+    /// How many connections may be open at once, at each end
+    #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub connections: u8,
     /// Write the report of each mailbox into this folder, as JSON
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub report_dir: Option<PathBuf>,

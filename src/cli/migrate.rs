@@ -1,6 +1,7 @@
 //! `mailferry migrate`: from where, where to, and what of it.
 
 mod batch;
+mod carriage;
 mod ends;
 mod pass;
 mod run;
@@ -43,6 +44,8 @@ struct Plan {
     by_content: Option<bool>,
     delete_source: bool,
     until_idle: bool,
+    /// How many connections may be open at each end at once.
+    connections: usize,
 }
 
 /// Runs the command and gives its exit code.

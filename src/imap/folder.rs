@@ -93,6 +93,14 @@ impl<S: Link> ImapFolder<'_, S> {
         }
     }
 
+    /// Hears of what has come and gone, unless the folder was opened just now.
+    pub(super) async fn news(&mut self, doing: &str) -> Result<()> {
+        match std::mem::take(&mut self.fresh) {
+            true => Ok(()),
+            false => self.exec("NOOP", doing, |_| ()).await,
+        }
+    }
+
     /// What a refusal means, which ends the work on this folder.
     pub(super) fn refused(&self, status: &Status, doing: &str) -> Error {
         self.session.refused(status, doing).folder()

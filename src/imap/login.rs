@@ -2,7 +2,6 @@
 
 use super::capability::Capabilities;
 use super::framer::Garbled;
-use super::pipeline::{Pipeline, Step};
 use super::response::Untagged;
 use super::session::{Command, Event, Link, Session};
 use super::status::{Condition, Status, Text};
@@ -220,25 +219,17 @@ fn admitted<S: Link>(session: &Session<S>, login: &Login, status: Status, reason
     Err(session.refused_as(&status, &doing, Kind::Login))
 }
 
-/// What is said before the work begins, in one group of commands; none of it has to succeed.
+/// What is said before the work begins; none of it has to succeed.
 async fn settle_in<S: Link>(session: &mut Session<S>, capabilities: &Capabilities) -> Result<()> {
-    let mut commands = Vec::new();
+    let compresses = capabilities.can_compress() && session.server().compress == Some(true);
     if capabilities.can_id() {
         // RFC 2971. NetEase opens no folder for a client that did not say its name.
         let id = concat!("ID (\"name\" \"mailferry\" \"version\" \"", env!("CARGO_PKG_VERSION"), "\")");
-        commands.push((id.to_owned(), 0, false));
+        session.say(id).await?;
     }
-    if capabilities.can_compress() && session.server().compress == Some(true) {
-        // RFC 4978. Nothing may follow before it is answered.
-        commands.push(("COMPRESS DEFLATE".to_owned(), 0, true));
-    }
-    let mut pipeline = Pipeline::new(commands);
-    while let Some(step) = pipeline.step(session).await? {
-        match step {
-            Step::Done(true, Status { condition: Condition::Ok, .. }) => session.deflate(),
-            Step::Done(..) => {}
-            Step::Untagged(_) => session.bounded_answer()?,
-        }
+    // RFC 4978. Nothing may follow before it is answered.
+    if compresses && session.attempt(Command::new("COMPRESS DEFLATE"), |_| ()).await?.condition == Condition::Ok {
+        session.deflate();
     }
     Ok(())
 }

@@ -142,9 +142,7 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot> {
-        if !std::mem::take(&mut self.fresh) {
-            self.exec("NOOP", &format!("look for news in {}", self.source.folder), |_| ()).await?;
-        }
+        self.news(&format!("look for news in {}", self.source.folder)).await?;
         let folder = self.source.folder.to_string();
         let (mut snapshot, mut rows) = (Snapshot::default(), Vec::new());
         for asked in 1..=LISTINGS {
@@ -305,7 +303,6 @@ impl<S: Link> ImapFolder<'_, S> {
     /// What came into the folder since it would have given a message this UID: keys and announced sizes, ascending. For
     /// finding out whether a message arrived whose upload broke off.
     pub async fn arrived_since(&mut self, uidnext: u32) -> Result<Vec<(Key, Option<u64>)>> {
-        self.fresh = false;
         let (mut rows, mut broken) = (BTreeMap::new(), false);
         let on = |u: Untagged<'_>| match u {
             // `n:*` holds the last message even where that is below n.
@@ -319,7 +316,7 @@ impl<S: Link> ImapFolder<'_, S> {
             _ => {}
         };
         let doing = format!("list what is new in {}", self.source.folder);
-        self.exec("NOOP", &doing, |_| ()).await?;
+        self.news(&doing).await?;
         if self.session.counts().exists == 0 {
             return Ok(Vec::new());
         }

@@ -18,7 +18,7 @@
 //! | `presence`, `search` | which messages are still there, or have something in common |
 //! | `changes`, `vanished` | what changed in it since it was last looked at |
 //! | `append`, `flight` | messages added to it |
-//! | `target`, `spool` | a folder as a [`Store`](crate::store::Store) to deliver into, and messages on their way there |
+//! | `target`, `spool`, `lines` | a folder as a [`Store`](crate::store::Store) to deliver into, messages on their way there, and the connections they take |
 
 mod access;
 mod append;
@@ -32,6 +32,7 @@ mod folders;
 mod framer;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod lines;
 mod listing;
 mod login;
 mod mailbox;
@@ -46,6 +47,7 @@ mod search;
 mod session;
 mod set;
 mod spool;
+mod spot;
 mod status;
 mod stream;
 mod target;
@@ -59,8 +61,10 @@ pub use append::Appended;
 pub use changes::Baseline;
 pub use folder::ImapFolder;
 pub use folders::{Folder, FolderStatus, Tree};
+pub use lines::{Line, Lines};
 pub use session::Link;
-pub use target::{ImapTarget, Line};
+pub use spot::whereabouts;
+pub use target::ImapTarget;
 
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result};

@@ -100,6 +100,8 @@ pub struct Session<S: Link> {
     server: Server,
     /// Commands whose completion is still to come.
     under_way: Vec<Tag>,
+    /// The one of these whose answer is of no matter.
+    aside: Option<Tag>,
     /// Octets of untagged responses since a command has ended.
     unended: u64,
     /// What is known of the open folder.
@@ -129,6 +131,7 @@ impl<S: Link> Session<S> {
                     imap,
                     server: server.clone(),
                     under_way: Vec::new(),
+                    aside: None,
                     unended: 0,
                     counts: Counts::default(),
                     resyncs: false,
@@ -231,6 +234,17 @@ impl<S: Link> Session<S> {
         }
     }
 
+    /// Whether an answer is still to come that has to be waited for.
+    fn is_waiting(&self) -> bool {
+        self.under_way.iter().any(|tag| self.aside.as_ref() != Some(tag))
+    }
+
+    /// Sends a command together with the next one; whatever it is answered.
+    pub async fn say(&mut self, line: &str) -> Result<()> {
+        self.aside = Some(self.send(line).await?);
+        Ok(())
+    }
+
     async fn put(&mut self, line: &str) -> Result<Tag> {
         match self.imap.run_command(line).await {
             Ok(id) => {
@@ -302,7 +316,7 @@ impl<S: Link> Session<S> {
             self.hang_up();
         }
         // What an abandoned command still has to say is not meant for this one.
-        while !self.under_way.is_empty() {
+        while self.is_waiting() {
             self.next().await?;
         }
         let ours = self.send(&command.line).await?;
@@ -336,7 +350,7 @@ impl<S: Link> Session<S> {
     /// Takes leave. All that was to be done is done, so nothing hangs on the answer.
     pub async fn logout(mut self) {
         // A command that was broken off may be answered without end, or never.
-        if self.under_way.is_empty() {
+        if !self.is_waiting() {
             let _ = self.attempt(Command::new("LOGOUT"), |_| ()).await;
         }
     }

@@ -1,31 +1,32 @@
 //! A folder of a server as a store to deliver into.
 //!
 //! Why a crash loses and doubles nothing: before a batch is sent, each of its messages has a place in the ledger, which says
-//! that it gets the UID there or a higher one. What came since tells which of them arrived, by header and size. Nothing
-//! else of ours is among that, for the place is told anew for every batch.
+//! that it gets the UID there or a higher one. What came since tells which of them arrived, by header and size. Of ours, what
+//! else came since is in the ledger, and what stands for that stands for no other.
 
-use super::Imap;
 use super::append::Appended;
 use super::folder::{ImapFolder, Opened};
 use super::folders::Folder;
+use super::lines::{Line, Lines};
 use super::response::Untagged;
 use super::session::Link;
 use super::spool::{ImapDraft, ImapStaged};
+use super::spot::{Spot, whereabouts};
 use crate::error::{Error, Kind, Result};
-use crate::mail::{Content, Digest, Envelope, Fingerprint, Key, Keyword, Marks};
+use crate::mail::{Content, Digest, Envelope, Key, Keyword, Marks};
 use crate::retrieve::{Handle, Reading, Retriever, SourceId};
-use crate::store::{Identity, Mailbox, Place, Prepared, Refusal, Store};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use crate::store::{Mailbox, Place, Prepared, Refusal, Store};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle as Runtime;
 use tokio::task::block_in_place;
 
-/// A connection that one folder after the other is delivered over.
-pub type Line<S> = Arc<tokio::sync::Mutex<Imap<S>>>;
+/// Octets in a batch: all that are under way are held in memory, and so are the two behind them.
+const BATCH: u64 = 2 << 20;
 
-/// Octets in a batch: it is held in memory, and so is the one behind it.
-const BATCH: u64 = 4 << 20;
+/// So many messages are worth a line of their own.
+const LANE: usize = 100;
 
 /// The server may still be at work on what it got before a link broke: looked at again after this time,
 const PAUSE: Duration = Duration::from_millis(400);
@@ -35,20 +36,21 @@ const LOOKS: usize = 30;
 /// Refusals of a whole batch that say the same, so many at least, are taken for a refusal of everything.
 const PATIENCE: usize = 10;
 
-/// A folder of a server, open on a line that nothing else is done on meanwhile. Calls need a runtime of several threads.
+/// A folder of a server, delivered into over as many lines as there are. Calls need a runtime of several threads.
 #[derive(Debug)]
 pub struct ImapTarget<S: Link> {
-    line: Line<S>,
+    lines: Arc<Lines<S>>,
+    folder: Folder,
+    writable: bool,
     host: String,
     source: SourceId,
-    wire: Vec<u8>,
     opened: Opened,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// UIDNEXT, where it is known for certain.
+    /// UIDNEXT, or one below.
     uidnext: Option<u32>,
     /// The server refused a command with several messages.
     singly: bool,
@@ -75,18 +77,31 @@ impl Prepared for ImapPrepared {
     }
 }
 
-impl<S: Link> ImapTarget<S> {
-    /// Opens a folder, to be changed or else only to be looked at. The line is this folder's until another one is opened.
-    pub async fn open(line: &Line<S>, folder: &Folder, writable: bool) -> Result<ImapTarget<S>> {
-        let mut imap = line.lock().await;
-        let open = imap.open_folder(folder, writable).await?;
-        if writable {
-            open.check_writable("put", "Ask for the right to add messages there, or choose another folder.")?;
-        }
-        let host = open.session.server().host.clone();
-        let (source, wire, opened) = (open.source.clone(), open.wire.clone(), open.opened.clone());
-        drop(imap);
-        Ok(ImapTarget { line: Arc::clone(line), host, source, wire, opened, state: Mutex::default() })
+impl<S: Link + 'static> ImapTarget<S> {
+    /// Opens a folder, to be changed or else only to be looked at.
+    pub async fn open(lines: &Arc<Lines<S>>, folder: &Folder, writable: bool) -> Result<ImapTarget<S>> {
+        let mut line = lines.take(&folder.wire).await?;
+        let opened = async {
+            let open = line.imap.open_folder(folder, writable).await?;
+            if writable {
+                open.check_writable("put", "Ask for the right to add messages there, or choose another folder.")?;
+            }
+            Ok((open.session.server().host.clone(), open.source.clone(), open.opened.clone()))
+        };
+        let opened = opened.await;
+        line.open = opened.is_ok().then(|| (folder.wire.clone(), writable));
+        line.fresh = true;
+        lines.give_back(line, &opened);
+        let (host, source, opened) = opened?;
+        Ok(ImapTarget {
+            lines: Arc::clone(lines),
+            folder: folder.clone(),
+            writable,
+            host,
+            source,
+            opened,
+            state: Mutex::default(),
+        })
     }
 
     /// What the user should know of the work done so far, in plain words; each once.
@@ -118,30 +133,51 @@ impl<S: Link> ImapTarget<S> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Works on the folder, which is still open on the line, and waits for the end of it.
+    /// Works on the folder over a line, and waits for the end of it.
     fn on<T>(&self, work: impl AsyncFnOnce(&mut ImapFolder<'_, S>) -> Result<T>) -> Result<T> {
         block_in_place(|| {
             Runtime::current().block_on(async {
-                let mut imap = self.line.lock().await;
-                let imap = &mut *imap;
-                let mut folder = ImapFolder {
-                    session: &mut imap.session,
-                    capabilities: &imap.capabilities,
-                    tree: &mut imap.tree,
-                    source: self.source.clone(),
-                    wire: self.wire.clone(),
-                    opened: self.opened.clone(),
-                    sizes: Vec::new(),
-                    disposed: BTreeSet::new(),
-                    fresh: false,
-                    singly: self.state().singly,
-                    notes: Vec::new(),
-                };
-                let done = work(&mut folder).await;
-                self.state().singly = folder.singly;
+                let mut line = self.lines.take(&self.folder.wire).await?;
+                let done = self.over(&mut line, work).await;
+                self.lines.give_back(line, &done);
                 done
             })
         })
+    }
+
+    async fn over<T>(
+        &self,
+        line: &mut Line<S>,
+        work: impl AsyncFnOnce(&mut ImapFolder<'_, S>) -> Result<T>,
+    ) -> Result<T> {
+        let is_open = line.open.as_ref().is_some_and(|(wire, may)| *wire == self.folder.wire && *may == self.writable);
+        let fresh = std::mem::take(&mut line.fresh) || !is_open;
+        if !is_open {
+            line.open = None;
+            let opened = line.imap.open_folder(&self.folder, self.writable).await?.opened.clone();
+            if opened.uidvalidity != self.opened.uidvalidity {
+                let what = format!("{}: {} was made anew meanwhile", self.host, self.source.folder);
+                return Err(Error::new(Kind::TryLater, what, "Run again.").folder());
+            }
+            line.open = Some((self.folder.wire.clone(), self.writable));
+        }
+        let imap = &mut line.imap;
+        let mut folder = ImapFolder {
+            session: &mut imap.session,
+            capabilities: &imap.capabilities,
+            tree: &mut imap.tree,
+            source: self.source.clone(),
+            wire: self.folder.wire.clone(),
+            opened: self.opened.clone(),
+            sizes: Vec::new(),
+            disposed: BTreeSet::new(),
+            fresh,
+            singly: self.state().singly,
+            notes: Vec::new(),
+        };
+        let done = work(&mut folder).await;
+        self.state().singly |= folder.singly;
+        done
     }
 
     /// The UID that the next message gets, or one below.
@@ -160,7 +196,7 @@ impl<S: Link> ImapTarget<S> {
 /// The highest UID of the folder.
 async fn highest<S: Link>(folder: &mut ImapFolder<'_, S>) -> Result<Option<u32>> {
     let doing = format!("look for the last message of {}", folder.source.folder);
-    folder.exec("NOOP", &doing, |_| ()).await?;
+    folder.news(&doing).await?;
     if folder.session.counts().exists == 0 {
         return Ok(None);
     }
@@ -207,7 +243,6 @@ impl<S: Link + 'static> Store for ImapTarget<S> {
     fn publish(&self, prepared: ImapPrepared) -> Result<Vec<Refusal>> {
         let ImapPrepared { batch, marks, .. } = prepared;
         let count = batch.len();
-        self.state().uidnext = None;
         let key = |at: usize| Key::new(at.to_string());
         let outgoing = batch.into_iter().zip(marks).enumerate();
         let outgoing = outgoing.map(move |(at, (staged, marks))| Ok(staged.outgoing(key(at), marks)));
@@ -224,7 +259,10 @@ impl<S: Link + 'static> Store for ImapTarget<S> {
                 }
             }
         }
-        self.state().uidnext = last.filter(|uid| *uid > 0).map(|uid| uid.saturating_add(1));
+        // Without APPENDUID the highest one is asked for anew.
+        let mut state = self.state();
+        state.uidnext = last.and_then(|uid| state.uidnext.max(Some(uid.saturating_add(1))));
+        drop(state);
         match refusals.first() {
             Some(first)
                 if refusals.len() >= PATIENCE.max(count) && refusals.iter().all(|r| r.reason == first.reason) =>
@@ -237,17 +275,24 @@ impl<S: Link + 'static> Store for ImapTarget<S> {
         }
     }
 
-    fn settle(&self, arriving: &[(Place, Digest)], _: &[Digest]) -> Result<Vec<bool>> {
-        let spots: Vec<Option<Spot>> = arriving.iter().map(|(place, _)| Spot::of(place)).collect();
+    fn settle(&self, arriving: &[(Place, Digest)], delivered: &[(Place, Digest)]) -> Result<Vec<bool>> {
+        let spots = |places: &[(Place, Digest)]| -> Vec<Option<Spot>> {
+            places.iter().map(|(place, _)| Spot::of(place)).collect()
+        };
         // In another scope, UIDs begin anew.
         let same = |spot: &Spot| Some(spot.uidvalidity) == self.opened.uidvalidity;
-        let since = spots.iter().flatten().map(|s| if same(s) { s.uidnext } else { 1 }).min().unwrap_or(1);
+        let (spots, mut before) = (spots(arriving), spots(delivered));
+        before.retain(|spot| spot.as_ref().is_some_and(same));
+        let all = spots.iter().chain(&before).flatten();
+        let since = all.map(|s| if same(s) { s.uidnext } else { 1 }).min().unwrap_or(1);
         self.on(async |folder| {
             let (mut stand, mut seen) = (vec![false; spots.len()], None);
             for _ in 0..LOOKS {
                 let arrived: Vec<Key> = folder.arrived_since(since).await?.into_iter().map(|(key, _)| key).collect();
                 let found = folder.identify(&arrived).await?;
-                stand = standing(&spots, &found);
+                let sought: Vec<_> = before.iter().chain(&spots).map(|s| s.as_ref().map(Spot::traits)).collect();
+                let at = whereabouts(&sought, &found, false);
+                stand = at.iter().skip(before.len()).map(Option::is_some).collect();
                 let count = arrived.len();
                 if stand.iter().all(|stands| *stands) || seen.replace(count) == Some(count) {
                     break;
@@ -262,6 +307,8 @@ impl<S: Link + 'static> Store for ImapTarget<S> {
     fn scan(&self) -> Result<Vec<Content>> {
         self.on(async |folder| {
             let there = folder.arrived_since(1).await?;
+            let highest = there.last().and_then(|(key, _)| key.uid()).unwrap_or(0);
+            self.state().uidnext = Some(highest.saturating_add(1));
             let keys: Vec<Key> = there.iter().map(|(key, _)| key.clone()).collect();
             let identities = folder.identify(&keys).await?;
             let inferred = |key: &Key, size: &Option<u64>| {
@@ -290,28 +337,15 @@ impl<S: Link + 'static> Store for ImapTarget<S> {
         })
     }
 
+    fn lanes(&self, messages: usize) -> usize {
+        let lanes = self.lines.most().min(messages / crate::fault::batch(LANE)).max(1);
+        self.lines.expect(lanes);
+        lanes
+    }
+
     fn batch_octets(&self) -> u64 {
         BATCH
     }
-}
-
-/// Which of the messages stand among those that came: each of these is one at most, of equal header and size first, and
-/// else of equal header, where that tells anything; servers may change a message or state a wrong size.
-fn standing(spots: &[Option<Spot>], found: &HashMap<Key, Identity>) -> Vec<bool> {
-    let mut free: BTreeMap<u32, &Identity> = found.iter().filter_map(|(k, i)| Some((k.uid()?, i))).collect();
-    let mut stand = vec![false; spots.len()];
-    for exact in [true, false] {
-        for (spot, stands) in spots.iter().zip(&mut stand) {
-            let Some(spot) = spot.as_ref().filter(|_| !*stands) else { continue };
-            let is_it = |i: &Identity| {
-                let fits = if exact { i.size.is_none_or(|s| s == spot.size) } else { !i.fingerprint.is_weak() };
-                i.fingerprint == spot.fingerprint && fits
-            };
-            let uid = free.iter().find(|(_, identity)| is_it(identity)).map(|(uid, _)| *uid);
-            *stands = uid.is_some_and(|uid| free.remove(&uid).is_some());
-        }
-    }
-    stand
 }
 
 /// What messages hold, in the order of their UIDs.
@@ -323,80 +357,4 @@ async fn read<S: Link>(folder: &mut ImapFolder<'_, S>, uids: &[(u32, Option<u64>
         folder.retrieve(&wanted, &mut reading).await?;
     }
     Ok(reading.contents.into_values().collect())
-}
-
-/// Where a message will stand, as a [`Place`] says it: `UIDVALIDITY:UIDNEXT+SIZE FINGERPRINT`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Spot {
-    uidvalidity: u32,
-    uidnext: u32,
-    size: u64,
-    fingerprint: Fingerprint,
-}
-
-impl Spot {
-    fn to_place(self) -> Place {
-        let Spot { uidvalidity, uidnext, size, fingerprint } = self;
-        let hex: String = fingerprint.0.iter().map(|b| format!("{b:02x}")).collect();
-        Place(format!("{uidvalidity}:{uidnext}+{size} {hex}"))
-    }
-
-    /// `None` where it is no place on a server (the store was another one then).
-    fn of(place: &Place) -> Option<Spot> {
-        let (place, hex) = place.0.split_once(' ')?;
-        let (uids, size) = place.split_once('+')?;
-        let (uidvalidity, uidnext) = uids.split_once(':')?;
-        let byte = |at: usize| u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok();
-        let bytes: Vec<u8> = (0..16).map_while(byte).collect();
-        let fingerprint = Fingerprint(bytes.try_into().ok()?);
-        let [uidvalidity, uidnext] = [uidvalidity, uidnext].map(|n| n.parse().ok());
-        Some(Spot { uidvalidity: uidvalidity?, uidnext: uidnext?, size: size.parse().ok()?, fingerprint })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn print(n: u8) -> Fingerprint {
-        Fingerprint::of_header(format!("Message-ID: <{n}>\n\n").as_bytes())
-    }
-
-    fn spot(n: u8, size: u64) -> Option<Spot> {
-        Some(Spot { uidvalidity: 3, uidnext: 9, size, fingerprint: print(n) })
-    }
-
-    #[test]
-    fn a_place_comes_back() {
-        let spot = spot(1, 77).unwrap();
-        let place = spot.to_place();
-        assert!(place.0.starts_with("3:9+77 "), "{}", place.0);
-        assert_eq!(Spot::of(&place), Some(spot));
-        for other in ["cur/1.a:2,S", "12+34 From a@b Sat Feb  3 04:05:06 2001", "3:9+77 00", ""] {
-            assert_eq!(Spot::of(&Place(other.into())), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn each_message_that_came_is_one_at_most() {
-        let weak = Fingerprint::of_header(b"Subject: x\n\n");
-        let found = |list: &[(u32, Fingerprint, Option<u64>)]| -> HashMap<Key, Identity> {
-            let identity = |(uid, fingerprint, size): &(u32, Fingerprint, Option<u64>)| {
-                let key = Key::of_uid(*uid);
-                (key, Identity { size: *size, fingerprint: *fingerprint, digest: None, original: None })
-            };
-            list.iter().map(identity).collect()
-        };
-        let weakly = |size| Some(Spot { uidvalidity: 3, uidnext: 9, size, fingerprint: weak });
-        for (spots, came, expected) in [
-            (vec![spot(1, 10), spot(1, 10)], found(&[(9, print(1), Some(10))]), vec![true, false]),
-            (vec![spot(1, 10), spot(2, 10)], found(&[(9, print(2), Some(10)), (10, print(1), None)]), vec![true, true]),
-            // The exact one is not taken away by one that only has its header.
-            (vec![spot(1, 11), spot(1, 10)], found(&[(9, print(1), Some(10))]), vec![false, true]),
-            (vec![spot(1, 11), None], found(&[(9, print(1), Some(10))]), vec![true, false]),
-            (vec![weakly(5), weakly(6)], found(&[(9, weak, Some(5)), (10, weak, Some(7))]), vec![true, false]),
-        ] {
-            assert_eq!(standing(&spots, &came), expected, "{spots:?}");
-        }
-    }
 }

@@ -41,6 +41,12 @@ impl MaildirSource {
     fn message(&self, handle: Handle) -> Option<&(Key, Marks)> {
         self.messages.get(usize::try_from(handle.0).ok()?)
     }
+
+    /// Finds the files of messages that are about to be read, all at once.
+    fn find(&self, wanted: &[Handle]) -> Result<()> {
+        let keys: Vec<&Key> = wanted.iter().filter_map(|handle| Some(&self.message(*handle)?.0)).collect();
+        block_in_place(|| self.folder.find(&keys))
+    }
 }
 
 /// Names begin with the second of delivery.
@@ -83,6 +89,7 @@ impl Retriever for MaildirSource {
     }
 
     async fn dates(&mut self, wanted: &[Handle]) -> Result<BTreeMap<Handle, i64>> {
+        self.find(wanted)?;
         let mut dates = BTreeMap::new();
         let mut start = vec![0; PIECE];
         for handle in wanted {
@@ -96,6 +103,7 @@ impl Retriever for MaildirSource {
     }
 
     async fn retrieve(&mut self, wanted: &[Handle], into: &mut impl Intake) -> Result<()> {
+        self.find(wanted)?;
         for handle in wanted {
             let Some((key, marks)) = self.message(*handle).cloned() else {
                 into.gone(*handle).await?;

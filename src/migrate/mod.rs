@@ -4,10 +4,12 @@
 
 mod balance;
 mod mapping;
+mod sample;
 mod sieve;
 mod verify;
 
 pub use balance::{Balance, Collector, FolderReport};
 pub use mapping::{Mapping, Place, label, targets};
+pub use sample::{Measured, Sample};
 pub use sieve::{Sieve, Wishes};
 pub use verify::{Verified, missing};

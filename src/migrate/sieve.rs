@@ -1,11 +1,13 @@
 //! A source as a migration wants it: the messages that are to go, each with the date on which it arrived.
 
+use super::{Measured, Sample};
 use crate::error::Result;
 use crate::event::{Action, Event, Observer};
 use crate::mail::{Envelope, Fingerprint, Flags, FolderName, arrival_date};
 use crate::retrieve::{Abilities, Finished, Handle, Intake, Listed, Listing, Reading, Retriever, SourceId};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Octets of a message that are looked at for its date.
 const HEADER: usize = 64 * 1024;
@@ -42,6 +44,7 @@ pub struct Sieve<R> {
     account: String,
     observer: Arc<dyn Observer>,
     now: i64,
+    sample: Option<Arc<Sample>>,
 }
 
 impl<R: Retriever> Sieve<R> {
@@ -57,7 +60,27 @@ impl<R: Retriever> Sieve<R> {
     ) -> Sieve<R> {
         let source = SourceId { folder, scope: inner.source().scope.clone() };
         let (account, observer) = told;
-        Sieve { inner, source, wishes, limit, account, observer, now }
+        Sieve { inner, source, wishes, limit, account, observer, now, sample: None }
+    }
+
+    /// Reads a few messages after the listing, to know how fast that is.
+    #[must_use]
+    pub fn sampling(self, sample: Option<Arc<Sample>>) -> Sieve<R> {
+        Sieve { sample, ..self }
+    }
+
+    async fn measure(&mut self, messages: &[Listed]) -> Result<()> {
+        let Some(sample) = &self.sample else { return Ok(()) };
+        let sized: Vec<(Handle, u64)> = messages.iter().filter_map(|l| Some((l.handle, l.size?))).collect();
+        let wanted = sample.choose(&sized);
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let (mut reading, begun) = (Reading::default(), Instant::now());
+        self.inner.retrieve(&wanted, &mut reading).await?;
+        let octets = reading.contents.values().map(|content| content.octets).sum();
+        sample.add(Measured { messages: reading.contents.len(), octets, time: begun.elapsed() });
+        Ok(())
     }
 
     fn skip(&self, listed: &Listed, reason: &str) {
@@ -139,6 +162,7 @@ impl<R: Retriever> Retriever for Sieve<R> {
             going.iter().filter(|l| twice.contains(&l.handle)).for_each(|l| self.skip(l, "a duplicate in the source"));
             going.retain(|l| !twice.contains(&l.handle));
         }
+        self.measure(&going).await?;
         Ok(Listing { messages: going, notes })
     }
 

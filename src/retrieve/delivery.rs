@@ -1,4 +1,5 @@
-//! From the network into the store: the intake, and behind it one thread that stages messages and one that commits batches.
+//! From the network into the store: the intake, and behind it one thread that stages messages and those that commit batches:
+//! one, or as many as the store has lanes.
 //!
 //! While a batch is made durable, the next is staged and the one after that is on the line. Memory is bounded by the
 //! channels: a few MiB, whatever the size of the messages.
@@ -12,8 +13,9 @@ use crate::mail::{Content, Envelope, Marks};
 use crate::state::{Arrival, FolderId, Paired, Row, RowId};
 use crate::store::{Draft, Place, Prepared, Store};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver as BatchReceiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -88,7 +90,8 @@ pub struct Delivery {
     refused: Vec<(Listed, String)>,
     gone: Vec<Listed>,
     staging: JoinHandle<Result<()>>,
-    commits: JoinHandle<(Delivered, Result<()>)>,
+    commits: Vec<JoinHandle<Result<()>>>,
+    delivered: Arc<Mutex<Delivered>>,
 }
 
 impl Delivery {
@@ -97,7 +100,15 @@ impl Delivery {
         let (loads, incoming) = channel(LOADS);
         let (batches, prepared) = sync_channel(1);
         let store = Arc::clone(&desk.store);
+        let delivered = Arc::default();
+        let counter = Arc::new(Counter { batches: Mutex::new(prepared), is_broken: AtomicBool::new(false), desk });
+        let commit = |_| {
+            let (counter, delivered) = (Arc::clone(&counter), Arc::clone(&delivered));
+            spawn_blocking(move || counter.serve(&delivered))
+        };
         Delivery {
+            commits: (0..store.lanes(wanted.len()).max(1)).map(commit).collect(),
+            delivered,
             wanted: wanted.iter().map(|l| (l.handle, (*l).clone())).collect(),
             marks: HashMap::new(),
             loads,
@@ -109,11 +120,6 @@ impl Delivery {
             refused: Vec::new(),
             gone: Vec::new(),
             staging: spawn_blocking(move || stage(&*store, incoming, by_content(suspects), &batches)),
-            commits: spawn_blocking(move || {
-                let mut delivered = Delivered::default();
-                let result = commit_all(&desk, &prepared, &mut delivered);
-                (delivered, result)
-            }),
         }
     }
 
@@ -131,7 +137,12 @@ impl Delivery {
         drop(self.loads);
         let broken = |e| Error::new(Kind::LocalIo, "delivery broke down", "Report this; run again.").because(e);
         let staged = self.staging.await.map_err(broken).and_then(|r| r);
-        let (mut delivered, committed) = self.commits.await.unwrap_or_else(|e| (Delivered::default(), Err(broken(e))));
+        let mut committed = Ok(());
+        for commits in self.commits {
+            let ended = commits.await.map_err(broken).and_then(|r| r);
+            committed = committed.and(ended);
+        }
+        let mut delivered = std::mem::take(&mut *lock(&self.delivered));
         delivered.refused.extend(self.refused);
         delivered.gone = self.gone;
         delivered.cut_off = self.under_way;
@@ -285,16 +296,43 @@ fn stage<S: Store>(
     Ok(())
 }
 
-fn commit_all<S: Store>(
-    desk: &Desk<S>,
-    batches: &BatchReceiver<Batch<StagedOf<S>>>,
-    delivered: &mut Delivered,
-) -> Result<()> {
-    batches.iter().try_for_each(|batch| commit(desk, batch, delivered))
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where batches are handed to those that commit them.
+struct Counter<S: Store> {
+    batches: Mutex<BatchReceiver<Batch<StagedOf<S>>>>,
+    /// One has failed: nobody begins anything any more.
+    is_broken: AtomicBool,
+    desk: Desk<S>,
+}
+
+impl<S: Store> Counter<S> {
+    /// Commits batch after batch until there are no more.
+    fn serve(&self, delivered: &Mutex<Delivered>) -> Result<()> {
+        loop {
+            let is_broken = || self.is_broken.load(Ordering::SeqCst);
+            let next = {
+                let batches = lock(&self.batches);
+                if is_broken() { None } else { batches.recv().ok() }
+            };
+            match next.filter(|_| !is_broken()) {
+                Some(batch) => {
+                    let committed = commit(&self.desk, batch, delivered);
+                    if committed.is_err() {
+                        self.is_broken.store(true, Ordering::SeqCst);
+                        return committed;
+                    }
+                }
+                None => return Ok(()),
+            }
+        }
+    }
 }
 
 /// The exactly-once protocol: durable, written down as arriving, visible, written down as delivered.
-fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &mut Delivered) -> Result<()> {
+fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &Mutex<Delivered>) -> Result<()> {
     if !batch.staged.is_empty() {
         let prepared = desk.store.prepare(batch.staged)?;
         let places: Vec<Place> = prepared.places().to_vec();
@@ -313,6 +351,7 @@ fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &mut D
         desk.job.ledger().delivered(&ids(stand))?;
         crate::fault::point();
         let leaves = desk.job.policy.keep.is_due(desk.job.now, desk.job.now);
+        let mut delivered = lock(delivered);
         for (at, (((listed, content), place), row)) in batch.messages.iter().zip(&places).zip(rows).enumerate() {
             if let Some(reason) = refused.remove(&at) {
                 delivered.refused.push((listed.clone(), reason));
@@ -334,6 +373,7 @@ fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &mut D
         desk.job.ledger().rekey(desk.folder_id, &pairs)?;
         crate::fault::point();
     }
+    let mut delivered = lock(delivered);
     for (listed, content, row) in batch.recognised {
         let leaves = desk.job.policy.keep.is_due(row.first_seen, desk.job.now);
         delivered.recognised.push(row.id);

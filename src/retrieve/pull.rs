@@ -174,6 +174,7 @@ impl Job {
         }
         let arriving: Vec<_> = unsettled.iter().map(|(_, place, digest)| (Place(place.clone()), *digest)).collect();
         let delivered = self.ledger().delivered_like_unsettled(folder.id)?;
+        let delivered: Vec<_> = delivered.into_iter().map(|(place, digest)| (Place(place), digest)).collect();
         let stands = store.settle(&arriving, &delivered)?;
         crate::fault::point();
         let which = |stood: bool| {

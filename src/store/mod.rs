@@ -6,6 +6,7 @@
 //! [`settle`](Store::settle) can tell which of them arrived.
 
 mod directory;
+mod here;
 mod layout;
 mod lock;
 mod mailbox;
@@ -17,6 +18,7 @@ mod spec;
 mod tree;
 
 pub use directory::unnamed_file;
+pub use here::Here;
 pub use mailbox::{Holds, Identity, Mailbox, Outgoing};
 #[cfg(any(test, fuzzing))]
 pub use maildir::fuzz::names as fuzz_maildir;
@@ -63,13 +65,19 @@ pub trait Store: Send + Sync + 'static {
     fn publish(&self, prepared: Self::Prepared) -> Result<Vec<Refusal>>;
 
     /// What became of messages that were to be published when a run ended early: `true` for each that stands in the
-    /// store now, finishing its delivery where that is possible; `false` leaves no trace of it. `delivered` holds a digest for each
-    /// message of equal content that arrived before: what stands for that one stands for no other.
-    fn settle(&self, arriving: &[(Place, Digest)], delivered: &[Digest]) -> Result<Vec<bool>>;
+    /// store now, finishing its delivery where that is possible; `false` leaves no trace of it. `delivered` are the
+    /// messages of equal header or content that arrived before: what stands for one of these stands for no other.
+    fn settle(&self, arriving: &[(Place, Digest)], delivered: &[(Place, Digest)]) -> Result<Vec<bool>>;
 
     /// Every message in the store, for when the state is lost. Reads all of it, unless the digest of a message can be
     /// [inferred](Content::inferred).
     fn scan(&self) -> Result<Vec<Content>>;
+
+    /// How many batches may be prepared and published at once, each on a thread of its own, where so many messages are to come.
+    fn lanes(&self, messages: usize) -> usize {
+        let _ = messages;
+        1
+    }
 
     /// Octets of messages that are worth a batch.
     fn batch_octets(&self) -> u64 {

@@ -1,13 +1,13 @@
 //! The sync of one account, from the first connection to the last: rounds, until nothing is left to be planned anew.
 
-use super::connections::Connections;
-use super::patience::Patience;
 use super::tell::Once;
 use super::{Limit, Policy, Stumbles};
+use crate::connections::Connections;
 use crate::error::{Error, Result, Retry, Scope};
 use crate::event::{Counts, Event};
 use crate::imap::Access;
 use crate::mail::{FolderName, FolderPattern};
+use crate::patience::Patience;
 use crate::retrieve;
 use crate::store::Spec;
 use std::collections::BTreeSet;
@@ -105,17 +105,8 @@ impl Job {
 
     /// Waits before the next try, if there is to be one.
     async fn waits(&self, e: &Error, patience: &mut Patience, counts: &Counts) -> bool {
-        let interrupt = &self.carrier.interrupt;
         let done = counts.changed() + counts.adopted;
-        let Some(pause) = patience.pause(e, done, rand::random()).filter(|_| !interrupt.is_raised()) else {
-            return false;
-        };
-        self.tell(Event::Setback(&format!("{e}; trying again in {:.1} s", pause.as_secs_f64())));
-        let pause = async {
-            tokio::time::sleep(crate::fault::pause(pause)).await;
-            Ok::<(), Error>(())
-        };
-        matches!(interrupt.unless_raised(pause).await, Ok(Some(())))
+        patience.waits(e, done, &self.carrier.interrupt, |text| self.tell(Event::Setback(text))).await
     }
 
     /// The folders that were synced before.

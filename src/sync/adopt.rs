@@ -1,10 +1,10 @@
 //! Takes over what both sides have: pairs it, writes that down, and copies and deletes nothing.
 
 use super::account::{Ended, Job};
-use super::connections::Connections;
 use super::look::Glance;
 use super::observe::Observed;
 use super::survey::Survey;
+use crate::connections::Connections;
 use crate::error::Result;
 use crate::event::{Counts, Event};
 use crate::mail::{FolderName, FolderPattern, Side, Sides};

@@ -1,8 +1,8 @@
 //! Looks at the folders of an account, several at once.
 
 use super::account::{Ended, Job};
-use super::connections::{Connections, Work, worth};
 use super::observe::Observed;
+use crate::connections::{Connections, Work, worth};
 use crate::error::Result;
 use crate::event::Counts;
 use crate::imap::{self, Connection};

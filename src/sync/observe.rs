@@ -226,19 +226,11 @@ pub(super) async fn find<S: Link>(
 ) -> Result<Vec<(IntentId, Option<Key>)>> {
     let since = intents.iter().map(|(_, i)| i.uidnext).min().unwrap_or(1);
     let arrived = remote.arrived_since(since).await?.into_iter().map(|(key, _)| key).collect();
-    let mut free = job.carrier.ledger().unknown_there(folder, arrived)?;
-    let found = remote.identify(&free).await?;
-    let mut settled = Vec::new();
-    for (id, intent) in intents {
-        let is_it = |key: &Key| {
-            found.get(key).is_some_and(|f| {
-                f.fingerprint == intent.content.fingerprint && f.size.is_none_or(|s| s == intent.content.wire_size)
-            })
-        };
-        let at = free.iter().position(is_it);
-        settled.push((*id, at.map(|at| free.remove(at))));
-    }
-    Ok(settled)
+    let unknown = job.carrier.ledger().unknown_there(folder, arrived)?;
+    let found = remote.identify(&unknown).await?;
+    let sought: Vec<_> = intents.iter().map(|(_, i)| Some((i.content.fingerprint, i.content.wire_size))).collect();
+    let at = imap::whereabouts(&sought, &found, true);
+    Ok(intents.iter().zip(at).map(|((id, _), uid)| (*id, uid.map(Key::of_uid))).collect())
 }
 
 impl Job {

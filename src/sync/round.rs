@@ -1,19 +1,19 @@
 //! Once through an account: all its folders are looked at, planned together, judged, and carried out.
 
 use super::account::{Ended, Job};
-use super::connections::{Connections, Work, ends_all, worth};
 use super::execute::{Case, Done, Errand, load};
 use super::folders::{self, Fate};
 use super::look::Glance;
 use super::observe::Observed;
-use super::patience::is_setback;
 use super::rename::Trees;
 use super::survey::Survey;
 use super::{Folder, Plan, Policy, Sought, Tally, judge, plan};
+use crate::connections::{Connections, Work, ends_all, worth};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counts, Event};
 use crate::imap::{Connection, Imap, Link};
 use crate::mail::{FolderName, Side};
+use crate::patience::is_setback;
 use std::sync::Arc;
 
 impl Job {

@@ -63,6 +63,11 @@ impl From {
         matches!(self, From::Server(remote) if remote.protocol == Protocol::Pop3)
     }
 
+    /// Whether it is an IMAP server.
+    pub fn is_imap(&self) -> bool {
+        matches!(self, From::Server(remote) if remote.protocol == Protocol::Imap)
+    }
+
     /// Whether it is one mailbox, not a tree of folders.
     fn is_single(&self) -> bool {
         match self {

@@ -1,25 +1,23 @@
 //! The run of one migration: lock, state, passes, and the record of it.
 
-use super::pass::Pass;
+use super::pass;
 use super::{ADVICE, Migration};
 use crate::cli::accounts::Tally;
 use crate::cli::held;
 use crate::cli::report::{self, Report, Summary};
-use crate::error::{Error, Kind, Result, Retry, Scope};
+use crate::error::{Error, Kind, Result, Scope};
 use crate::event::{Counts, Event};
 use crate::interrupt::Interrupt;
-use crate::migrate::{Balance, FolderReport};
+use crate::migrate::{Balance, FolderReport, Sample};
+use crate::patience::{Patience, is_setback};
 use crate::retrieve::{Job, Keep, Policy};
 use crate::state::Home;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Passes without end are ended.
+/// So many passes that each found something new are enough.
 const PASSES: usize = 20;
-
-/// Pauses before it is tried again after a connection broke, as long as nothing was copied meanwhile.
-const PAUSES: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(8)];
 
 /// What a run has to do with besides its migration.
 pub struct Around {
@@ -42,7 +40,9 @@ pub struct Around {
 /// A migration to be run.
 pub struct Run {
     /// What is to be done.
-    pub migration: Migration,
+    pub migration: Arc<Migration>,
+    /// How fast the source is: found out in a dry run, where reading leaves no trace there (POP3 servers mark what was read).
+    pub sample: Option<Arc<Sample>>,
     around: Around,
     home: Home,
 }
@@ -59,7 +59,8 @@ impl Run {
     /// A run of a migration.
     pub fn new(migration: Migration, around: Around) -> Run {
         let home = Home::new(&around.state_dir, &migration.name);
-        Run { migration, around, home }
+        let sample = (around.dry_run && migration.from.is_imap()).then(Arc::default);
+        Run { migration: Arc::new(migration), sample, around, home }
     }
 
     /// Whether nothing is changed, only told.
@@ -90,13 +91,14 @@ impl Run {
             now: self.around.now,
         };
         let mut folders = Vec::new();
-        let problems = self.passes(&job, &mut folders).await;
+        let problems = self.passes(&job, &mut folders, tally).await;
         tally.count(counts(&folders));
         problems.iter().for_each(|e| tally.failed(e));
         if problems.is_empty() {
             self.after(&job, &mut folders, tally).await;
         }
         self.around.report.migrated(name, &folders);
+        self.estimate(&folders);
         if let Some(folder) = &self.around.report_dir {
             let path = folder.join(format!("{name}.json"));
             let text = format!("{}\n", report::migration_entry(name, &folders, tally.exit()));
@@ -112,35 +114,38 @@ impl Run {
     }
 
     /// Goes through the folders until all that can be done is done; gives what ended it early.
-    async fn passes(&self, job: &Job, folders: &mut Vec<FolderReport>) -> Vec<Error> {
-        let mut failures = 0;
-        for _ in 0..PASSES {
-            let mut pass = Pass::new(self, job);
-            pass.go().await;
+    async fn passes(&self, job: &Job, folders: &mut Vec<FolderReport>, tally: &mut Tally<'_>) -> Vec<Error> {
+        let (mut patience, mut done, mut whole) = (Patience::default(), 0, 0);
+        let Around { dry_run, report, interrupt, .. } = &self.around;
+        loop {
+            let pass = pass::go(self, job).await;
             let copied = pass.done.iter().map(|f| f.balance.copied).sum::<u64>();
             merge(folders, pass.done);
-            let broken = |e: &Error| {
-                e.scope() == Scope::Account
-                    && e.retry() == Retry::Later
-                    && e.kind() != Kind::LocalIo
-                    && !self.around.dry_run
+            done += copied;
+            let ends_all = |e: &&Error| e.scope() == Scope::Account && !is_setback(e);
+            // What only time can mend holds the others up.
+            let held_up = match pass.problems.iter().find(ends_all) {
+                Some(_) => None,
+                None => pass.problems.iter().find(|e| is_setback(e)),
             };
-            failures = if copied > 0 { 0 } else { failures };
-            match pass.problems.last() {
-                _ if self.around.interrupt.is_raised() => return pass.problems,
-                Some(e) if broken(e) && !folders.is_empty() && failures < PAUSES.len() => {
-                    let pause = PAUSES.get(failures).copied().unwrap_or_default();
-                    failures += 1;
-                    let note = format!("{e}; going on in {} s", pause.as_secs_f32());
-                    self.around.report.event(&job.account, Event::Note(&note));
-                    let waited = async { tokio::time::sleep(pause).await };
-                    tokio::select! { () = waited => {}, () = self.around.interrupt.raised() => return pass.problems }
+            match held_up {
+                _ if interrupt.is_raised() || *dry_run => return pass.problems,
+                Some(e) if !folders.is_empty() => {
+                    let tell = |text: &str| report.event(&job.account, Event::Setback(text));
+                    if !patience.waits(e, done, interrupt, tell).await {
+                        return pass.problems;
+                    }
                 }
-                None if self.migration.plan.until_idle && copied > 0 && !self.around.dry_run => {}
+                None if pass.problems.is_empty() && self.migration.plan.until_idle && copied > 0 => {
+                    whole += 1;
+                    if whole == PASSES {
+                        tally.left("more mail has come in every pass; run again to copy what comes next");
+                        return pass.problems;
+                    }
+                }
                 _ => return pass.problems,
             }
         }
-        Vec::new()
     }
 
     /// What is done once all was copied: the findings of the check, and the deletion of the source.
@@ -165,8 +170,7 @@ impl Run {
             return;
         }
         let policy = Policy { keep: Keep::Never, ..job.policy.clone() };
-        let mut pass = Pass::new(self, &Job { policy, ..job.clone() });
-        pass.go().await;
+        let pass = pass::go(self, &Job { policy, ..job.clone() }).await;
         let removed = pass.done.iter().map(|f| f.balance.removed).sum();
         pass.problems.iter().for_each(|e| tally.failed(e));
         tally.count(Counts { deleted_remote: removed, ..Counts::default() });
@@ -174,6 +178,23 @@ impl Run {
             if let Some(folder) = folders.iter_mut().find(|f| (&f.from, &f.to) == (&done.from, &done.to)) {
                 folder.balance.removed += done.balance.removed;
             }
+        }
+    }
+
+    /// How long it is going to take, as far as a dry run can tell.
+    fn estimate(&self, folders: &[FolderReport]) {
+        let measured = self.sample.as_ref().map(|sample| sample.measured()).unwrap_or_default();
+        let bytes: u64 = folders.iter().map(|f| f.balance.bytes).sum();
+        if let Some(rate) = measured.rate().filter(|_| bytes > 0) {
+            let text = format!(
+                "about {} for {} at {}/s, which is what the source gave for {} messages over one connection; a slower target takes \
+                 longer",
+                report::span(bytes as f64 / rate),
+                report::octets(bytes),
+                report::octets(rate as u64),
+                measured.messages
+            );
+            self.around.report.advise(&self.migration.name, &text);
         }
     }
 

@@ -1,29 +1,102 @@
 //! Where the messages of a folder go, and how it is found out afterwards what stands there.
 
+use super::carriage::Stop;
 use crate::error::Result;
-use crate::imap::{ImapTarget, Line, Link, Tree};
+use crate::imap::{self, ImapTarget, Lines, Link, Tree};
 use crate::local;
 use crate::mail::{Content, FolderName};
 use crate::migrate::Place;
 use crate::net::Stream;
-use crate::store::{Layout, Maildir, Mbox, Spec, Store, StoreKind};
+use crate::store::{Here, Layout, Maildir, Mbox, Spec, Store, StoreKind};
+use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// The target of a pass.
 pub enum Target {
     /// A server, logged in, with its folders.
-    Imap(Line<Stream>, Box<Tree>),
+    Imap(Arc<Lines<Stream>>, Box<Mutex<Tree>>),
     /// A store on this machine.
     Local(Spec),
 }
 
+/// A folder of the target; `None` where it does not stand yet, in a dry run.
+pub enum Opened {
+    /// On a server that takes messages of at most so many octets.
+    Imap(Option<Box<ImapTarget<Stream>>>, Option<u64>),
+    /// On this machine.
+    Here(Here),
+}
+
 impl Target {
     /// The folders that stand there.
-    pub fn places(&self) -> Vec<Place> {
+    pub async fn places(&self) -> Vec<Place> {
         match self {
-            Target::Imap(_, tree) => tree.folders().map(|f| Place { name: f.name.clone(), role: f.role }).collect(),
+            Target::Imap(_, tree) => {
+                tree.lock().await.folders().map(|f| Place { name: f.name.clone(), role: f.role }).collect()
+            }
             Target::Local(spec) => standing(spec).into_iter().map(|name| Place { name, role: None }).collect(),
         }
     }
+
+    /// Opens the folder that another one goes to, and makes it where it is missing, unless nothing is to be changed.
+    pub async fn open(&self, stop: &Stop, dry: bool) -> Result<Opened> {
+        let (lines, tree) = match self {
+            Target::Imap(lines, tree) => (lines, tree),
+            Target::Local(spec) => return Ok(Opened::Here(spec.mailbox(spec.standing_path(&stop.to)?, !dry)?)),
+        };
+        let store = match on_server(lines, tree, stop, dry).await? {
+            Some(folder) => Some(Box::new(ImapTarget::open(lines, &folder, !dry).await?)),
+            None => None,
+        };
+        Ok(Opened::Imap(store, lines.append_limit()))
+    }
+
+    /// Takes leave of the server.
+    pub async fn log_out(&self) {
+        if let Target::Imap(lines, _) = self {
+            lines.log_out().await;
+        }
+    }
+}
+
+/// The folder on the server, subscribed to as the source's is; made where it is missing.
+async fn on_server(
+    lines: &Arc<Lines<Stream>>,
+    tree: &Mutex<Tree>,
+    stop: &Stop,
+    dry: bool,
+) -> Result<Option<imap::Folder>> {
+    // Held all along: two folders may need the same one above them.
+    let mut tree = tree.lock().await;
+    let (known, subscribe) = match tree.get(&stop.to) {
+        Some(folder) => {
+            let differs = stop.subscribed == Some(true) && folder.subscribed == Some(false);
+            (Some(folder.clone()), differs.then_some(true))
+        }
+        None => (None, stop.subscribed.filter(|subscribed| !subscribed)),
+    };
+    if dry || (known.is_some() && subscribe.is_none()) {
+        return Ok(known);
+    }
+    let mut line = lines.take(&[]).await?;
+    let made = async {
+        let folder = match known {
+            Some(folder) => folder,
+            None => {
+                line.imap.knows(&tree);
+                line.imap.create_folder(&stop.to).await?
+            }
+        };
+        if let Some(subscribe) = subscribe {
+            line.imap.subscribe(&folder, subscribe).await?;
+        }
+        Ok(folder)
+    };
+    let made = made.await;
+    lines.give_back(line, &made);
+    let folder = made?;
+    tree.add(folder.clone());
+    Ok(Some(folder))
 }
 
 fn standing(spec: &Spec) -> Vec<FolderName> {

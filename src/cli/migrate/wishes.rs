@@ -29,6 +29,7 @@ pub fn plan(args: &MigrateArgs, now: i64) -> Result<Plan> {
         by_content: (!args.no_verify).then_some(args.verify == Verify::Content),
         delete_source: args.delete_source,
         until_idle: args.until_idle,
+        connections: args.connections.into(),
     })
 }
 

@@ -7,7 +7,7 @@ use crate::event::Counts;
 use crate::mail::FolderName;
 use crate::pop3;
 use crate::retrieve::{Job, Keep, Outcome, Retriever, SourceId};
-use crate::store::{Maildir, Mbox, Store, StoreKind};
+use crate::store::{Here, Store};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -100,12 +100,9 @@ async fn deliver<R: Retriever>(
     connecting: impl Future<Output = Result<Option<R>>>,
     path: PathBuf,
 ) -> Result<Outcome> {
-    let ends = task.account.store.line_endings;
-    match (task.account.store.kind, task.dry_run) {
-        (StoreKind::Maildir, true) => Ok(job.rehearse(source, connecting, Maildir::standing(path, ends)).await),
-        (StoreKind::Mbox, true) => Ok(job.rehearse(source, connecting, Mbox::standing(path, ends)?).await),
-        (StoreKind::Maildir, false) => carry(task, job, source, connecting, Maildir::open(path, ends)?).await,
-        (StoreKind::Mbox, false) => carry(task, job, source, connecting, Mbox::open(path, ends)?).await,
+    match task.account.store.mailbox(path, !task.dry_run)? {
+        Here::Maildir(store) => carry(task, job, source, connecting, store).await,
+        Here::Mbox(store) => carry(task, job, source, connecting, store).await,
     }
 }
 
@@ -114,8 +111,13 @@ async fn carry<R: Retriever, S: Store>(
     job: &Job,
     source: &SourceId,
     connecting: impl Future<Output = Result<Option<R>>>,
-    store: S,
+    store: Option<S>,
 ) -> Result<Outcome> {
-    task.remember_store(job)?;
-    Ok(job.pull(source, connecting, Arc::new(store)).await)
+    match store {
+        Some(store) if !task.dry_run => {
+            task.remember_store(job)?;
+            Ok(job.pull(source, connecting, Arc::new(store)).await)
+        }
+        standing => Ok(job.rehearse(source, connecting, standing).await),
+    }
 }

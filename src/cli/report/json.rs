@@ -33,6 +33,9 @@ fn emit(event: &str, fields: Value) {
 impl Observer for Json {
     fn event(&self, account: &str, event: Event<'_>) {
         match event {
+            Event::Outset { folders, messages } => {
+                emit("outset", json!({"account": account, "folders": folders, "messages": messages}));
+            }
             Event::Folder { folder, outlook: o } => emit(
                 "folder",
                 json!({"account": account, "folder": folder, "listed": o.listed, "had": o.had, "fetch": o.fetch,

@@ -1,5 +1,6 @@
 //! Plain text: problems on stderr always, a summary line an account on a terminal, more on request.
 
+use super::pace::Pace;
 use super::progress::Progress;
 use super::summary::line;
 use super::units::{messages, octets};
@@ -9,7 +10,10 @@ use crate::error::Error;
 use crate::event::{Action, Deed, Event, FolderDeed, Observer};
 use crate::mail::{Key, Marks};
 use crate::migrate::FolderReport;
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Prints lines, and progress bars where stderr is a terminal.
 pub struct Lines {
@@ -22,7 +26,12 @@ pub struct Lines {
     verbose: u8,
     colour: bool,
     progress: Option<Progress>,
+    /// How far each account has come, and when that was told last; where somebody looks into a log.
+    log: Option<Mutex<BTreeMap<String, (Pace, Instant)>>>,
 }
+
+/// A line in a log tells so often how far a migration has come.
+const EVERY: Duration = Duration::from_secs(30);
 
 impl Lines {
     /// Lines as the options and the terminal ask for.
@@ -36,6 +45,7 @@ impl Lines {
             verbose: if talks { global.verbose } else { 0 },
             colour: colour(global, err),
             progress: (talks && err && !global.dry_run).then(Progress::new),
+            log: (talks && !err && !global.dry_run && global.verbose > 0 && command == "migrate").then(Mutex::default),
         }
     }
 
@@ -46,6 +56,26 @@ impl Lines {
         match &self.progress {
             Some(progress) => progress.suspend(print),
             None => print(),
+        }
+    }
+
+    /// Tells how far the account has come, from time to time.
+    fn log(&self, account: &str, event: Event<'_>) {
+        let Some(log) = &self.log else { return };
+        let now = Instant::now();
+        let mut all = log.lock().unwrap_or_else(PoisonError::into_inner);
+        let (pace, told) = all.entry(account.to_owned()).or_insert_with(|| (Pace::new(now), now));
+        match event {
+            Event::Outset { messages, .. } => pace.outset(messages),
+            Event::Folder { folder, outlook } => pace.folder(folder, outlook),
+            Event::Progress { folder, messages, bytes } => pace.advance(folder, messages, bytes),
+            _ => return,
+        }
+        if matches!(event, Event::Progress { .. }) && now.duration_since(*told) >= crate::fault::pause(EVERY) {
+            *told = now;
+            let folders = pace.under_way();
+            let folders = if folders.is_empty() { String::new() } else { format!("; {}", folders.join(", ")) };
+            self.err(&format!("{account}: {}{folders}\n", pace.shown(now)));
         }
     }
 
@@ -103,10 +133,16 @@ fn signed(sign: char, marks: &Marks) -> String {
 
 impl Observer for Lines {
     fn event(&self, account: &str, event: Event<'_>) {
+        self.log(account, event);
         match event {
+            Event::Outset { messages, .. } => {
+                if let Some(progress) = &self.progress {
+                    progress.outset(account, messages);
+                }
+            }
             Event::Folder { folder, outlook } => {
                 if let Some(progress) = &self.progress {
-                    progress.expect(account, folder, outlook.fetch, outlook.bytes);
+                    progress.expect(account, folder, outlook);
                 }
                 if self.verbose > 0 {
                     let bytes = octets(outlook.bytes);
@@ -142,6 +178,9 @@ impl Observer for Lines {
             Event::Note(_) => {}
             // Who looks on wants to know why nothing moves; cron does not.
             Event::Setback(text) if self.verbose > 0 || self.progress.is_some() => {
+                if let Some(progress) = &self.progress {
+                    progress.wait(account);
+                }
                 self.err(&format!("note: {account}: {text}\n"));
             }
             Event::Setback(_) => {}

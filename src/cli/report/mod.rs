@@ -3,6 +3,7 @@
 mod json;
 mod lines;
 mod migration;
+mod pace;
 mod progress;
 mod summary;
 mod units;
@@ -15,9 +16,11 @@ use json::Json;
 pub use json::entry as summary_entry;
 use lines::Lines;
 pub use migration::kept as migration_entry;
+pub use pace::span;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
+pub use units::octets;
 
 /// What came of an account.
 #[derive(Debug)]

@@ -2,11 +2,11 @@
 
 use super::mailbox::{inbox, marks};
 use super::*;
-use crate::error::Kind;
-use crate::imap::ImapTarget;
+use crate::error::{Error, Kind, Result};
+use crate::imap::{Imap, ImapTarget, Lines};
 use crate::store::{Draft, Place, Prepared, Store as _};
-use std::sync::Arc;
-use tokio::sync::Mutex;
+use std::future::Future;
+use std::pin::Pin;
 
 const SELECTED: (&str, &str) = (
     "SELECT",
@@ -16,8 +16,11 @@ const SELECTED: (&str, &str) = (
 
 async fn target(script: &[(&'static str, &'static str)]) -> (Result<ImapTarget<Pipe>>, JoinHandle<Vec<String>>) {
     let (pipe, task) = scripted("IMAP4rev1 LITERAL+", &[script, &[SELECTED]].concat());
-    let line = Arc::new(Mutex::new(logged_in(pipe).await.unwrap()));
-    (ImapTarget::open(&line, &inbox(), true).await, task)
+    let opener = || -> Pin<Box<dyn Future<Output = Result<Imap<Pipe>>> + Send>> {
+        Box::pin(async { Err(Error::new(Kind::TryLater, "too many connections", "r")) })
+    };
+    let lines = Lines::with(logged_in(pipe).await.unwrap(), Box::new(opener), 1);
+    (ImapTarget::open(&lines, &inbox(), true).await, task)
 }
 
 fn staged(target: &ImapTarget<Pipe>, n: u32) -> <<ImapTarget<Pipe> as crate::store::Store>::Draft as Draft>::Staged {

@@ -134,15 +134,19 @@ impl Ledger {
         read().map_err(|e| self.failed(e))
     }
 
-    /// A digest for each message that is in the store and has the content of an [unsettled](Self::unsettled) one.
-    pub fn delivered_like_unsettled(&self, folder: FolderId) -> Result<Vec<Digest>> {
+    /// Where each message arrived that is in the store and has the header or the content of an [unsettled](Self::unsettled)
+    /// one, with its digest; the place is empty where it was there before the first run.
+    pub fn delivered_like_unsettled(&self, folder: FolderId) -> Result<Vec<(String, Digest)>> {
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut query = self.db.prepare(
-                "SELECT digest FROM message WHERE folder = ?1 AND status != 'arriving'
-                 AND digest IN (SELECT digest FROM message INDEXED BY message_arriving
-                                WHERE folder = ?1 AND status = 'arriving')",
+                "SELECT ifnull(place, ''), digest FROM message WHERE folder = ?1 AND status != 'arriving'
+                 AND (digest IN (SELECT digest FROM message INDEXED BY message_arriving
+                                WHERE folder = ?1 AND status = 'arriving')
+                  OR fingerprint IN (SELECT fingerprint FROM message INDEXED BY message_arriving
+                                        WHERE folder = ?1 AND status = 'arriving'))
+                 ORDER BY id",
             )?;
-            query.query_map([folder.0], |r| Ok(Digest(r.get(0)?)))?.collect()
+            query.query_map([folder.0], |r| Ok((r.get(0)?, Digest(r.get(1)?))))?.collect()
         };
         read().map_err(|e| self.failed(e))
     }

@@ -33,7 +33,7 @@ fn a_message_passes_its_stations() {
     ledger.delivered(&ids[..1]).unwrap();
     assert_eq!(ledger.delivered_like_unsettled(folder).unwrap(), []);
     ledger.arriving(folder, &[arrival(None, 1)], 101).unwrap();
-    assert_eq!(ledger.delivered_like_unsettled(folder).unwrap(), [Digest([1; 32])]);
+    assert_eq!(ledger.delivered_like_unsettled(folder).unwrap(), [("new/1".into(), Digest([1; 32]))]);
     let ids: Vec<_> = ids.into_iter().chain(ledger.unsettled(folder).unwrap().iter().map(|u| u.0)).collect();
     ledger.never_arrived(&ids).unwrap();
     let row = |l: &Ledger| l.rows(folder).unwrap().remove(0);

@@ -236,7 +236,7 @@ impl Store for Maildir {
         Ok(Vec::new())
     }
 
-    fn settle(&self, arriving: &[(Place, Digest)], _: &[Digest]) -> Result<Vec<bool>> {
+    fn settle(&self, arriving: &[(Place, Digest)], _: &[(Place, Digest)]) -> Result<Vec<bool>> {
         let names: Vec<Option<&str>> = arriving.iter().map(|(place, _)| base_of(place)).collect();
         let mut wanted: HashSet<&[u8]> = names.iter().flatten().map(|name| name.as_bytes()).collect();
         let mut stands = vec![false; arriving.len()];

@@ -161,7 +161,7 @@ impl Store for Mbox {
         }
     }
 
-    fn settle(&self, arriving: &[(Place, Digest)], delivered: &[Digest]) -> Result<Vec<bool>> {
+    fn settle(&self, arriving: &[(Place, Digest)], delivered: &[(Place, Digest)]) -> Result<Vec<bool>> {
         let lock = self.lock()?;
         settle::settle(lock.file(), arriving, delivered).map_err(|e| self.failed("mend", e))
     }

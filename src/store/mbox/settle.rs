@@ -25,7 +25,11 @@ enum Found {
 }
 
 /// Tells for each message whether it stands in the mbox; what stands there of the others is taken away.
-pub(super) fn settle(file: &File, arriving: &[(Place, Digest)], delivered: &[Digest]) -> io::Result<Vec<bool>> {
+pub(super) fn settle(
+    file: &File,
+    arriving: &[(Place, Digest)],
+    delivered: &[(Place, Digest)],
+) -> io::Result<Vec<bool>> {
     let size = size(file)?;
     let mut stands = vec![false; arriving.len()];
     let mut taken = BTreeSet::new();
@@ -44,7 +48,7 @@ pub(super) fn settle(file: &File, arriving: &[(Place, Digest)], delivered: &[Dig
     }
     if !missing.is_empty() {
         // A mail program may have rewritten the mbox since, so that everything stands elsewhere. What arrived before comes first.
-        let mut others = delivered.to_vec();
+        let mut others: Vec<Digest> = delivered.iter().map(|(_, digest)| *digest).collect();
         reader::records(file, 0, size, |record| {
             let is_torn = torn.iter().any(|range: &Range<u64>| range.start == record.at);
             let is_it = |(site, digest, _): &(Site<'_>, &Digest, &mut bool)| {

@@ -381,11 +381,11 @@ fn a_copy_that_arrived_before_stands_for_no_other() {
     let before = deliver(&mbox, &[TWO]);
     let (prepared, arriving) = prepare(&mbox, &[TWO]);
     drop(prepared);
-    assert_eq!(mbox.settle(&arriving, &[before[0].1]).unwrap(), [false]);
+    assert_eq!(mbox.settle(&arriving, &before[..1]).unwrap(), [false]);
     let arriving = deliver(&mbox, &[TWO]);
     let moved = format!("{FOREIGN}{}", text(&mbox));
     fs::write(&mbox.path, moved).unwrap();
-    assert_eq!(mbox.settle(&arriving, &[before[0].1]).unwrap(), [true]);
+    assert_eq!(mbox.settle(&arriving, &before[..1]).unwrap(), [true]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! Whether a run whose connection broke tries again, and when: a pure function of what went wrong and what was done.
+//! Whether a run whose connection broke tries again, and when: a function of what went wrong and what was done.
 
 use crate::error::{Error, Kind, Scope};
+use crate::interrupt::Interrupt;
 use std::time::Duration;
 
 /// The longest pauses before the first and further tries that bring nothing.
@@ -22,10 +23,23 @@ pub struct Patience {
 }
 
 impl Patience {
+    /// Waits before the next try and tells why; `false` where there is to be none, or when told to stop. `done` counts what
+    /// the run has done so far.
+    pub async fn waits(&mut self, e: &Error, done: u64, interrupt: &Interrupt, tell: impl FnOnce(&str)) -> bool {
+        let Some(pause) = self.pause(e, done, rand::random()).filter(|_| !interrupt.is_raised()) else {
+            return false;
+        };
+        tell(&format!("{e}; trying again in {:.1} s", pause.as_secs_f64()));
+        tokio::select! {
+            () = tokio::time::sleep(crate::fault::pause(pause)) => true,
+            () = interrupt.raised() => false,
+        }
+    }
+
     /// How long to wait before the next try; `None` where there is to be none. `done` counts what the run has done so far:
     /// where it has grown, the tries before were not in vain. `chance` is drawn anew from 0 to 1, so that clients that were
     /// cut off together do not come back together.
-    pub fn pause(&mut self, e: &Error, done: u64, chance: f64) -> Option<Duration> {
+    fn pause(&mut self, e: &Error, done: u64, chance: f64) -> Option<Duration> {
         if !is_setback(e) {
             return None;
         }

@@ -1,10 +1,10 @@
 //! The connections of a run to its server: one, and more for as long as there is work for them.
 
-use super::patience::is_setback;
 use crate::error::{Error, Result, Scope};
 use crate::event::Counts;
 use crate::imap::{Access, Connection};
 use crate::interrupt::Interrupt;
+use crate::patience::is_setback;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::resume_unwind;
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 const WORTH: usize = 16;
 
 /// Work on one folder that has nothing to do with the work on others.
-pub(super) trait Work: Send + Sync + 'static {
+pub trait Work: Send + Sync + 'static {
     /// What to work on.
     type Item: Send + 'static;
     /// What came of it.
@@ -32,7 +32,7 @@ pub(super) trait Work: Send + Sync + 'static {
 }
 
 /// How many connections so much work is worth: each item has its own, in round trips.
-pub(super) fn worth(loads: impl IntoIterator<Item = u64>, most: usize) -> usize {
+pub fn worth(loads: impl IntoIterator<Item = u64>, most: usize) -> usize {
     let (mut items, mut all) = (0, 0_u64);
     for load in loads {
         (items, all) = (items + 1, all.saturating_add(load));
@@ -41,7 +41,7 @@ pub(super) fn worth(loads: impl IntoIterator<Item = u64>, most: usize) -> usize 
 }
 
 /// The connections.
-pub(super) struct Connections {
+pub struct Connections {
     access: Arc<Access>,
     interrupt: Interrupt,
     most: usize,
@@ -246,7 +246,7 @@ impl<W: Work> Queue<W> {
 }
 
 /// Whether an error ends more than the work on its folder.
-pub(super) fn ends_all(e: &Error) -> bool {
+pub fn ends_all(e: &Error) -> bool {
     e.scope() == Scope::Account || is_setback(e)
 }
 

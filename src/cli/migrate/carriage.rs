@@ -1,0 +1,228 @@
+//! A folder's way from its source to its target, and the look at what stands there then.
+
+use super::Migration;
+use super::run::Run;
+use super::target::{Checked, Opened, Target};
+use crate::connections::Work;
+use crate::error::{Error, Result, Scope};
+use crate::event::{Counts, Event, Observer};
+use crate::imap::{self, Connection};
+use crate::mail::{FolderName, Key};
+use crate::migrate::{Balance, Collector, FolderReport, Sample, Sieve, Verified, label, missing};
+use crate::retrieve::{Job, Keep, Outcome, Retriever, SourceId};
+use crate::state::{Row, Status};
+use crate::store::Here;
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::task::block_in_place;
+
+/// A folder on its way.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    /// Its place among the folders of the source.
+    pub at: usize,
+    /// In the source.
+    pub from: FolderName,
+    /// In the target.
+    pub to: FolderName,
+    /// Whether the user subscribed to it, where the source tells.
+    pub subscribed: Option<bool>,
+}
+
+impl Stop {
+    fn label(&self) -> FolderName {
+        label(&self.from, &self.to)
+    }
+}
+
+/// What it takes to carry folders, several at once.
+pub struct Carriage {
+    /// What is wanted.
+    pub migration: Arc<Migration>,
+    /// Nothing is changed, only told.
+    pub dry_run: bool,
+    /// The pull that each folder is.
+    pub job: Job,
+    /// What the pulls tell.
+    pub collector: Arc<Collector>,
+    /// Where it all goes.
+    pub target: Target,
+    /// How fast the source is, where that is to be found out.
+    pub sample: Option<Arc<Sample>>,
+    come: Mutex<Come>,
+}
+
+/// What has come of it so far.
+#[derive(Default)]
+struct Come {
+    done: Vec<(usize, FolderReport)>,
+    problems: Vec<Error>,
+}
+
+/// The folders of an IMAP server as work for its connections: those that go into one folder, one after the other.
+pub struct Folders(pub Arc<Carriage>);
+
+impl Work for Folders {
+    type Item = Vec<(Stop, imap::Folder)>;
+    type Done = ();
+
+    async fn on(&self, imap: &mut Connection, group: Self::Item, _: &mut Counts) -> Result<()> {
+        for (stop, folder) in group {
+            if self.0.job.interrupt.is_raised() {
+                return Ok(());
+            }
+            let opening = async { imap.open_folder(&folder, self.0.is_removing()).await.map(Some) };
+            Box::pin(self.0.folder(&stop, opening)).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Carriage {
+    /// For a run, with nothing carried yet.
+    pub fn new(run: &Run, job: Job, collector: Arc<Collector>, target: Target) -> Carriage {
+        let (migration, dry_run) = (Arc::clone(&run.migration), run.is_dry());
+        let sample = run.sample.clone();
+        Carriage { migration, dry_run, job, collector, target, sample, come: Mutex::default() }
+    }
+
+    /// Whether what was copied is to leave the source.
+    pub fn is_removing(&self) -> bool {
+        self.job.policy.keep == Keep::Never
+    }
+
+    /// Each folder that was gone through, in the order of the source, and what ended the work on folders early.
+    pub fn take(&self) -> (Vec<FolderReport>, Vec<Error>) {
+        let Come { mut done, problems } = std::mem::take(&mut *self.come());
+        done.sort_by_key(|(at, _)| *at);
+        (done.into_iter().map(|(_, report)| report).collect(), problems)
+    }
+
+    fn come(&self) -> MutexGuard<'_, Come> {
+        self.come.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What ended the work on a folder.
+    pub fn problem(&self, e: Error) {
+        self.come().problems.push(e);
+    }
+
+    /// What the ledger knows of a folder, by name.
+    pub fn known(&self, stop: &Stop) -> Result<HashSet<Key>> {
+        let ledger = self.job.ledger();
+        let Some(folder) = ledger.folder(&stop.label().to_string())? else { return Ok(HashSet::new()) };
+        Ok(ledger.rows(folder.id)?.into_iter().filter_map(|row| row.key).collect())
+    }
+
+    /// Takes a folder from its source, which is opened along with its target, to there. An error reaches beyond the folder.
+    pub async fn folder<R: Retriever>(
+        &self,
+        stop: &Stop,
+        opening: impl Future<Output = Result<Option<R>>>,
+    ) -> Result<()> {
+        let (source, store) = tokio::join!(opening, self.target.open(stop, self.dry_run));
+        let done = async {
+            // Trouble with the target is the graver one: it holds for the folders to come.
+            let (store, source) = (store?, source?);
+            let Some(source) = source else { return Ok(()) };
+            match store {
+                Opened::Imap(store, limit) => Box::pin(self.carry(stop, source, store.map(|s| *s), limit)).await,
+                Opened::Here(Here::Maildir(store)) => Box::pin(self.carry(stop, source, store, None)).await,
+                Opened::Here(Here::Mbox(store)) => Box::pin(self.carry(stop, source, store, None)).await,
+            }
+        };
+        done.await.or_else(|e| self.ended_early(stop, e))
+    }
+
+    /// The pull itself, then the look at what stands in the target.
+    async fn carry<R: Retriever, S: Checked>(
+        &self,
+        stop: &Stop,
+        source: R,
+        store: Option<S>,
+        limit: Option<u64>,
+    ) -> Result<()> {
+        let label = stop.label();
+        let id = SourceId { folder: label.clone(), scope: source.source().scope.clone() };
+        let told: (String, Arc<dyn Observer>) = (self.job.account.clone(), Arc::<Collector>::clone(&self.collector));
+        let wishes = self.migration.plan.wishes.clone();
+        let sieve = Sieve::new(source, label, wishes, limit, told, self.job.now).sampling(self.sample.clone());
+        let sieved = async { Ok(Some(sieve)) };
+        let (outcome, store) = match store {
+            store if self.dry_run => (Box::pin(self.job.rehearse(&id, sieved, store)).await, None),
+            Some(store) => {
+                let store = Arc::new(store);
+                (Box::pin(self.job.pull(&id, sieved, Arc::clone(&store))).await, Some(store))
+            }
+            None => return Ok(()),
+        };
+        let Outcome { counts, error } = outcome;
+        let verified = match &store {
+            Some(store) => {
+                store.take_notes().iter().for_each(|note| self.tell(Event::Warning(note)));
+                let stopped = error.is_some() || self.job.interrupt.is_raised() || self.is_removing();
+                let by_content = self.migration.plan.by_content.filter(|_| !stopped);
+                by_content.map(|by_content| self.verify(&id, &**store, by_content)).transpose()
+            }
+            None => Ok(None),
+        };
+        let reason = error.as_ref().map(ToString::to_string);
+        let balance = Balance::of(&counts, self.collector.take(&id.folder.to_string()), reason);
+        let (verified, failed) = match verified {
+            Ok(verified) => (verified, None),
+            Err(e) => (None, Some(e)),
+        };
+        self.report(stop, balance, verified);
+        match error.or(failed) {
+            Some(e) => Err(e),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether every message of the source stands in the target.
+    fn verify<S: Checked>(&self, id: &SourceId, store: &S, by_content: bool) -> Result<Verified> {
+        let rows = {
+            let ledger = self.job.ledger();
+            let folder = ledger.folder(&id.folder.to_string())?;
+            folder.map_or(Ok(Vec::new()), |folder| ledger.rows(folder.id))?
+        };
+        // Rows without a name and a listed size are the target's own.
+        let is_expected = |row: &Row| {
+            let listed = row.key.is_some() || row.listed_size.is_some();
+            row.status == Status::Delivered && row.missing_since.is_none() && listed
+        };
+        let rows: Vec<Row> = rows.into_iter().filter(is_expected).collect();
+        let mut found = block_in_place(|| store.contents(by_content))?;
+        let mut lost = missing(&rows, &found, by_content).len();
+        if lost > 0 && !by_content {
+            // A server may state wrong sizes: the octets decide.
+            found = block_in_place(|| store.contents(true))?;
+            lost = missing(&rows, &found, false).len();
+        }
+        Ok(Verified { expected: rows.len() as u64, missing: lost as u64, by_content })
+    }
+
+    /// An error that ends a folder alone is kept; any other is handed on.
+    pub fn ended_early(&self, stop: &Stop, e: Error) -> Result<()> {
+        let known = self.come().done.iter().any(|(at, _)| *at == stop.at);
+        if !known {
+            self.report(stop, Balance::default(), None);
+        }
+        if e.scope() == Scope::Account {
+            return Err(e);
+        }
+        self.problem(e);
+        Ok(())
+    }
+
+    fn report(&self, stop: &Stop, balance: Balance, verified: Option<Verified>) {
+        let (from, to) = (stop.from.clone(), stop.to.clone());
+        self.come().done.push((stop.at, FolderReport { from, to, balance, verified }));
+    }
+
+    /// Tells a fact.
+    pub fn tell(&self, event: Event<'_>) {
+        self.job.observer.event(&self.job.account, event);
+    }
+}

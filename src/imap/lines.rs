@@ -1,0 +1,184 @@
+//! The connections to a server that folders are delivered over: one, and more while batches wait for one.
+
+use super::session::Link;
+use super::{Access, Connection, Imap};
+use crate::error::{Error, Result, Scope};
+use std::fmt;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+/// A line that nothing was done on for so long is not trusted any more: servers end those.
+const STALE: Duration = Duration::from_secs(120);
+
+type Opening<S> = Pin<Box<dyn Future<Output = Result<Imap<S>>> + Send>>;
+
+/// The connections, shared by all that deliver to the server.
+pub struct Lines<S: Link> {
+    opener: Box<dyn Fn() -> Opening<S> + Send + Sync>,
+    /// Octets that the server takes in one message.
+    limit: Option<u64>,
+    pool: Mutex<Pool<S>>,
+    changed: Notify,
+}
+
+struct Pool<S: Link> {
+    idle: Vec<Line<S>>,
+    /// Lines that are idle, lent, or being opened.
+    count: usize,
+    /// Lines being opened, and who waits for one.
+    opening: usize,
+    waiting: usize,
+    most: usize,
+    /// Why the only line could not be opened.
+    failed: Option<Error>,
+}
+
+/// A connection, logged in.
+pub struct Line<S: Link> {
+    /// The connection.
+    pub imap: Imap<S>,
+    /// The folder that is open, by its name on the wire, and whether to be changed.
+    pub open: Option<(Vec<u8>, bool)>,
+    /// Nothing was asked since that folder was opened.
+    pub fresh: bool,
+    since: Instant,
+}
+
+impl<S: Link> fmt::Debug for Lines<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lines").field("count", &self.lock().count).finish_non_exhaustive()
+    }
+}
+
+impl Lines<crate::net::Stream> {
+    /// Begins with a connection; there are never more than `most` at once.
+    pub fn new(first: Connection, access: &Access, most: usize) -> Arc<Self> {
+        let access = access.clone();
+        let opener = move || {
+            let access = access.clone();
+            let opening: Opening<crate::net::Stream> = Box::pin(async move { access.open().await });
+            opening
+        };
+        Lines::with(first, Box::new(opener), most)
+    }
+}
+
+impl<S: Link + 'static> Lines<S> {
+    pub(super) fn with(
+        first: Imap<S>,
+        opener: Box<dyn Fn() -> Opening<S> + Send + Sync>,
+        most: usize,
+    ) -> Arc<Lines<S>> {
+        let limit = first.append_limit();
+        let first = Line { imap: first, open: None, fresh: false, since: Instant::now() };
+        let pool = Pool { idle: vec![first], count: 1, opening: 0, waiting: 0, most: most.max(1), failed: None };
+        Arc::new(Lines { opener, limit, pool: Mutex::new(pool), changed: Notify::new() })
+    }
+
+    /// How many there may be.
+    pub fn most(&self) -> usize {
+        self.lock().most
+    }
+
+    /// How many octets a message may have, where the server tells (APPENDLIMIT, RFC 7889).
+    pub fn append_limit(&self) -> Option<u64> {
+        self.limit
+    }
+
+    /// A line for work on a folder, to be [given back](Self::give_back). Where all are lent, another one is opened, unless one comes back earlier; a server that does not let more in is worked with over those that it did.
+    pub async fn take(self: &Arc<Self>, wire: &[u8]) -> Result<Line<S>> {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            {
+                let mut pool = self.lock();
+                if let Some(line) = pool.fitting(wire) {
+                    return Ok(line);
+                }
+                if let Some(e) = pool.failed.take() {
+                    return Err(e);
+                }
+                if pool.count < pool.most && pool.opening <= pool.waiting {
+                    pool.count += 1;
+                    pool.opening += 1;
+                    tokio::spawn(Arc::clone(self).open_one());
+                }
+                pool.waiting += 1;
+            }
+            changed.await;
+            self.lock().waiting -= 1;
+        }
+    }
+
+    /// Gives a line back for others to use, unless the error that the work on it ended with says that it is of no more use.
+    pub fn give_back<T>(&self, line: Line<S>, done: &Result<T>) {
+        let mut pool = self.lock();
+        match done {
+            Err(e) if e.scope() == Scope::Account || e.pause().is_some() => pool.count -= 1,
+            _ => pool.idle.push(Line { since: Instant::now(), ..line }),
+        }
+        drop(pool);
+        self.changed.notify_waiters();
+    }
+
+    /// Work for so many lines is going to come: they are opened meanwhile.
+    pub fn expect(self: &Arc<Self>, lines: usize) {
+        let mut pool = self.lock();
+        while pool.count < lines.min(pool.most) {
+            pool.count += 1;
+            pool.opening += 1;
+            tokio::spawn(Arc::clone(self).open_one());
+        }
+    }
+
+    async fn open_one(self: Arc<Self>) {
+        let opened = (self.opener)().await;
+        let mut pool = self.lock();
+        pool.opening -= 1;
+        match opened {
+            Ok(imap) => pool.idle.push(Line { imap, open: None, fresh: false, since: Instant::now() }),
+            Err(e) => {
+                pool.count -= 1;
+                match pool.count {
+                    0 => pool.failed = Some(e),
+                    some => pool.most = some,
+                }
+            }
+        }
+        drop(pool);
+        self.changed.notify_waiters();
+    }
+
+    /// Takes leave on all lines that are not lent.
+    pub async fn log_out(&self) {
+        let idle = std::mem::take(&mut self.lock().idle);
+        let mut leaving = JoinSet::new();
+        for line in idle {
+            self.lock().count -= 1;
+            leaving.spawn(line.imap.logout());
+        }
+        leaving.join_all().await;
+    }
+}
+
+impl<S: Link> Lines<S> {
+    fn lock(&self) -> MutexGuard<'_, Pool<S>> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: Link> Pool<S> {
+    /// An idle line: one with the folder open, else one with none.
+    fn fitting(&mut self, wire: &[u8]) -> Option<Line<S>> {
+        let before = self.idle.len();
+        self.idle.retain(|line| line.since.elapsed() < STALE);
+        self.count -= before - self.idle.len();
+        let is_open = |line: &Line<S>| line.open.as_ref().is_some_and(|(open, _)| open == wire);
+        let at = self.idle.iter().position(is_open).or_else(|| self.idle.iter().position(|l| l.open.is_none()));
+        (!self.idle.is_empty()).then(|| self.idle.swap_remove(at.unwrap_or(0)))
+    }
+}
