@@ -8,7 +8,7 @@ use crate::imap::{self, Baseline, FolderStatus};
 use crate::mail::{FolderName, Key, Marks, Side};
 use crate::state::{Facts, Folder, FolderId, Leftover, Pair, Why};
 use crate::store::{MaildirFolder, Messages};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The messages that the server had when the folder was last left, and the UIDs of further ones whose marks are not known.
 pub(super) fn known_there(
@@ -16,21 +16,23 @@ pub(super) fn known_there(
     leftovers: Vec<Leftover>,
 ) -> (Messages, BTreeSet<u32>) {
     let there = leftovers.into_iter().filter(|l| l.on == Side::Remote);
-    let mut left: HashMap<Key, (Marks, Option<u64>)> = there.map(|l| (l.key, (l.marks, l.size))).collect();
-    let mut doubtful = BTreeSet::new();
-    let mut certain = |pair: Pair| {
-        let key = pair.keys.remote.filter(|_| pair.gone != Some(Side::Remote))?;
-        let left = left.remove(&key);
-        if pair.gone.is_some() || pair.pending.is_some() {
-            doubtful.extend(key.uid());
-            return None;
+    let mut left: BTreeMap<Key, (Marks, Option<u64>)> = there.map(|l| (l.key, (l.marks, l.size))).collect();
+    let (mut pairs, mut doubtful) = (pairs.into_iter(), BTreeSet::new());
+    // One after the other, for there may be very many.
+    let messages = std::iter::from_fn(|| {
+        for pair in pairs.by_ref() {
+            let Some(key) = pair.keys.remote.filter(|_| pair.gone != Some(Side::Remote)) else { continue };
+            let told = left.remove(&key);
+            if pair.gone.is_some() || pair.pending.is_some() {
+                doubtful.extend(key.uid());
+                continue;
+            }
+            let (marks, size) = told.unwrap_or((pair.agreed, None));
+            return Some((key, marks, size));
         }
-        let (marks, size) = left.unwrap_or((pair.agreed, None));
-        Some((key, marks, size))
-    };
-    let mut messages: Vec<(Key, Marks, Option<u64>)> = pairs.into_iter().filter_map(&mut certain).collect();
-    messages.extend(left.into_iter().map(|(key, (marks, size))| (key, marks, size)));
-    (messages.into_iter().collect(), doubtful)
+        left.pop_first().map(|(key, (marks, size))| (key, marks, size))
+    });
+    (messages.collect(), doubtful)
 }
 
 impl Policy {

@@ -120,11 +120,10 @@ impl Job {
     /// Tells of messages that the last sync left on one side of a folder in which nothing has changed since.
     pub(super) fn report_left(&self, name: &FolderName, counts: &mut Counts) -> Result<()> {
         let Some(folder) = self.carrier.ledger().folder(&name.to_string())? else { return Ok(()) };
-        for left in self.carrier.ledger().leftovers(folder.id)? {
-            if let Some(why @ Why::TooLarge) = left.why {
-                counts.skipped += 1;
-                self.tell_skipped(name, &Skipped { on: left.on, key: left.key, why }, None);
-            }
+        let why = Why::TooLarge;
+        for left in self.carrier.ledger().left_because(folder.id, why)? {
+            counts.skipped += 1;
+            self.tell_skipped(name, &Skipped { on: left.on, key: left.key, why }, None);
         }
         Ok(())
     }

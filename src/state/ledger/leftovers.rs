@@ -56,10 +56,20 @@ impl Ledger {
 
     /// What the last sync left in the folder that the pairs do not tell, by side and key.
     pub fn leftovers(&self, folder: FolderId) -> Result<Vec<Leftover>> {
+        self.left_over(folder, None)
+    }
+
+    /// The messages among them that are not copied for this reason.
+    pub fn left_because(&self, folder: FolderId, why: Why) -> Result<Vec<Leftover>> {
+        self.left_over(folder, Some(why))
+    }
+
+    fn left_over(&self, folder: FolderId, why: Option<Why>) -> Result<Vec<Leftover>> {
         let read = || -> rusqlite::Result<Vec<_>> {
-            let mut query = self
-                .db
-                .prepare_cached("SELECT side, key, marks, size, received_at, why FROM leftover WHERE folder = ?1")?;
+            let mut query = self.db.prepare_cached(
+                "SELECT side, key, marks, size, received_at, why FROM leftover
+                 WHERE folder = ?1 AND (?2 IS NULL OR why = ?2)",
+            )?;
             let leftover = |r: &rusqlite::Row<'_>| {
                 Ok(Leftover {
                     on: if r.get_ref(0)?.as_str()? == "remote" { Side::Remote } else { Side::Local },
@@ -71,7 +81,7 @@ impl Ledger {
                 })
             };
             let mut leftovers: Vec<Leftover> =
-                query.query_map([folder.0], leftover)?.collect::<rusqlite::Result<_>>()?;
+                query.query_map(params![folder.0, why.map(Why::word)], leftover)?.collect::<rusqlite::Result<_>>()?;
             leftovers.sort_by(|a, b| (a.on, &a.key).cmp(&(b.on, &b.key)));
             Ok(leftovers)
         };

@@ -186,6 +186,7 @@ fn how_a_folder_was_left_is_kept_until_its_scope_changes() {
     ledger.set_facts(folder, &facts, &left).unwrap();
     assert_eq!((ledger.facts(folder).unwrap(), ledger.leftovers(folder).unwrap()), (facts, left));
     assert_eq!(ledger.alone_there(folder).unwrap(), 1);
+    assert_eq!(ledger.left_because(folder, Why::TooOld).unwrap().len(), 1);
     assert!(ledger.folders().unwrap()[0].synced);
     assert_eq!(ledger.synced_folders().unwrap(), ["INBOX"]);
     ledger.change_scope(folder, "other", false).unwrap();
