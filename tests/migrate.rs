@@ -1,5 +1,6 @@
 //! `mailferry migrate` as a user runs it, with a real Dovecot on one end or on both.
 
+mod admin;
 mod arrival;
 mod batch;
 mod checks;

@@ -17,7 +17,7 @@ use crate::event::Counts;
 use crate::interrupt::Interrupt;
 use crate::mail::FolderPattern;
 use crate::migrate::{Mapping, Wishes};
-use ends::{From, Passwords, To};
+use ends::{From, Given, To};
 use run::{Around, Ended, Run};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -52,8 +52,8 @@ pub async fn run(global: &Global, args: &MigrateArgs) -> Result<u8> {
     let migrations = match (&args.batch, &args.from, &args.to) {
         (Some(file), ..) => batch::migrations(global, args, file, &state_dir, now)?,
         (None, Some(from), Some(to)) => {
-            let passwords = Passwords { may_ask: true, ..Passwords::default() };
-            let migration = ends::migration(global, (from, to), passwords, args, wishes::plan(args, now)?)?;
+            let given = Given { may_ask: true, ..Given::default() };
+            let migration = ends::migration(global, (from, to), given, args, wishes::plan(args, now)?)?;
             refuse_impossible(&migration)?;
             vec![migration]
         }

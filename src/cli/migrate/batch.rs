@@ -1,6 +1,6 @@
 //! Many migrations in one file: a table in CSV (RFC 4180), a mailbox a line.
 
-use super::ends::{self, Passwords};
+use super::ends::{self, Credentials, Given};
 use super::{Migration, wishes};
 use crate::cli::args::{Global, MigrateArgs};
 use crate::config::Base;
@@ -13,8 +13,16 @@ use std::fs;
 use std::path::Path;
 
 /// The columns, by the names in the first line.
-const COLUMNS: [&str; 6] =
-    ["from", "to", "from_password_command", "to_password_command", "from_password_file", "to_password_file"];
+const COLUMNS: [&str; 8] = [
+    "from",
+    "to",
+    "from_password_command",
+    "to_password_command",
+    "from_password_file",
+    "to_password_file",
+    "from_auth_user",
+    "to_auth_user",
+];
 
 /// The part of a batch that one of several machines does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,9 +98,13 @@ pub fn migrations(
             let file = field(&format!("{end}_password_file"));
             Ok(file.map(|file| base.path(file)).transpose()?.map(PasswordSource::File))
         };
-        let passwords = Passwords { from: password("from")?, to: password("to")?, may_ask: false };
+        let end = |end: &str| -> Result<Credentials> {
+            let auth_user = field(&format!("{end}_auth_user")).map(str::to_owned);
+            Ok(Credentials { password: password(end)?, auth_user })
+        };
+        let given = Given { from: end("from")?, to: end("to")?, may_ask: false };
         let told = |e: Error| Error::new(Kind::Config, format!("{shown}: line {line}: {e}"), e.remedy());
-        let migration = ends::migration(global, (from, to), passwords, args, plan.clone()).map_err(told)?;
+        let migration = ends::migration(global, (from, to), given, args, plan.clone()).map_err(told)?;
         super::refuse_impossible(&migration).map_err(told)?;
         if !seen.insert(migration.name.clone()) {
             return Err(wrong(line, "this mailbox was named before".into(), "Remove one of the two lines."));
