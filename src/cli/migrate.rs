@@ -4,6 +4,7 @@ mod batch;
 mod ends;
 mod pass;
 mod run;
+mod table;
 mod target;
 mod wishes;
 

@@ -76,9 +76,9 @@ fn mistakes_in_the_table_are_told_with_their_line() {
     for (text, code, told) in [
         ("from,too\n", 78, "line 1: \u{201c}too\u{201d} is no column"),
         ("from\nx\n", 78, "line 1: the columns from and to are needed"),
-        ("from,to\nmbox:a,mbox:b\n\nmbox:a,\n", 78, "line 4: from or to is empty"),
+        ("from,to\nmbox:a,mbox:b\n\nmbox:a,\n", 78, "line 4: column to: it is empty"),
         ("from,to\nmbox:a,mbox:b\nmbox:a,mbox:b\n", 78, "line 3: this mailbox was named before"),
-        ("from,to\nmbox:a,\"mbox:b\n", 78, "line 2: a quote has no end"),
+        ("from,to\nmbox:a,\"mbox:b\n", 78, "line 2: column to: what stands there goes over several lines"),
         ("from,to\nmbox:a,imaps://x@localhost\n", 78, "line 2: no password of x at localhost is named"),
     ] {
         fs::write(ferry.path("users.csv"), text).unwrap();
