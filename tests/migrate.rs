@@ -6,6 +6,7 @@ mod batch;
 mod checks;
 mod crash;
 mod ends;
+mod jobs;
 mod wishes;
 
 use crate::support::dovecot::{Dovecot, User};
