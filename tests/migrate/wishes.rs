@@ -144,6 +144,21 @@ fn a_server_with_another_separator_and_a_prefix() {
     ends.0.ca_file = Some(ferry.path("ca.pem").display().to_string());
     assert_eq!(migrate(&ferry, &ends.0, &ends.1, &[]), "listed 4, fetched 4");
     assert_same_mail(&held(&to, "a/b"), &held(&from, "a/b"));
+    // What separates names there stands in none.
+    let slashed = Dovecot::start("mail_location = maildir:~/Maildir:LAYOUT=fs\n");
+    let author = slashed.user();
+    author.doveadm(&["mailbox", "create", "-u", &author.name, "v1.2/a.b"]);
+    let file = author.maildir().join("v1.2/a.b/cur/1700000000.M1.x:2,");
+    fs::write(&file, with_lf(&mail::message(5, "x\r\n"))).unwrap();
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let ca = [fs::read(ends.0.ca_file.clone().unwrap()).unwrap(), fs::read(slashed.ca_file()).unwrap()].concat();
+    fs::write(ferry.path("ca.pem"), ca).unwrap();
+    let source = End { ca_file: ends.0.ca_file.clone(), ..End::imap(&author) };
+    let heir = dotted.user();
+    for told in ["listed 1, fetched 1", "listed 1, had 1"] {
+        assert_eq!(migrate(&ferry, &source, &End::imap(&heir), &[]), told);
+    }
+    assert_same_mail(&held(&heir, "v1_2/a_b"), &stored(&[mail::message(5, "x\r\n")]));
     // And back.
     let back = Dovecot::shared().user();
     ends.1.ca_file.clone_from(&ends.0.ca_file);

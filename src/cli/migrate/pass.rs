@@ -224,7 +224,7 @@ impl<'r> Pass<'r> {
     fn stops(&self, mut source: Vec<Place>, target: &Target) -> Vec<Stop> {
         let plan = &self.run.migration.plan;
         source.retain(|place| FolderPattern::selects(&plan.folders, &place.name));
-        let to = targets(&source, &target.places(), &plan.mapping);
+        let to = targets(&source, &target.places(), &plan.mapping, target.separator());
         let stop = |(place, to): (Place, FolderName)| Stop { from: place.name, to, subscribed: None };
         source.into_iter().zip(to).map(stop).collect()
     }

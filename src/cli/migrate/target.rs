@@ -24,6 +24,14 @@ impl Target {
             Target::Local(spec) => standing(spec).into_iter().map(|name| Place { name, role: None }).collect(),
         }
     }
+
+    /// What separates the levels of names there, and cannot stand in one.
+    pub fn separator(&self) -> Option<char> {
+        match self {
+            Target::Imap(_, tree) => tree.separator(),
+            Target::Local(_) => None,
+        }
+    }
 }
 
 fn standing(spec: &Spec) -> Vec<FolderName> {
