@@ -24,7 +24,7 @@ const EDGES: [(&str, &[&str]); 19] = [
     ("pop3", &["credentials", "error", "mail", "net", "retrieve"]),
     ("imap", &["credentials", "error", "mail", "net", "retrieve", "store"]),
     ("local", &["error", "interrupt", "mail", "retrieve", "store"]),
-    ("migrate", &["error", "event", "imap", "mail", "retrieve", "state"]),
+    ("migrate", &["error", "event", "imap", "interrupt", "mail", "retrieve", "state"]),
     ("config", &["credentials", "error", "mail", "net", "retrieve", "store", "sync"]),
     (
         "cli",

@@ -7,6 +7,7 @@ mod checks;
 mod crash;
 mod ends;
 mod jobs;
+mod mboxes;
 mod wishes;
 
 use crate::support::dovecot::{Dovecot, User};

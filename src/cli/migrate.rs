@@ -124,13 +124,6 @@ fn refuse_impossible(migration: &Migration) -> Result<()> {
             "Leave the option out, and remove the file yourself once you need it no longer.",
         ));
     }
-    if plan.wishes.has_period() && from.is_pop3() {
-        return Err(Error::new(
-            Kind::Usage,
-            "--since and --before do not go with POP3, which tells no dates",
-            "Leave them out, or name the same mailbox by `imaps://`.",
-        ));
-    }
     Ok(())
 }
 

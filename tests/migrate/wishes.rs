@@ -85,6 +85,20 @@ fn dates_and_sizes_choose() {
 }
 
 #[test]
+fn headers_tell_the_dates_of_pop3() {
+    let of = |n: usize, field: &str| format!("Message-ID: <{n}@x>\r\n{field}Subject: {n}\r\n\r\ntext\r\n").into_bytes();
+    let received = "Received: from a by b; 1 Mar 2020 10:00:00 +0000\r\nDate: 1 Mar 2001 10:00:00 +0000\r\n";
+    let letters = [of(1, received), of(2, "Date: 1 Mar 2001 10:00:00 +0000\r\n"), of(3, "")];
+    let from = user_with(&letters);
+    let to = Dovecot::shared().user();
+    let outcome = run(&Ferry::new(), &End::pop3(&from), &End::imap(&to), &["--since", "2019-01-01"]).expect(0);
+    assert_eq!(counts(&outcome), "listed 3, fetched 2, skipped 1");
+    assert_eq!(report(&outcome)[0]["skipped"]["older than --since"], 1);
+    // One that tells no date goes.
+    assert_same_mail(&held(&to, "INBOX"), &stored(&[letters[0].clone(), letters[2].clone()]));
+}
+
+#[test]
 fn folders_go_where_they_are_told() {
     let from = user_with(&mail::ordinary(1));
     for (folder, n) in [("Work/old", 20), ("Work/new", 21), ("Spam", 22), ("Play", 23)] {

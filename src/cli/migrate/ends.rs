@@ -59,11 +59,6 @@ pub enum From {
 }
 
 impl From {
-    /// Whether it is a mailbox without folders and dates.
-    pub fn is_pop3(&self) -> bool {
-        matches!(self, From::Server(remote) if remote.protocol == Protocol::Pop3)
-    }
-
     /// Whether it is one mailbox, not a tree of folders.
     fn is_single(&self) -> bool {
         match self {

@@ -4,6 +4,7 @@ use super::Migration;
 use super::ends::{From, Remote, To};
 use super::run::Run;
 use super::target::{Checked, Target};
+use crate::cli::report::messages;
 use crate::config::Protocol;
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result, Scope};
@@ -11,7 +12,10 @@ use crate::event::{Event, Observer};
 use crate::imap::{self, Imap, ImapTarget};
 use crate::local::{self, MaildirSource, MboxSource};
 use crate::mail::{FolderName, FolderPattern, Key, Role};
-use crate::migrate::{Balance, Collector, FolderReport, Place, Sieve, Verified, label, missing, targets};
+use crate::migrate::{
+    Balance, Collector, FolderReport, Learned, Lesson, Place, Sieve, Verified, label, missing, missing_contents,
+    targets,
+};
 use crate::net::Stream;
 use crate::pop3;
 use crate::retrieve::{Job, Keep, Outcome, Retriever, SourceId};
@@ -19,7 +23,7 @@ use crate::state::{Row, Status};
 use crate::store::{Maildir, Mbox, Spec, StoreKind};
 use std::collections::HashSet;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use tokio::task::block_in_place;
 
 /// A pass, and what has come of it so far.
@@ -310,8 +314,14 @@ impl<'r> Pass<'r> {
         let told: (String, Arc<dyn Observer>) = (self.job.account.clone(), Arc::<Collector>::clone(&self.collector));
         let wishes = self.run.migration.plan.wishes.clone();
         let now = self.job.now;
-        let sieved =
-            async move { Ok(connecting.await?.map(|inner| Sieve::new(inner, label, wishes, limit, told, now))) };
+        let leaving = if self.is_removing() { Some(self.known(stop)?) } else { None };
+        let by_content = self.run.migration.plan.by_content == Some(true) && leaving.is_none() && !self.run.is_dry();
+        let (lesson, hashing) = (Lesson::default(), by_content.then(|| self.job.interrupt.clone()));
+        let learning = Arc::clone(&lesson);
+        let sieved = async move {
+            let sieve = |inner| Sieve::new(inner, label, wishes, limit, told, now).learning(learning, hashing);
+            Ok(connecting.await?.map(|inner| sieve(inner).leaving(leaving)))
+        };
         let (outcome, store) = match store {
             store if self.run.is_dry() => (Box::pin(self.job.rehearse(&id, sieved, store)).await, None),
             Some(store) => {
@@ -321,12 +331,25 @@ impl<'r> Pass<'r> {
             None => return Ok(()),
         };
         let Outcome { counts, error } = outcome;
+        let learned = std::mem::take(&mut *lesson.lock().unwrap_or_else(PoisonError::into_inner));
+        if learned.marked > 0 && self.keeps_no_marks() {
+            let note = format!(
+                "{} in {} had flags or keywords, which an mbox does not keep",
+                messages(learned.marked),
+                stop.from
+            );
+            self.tell(Event::Warning(&note));
+        }
         let verified = match &store {
             Some(store) => {
                 store.take_notes().iter().for_each(|note| self.tell(Event::Warning(note)));
                 let stopped = error.is_some() || self.job.interrupt.is_raised() || self.is_removing();
                 let by_content = self.run.migration.plan.by_content.filter(|_| !stopped);
-                by_content.map(|by_content| self.verify(&id, &**store, by_content)).transpose()
+                match by_content {
+                    Some(true) => self.verify_contents(&learned, &**store).map(Some),
+                    Some(false) => self.verify(&id, &**store).map(Some),
+                    None => Ok(None),
+                }
             }
             None => Ok(None),
         };
@@ -343,8 +366,20 @@ impl<'r> Pass<'r> {
         }
     }
 
-    /// Whether every message of the source stands in the target.
-    fn verify<S: Checked>(&self, id: &SourceId, store: &S, by_content: bool) -> Result<Verified> {
+    /// Whether the target is one in which messages are without flags.
+    fn keeps_no_marks(&self) -> bool {
+        matches!(&self.run.migration.to, To::Store(Spec { kind: StoreKind::Mbox, .. })) && !self.run.is_dry()
+    }
+
+    /// Whether every message of the source stands in the target, octet by octet.
+    fn verify_contents<S: Checked>(&self, learned: &Learned, store: &S) -> Result<Verified> {
+        let found = block_in_place(|| store.contents(true))?;
+        let missing = missing_contents(&learned.contents, &found) as u64 + learned.unread;
+        Ok(Verified { expected: learned.contents.len() as u64 + learned.unread, missing, by_content: true })
+    }
+
+    /// Whether every message of the source stands in the target, by header and size.
+    fn verify<S: Checked>(&self, id: &SourceId, store: &S) -> Result<Verified> {
         let rows = {
             let ledger = self.job.ledger();
             let folder = ledger.folder(&id.folder.to_string())?;
@@ -356,14 +391,14 @@ impl<'r> Pass<'r> {
             row.status == Status::Delivered && row.missing_since.is_none() && listed
         };
         let rows: Vec<Row> = rows.into_iter().filter(is_expected).collect();
-        let mut found = block_in_place(|| store.contents(by_content))?;
-        let mut lost = missing(&rows, &found, by_content).len();
-        if lost > 0 && !by_content {
+        let mut found = block_in_place(|| store.contents(false))?;
+        let mut lost = missing(&rows, &found).len();
+        if lost > 0 {
             // A server may state wrong sizes: the octets decide.
             found = block_in_place(|| store.contents(true))?;
-            lost = missing(&rows, &found, false).len();
+            lost = missing(&rows, &found).len();
         }
-        Ok(Verified { expected: rows.len() as u64, missing: lost as u64, by_content })
+        Ok(Verified { expected: rows.len() as u64, missing: lost as u64, by_content: false })
     }
 
     /// An error that ends a folder alone is kept; any other is handed on.

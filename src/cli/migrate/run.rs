@@ -179,6 +179,11 @@ impl Run {
 
     fn lost(&self, folder: &FolderReport, missing: u64) -> Error {
         let what = format!("{missing} of the messages of {} are not found in {} of the target", folder.from, folder.to);
+        if folder.verified.is_some_and(|v| v.by_content) {
+            let remedy = "Nothing was deleted in the source. Messages of the same header and size may stand there with other content: \
+                          compare the two, and copy the source once more into another folder, by --into, to have both.";
+            return Error::new(Kind::Data, format!("{what}, octet by octet"), remedy).folder();
+        }
         let remedy = format!(
             "Nothing was deleted in the source. If nobody removed them there, move {} away and run again: what is there is \
              recognised, and what is missing is copied.",

@@ -18,6 +18,7 @@ pub use migration::kept as migration_entry;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
+pub use units::messages;
 
 /// What came of an account.
 #[derive(Debug)]
