@@ -114,7 +114,8 @@ fn a_folder_that_takes_nothing_fails_alone() {
     let folders = report(&outcome);
     let of = |name: &str| folders.iter().find(|f| f["from"] == name).unwrap();
     assert_eq!(of("INBOX")["copied"], 3);
-    assert_eq!(of("Locked")["copied"], 0);
+    assert_eq!((&of("Locked")["listed"], &of("Locked")["copied"]), (&2.into(), &0.into()));
+    assert_eq!(of("Locked")["failed"]["Locked is read-only on the server, so nothing can be put there"], 2);
     assert_same_mail(&held(&to, "INBOX"), &held(&from, "INBOX"));
     assert_eq!((held(&from, "INBOX").len(), held(&from, "Locked").len()), (3, 2), "nothing is deleted");
 }

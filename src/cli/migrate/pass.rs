@@ -262,12 +262,29 @@ impl<'r> Pass<'r> {
                 };
                 match store {
                     Ok(store) => Box::pin(self.carry(stop, source, connecting, store, limit)).await,
+                    Err(e) if e.scope() == Scope::Folder => Box::pin(self.left(stop, connecting, e)).await,
                     Err(e) => Err(e),
                 }
             }
             Target::Local(spec) => Box::pin(self.carry_to(spec, stop, source, connecting)).await,
         };
         done.or_else(|e| self.ended_early(stop, e))
+    }
+
+    /// Counts the messages of a folder whose target cannot be opened, for all of them have failed.
+    async fn left<R: Retriever>(
+        &mut self,
+        stop: &Stop,
+        connecting: impl Future<Output = Result<Option<R>>>,
+        e: Error,
+    ) -> Result<()> {
+        let Some(mut retriever) = connecting.await? else { return Err(e) };
+        let listed = self.job.interrupt.unless_raised(retriever.list()).await?.map_or(0, |l| l.messages.len() as u64);
+        retriever.finish().await?;
+        let failed = [(e.to_string(), listed)].into_iter().filter(|(_, n)| *n > 0).collect();
+        let balance = Balance { listed, failed, ..Balance::default() };
+        self.done.push(FolderReport { from: stop.from.clone(), to: stop.to.clone(), balance, verified: None });
+        Err(e)
     }
 
     async fn carry_to<R: Retriever>(
