@@ -2,7 +2,7 @@
 
 use super::ends::{self, Credentials, Given};
 use super::table::{self, Row};
-use super::{Migration, wishes};
+use super::{Migration, run, wishes};
 use crate::cli::args::{Global, MigrateArgs};
 use crate::config::Base;
 use crate::credentials::PasswordSource;
@@ -96,11 +96,8 @@ fn is_wanted(args: &MigrateArgs, state_dir: &Path, migration: &Migration) -> Res
         return Ok(true);
     }
     let home = Home::new(state_dir, &migration.name);
-    let last = if home.database().exists() { Ledger::open_copy(&home)?.last_run()? } else { None };
-    Ok(match last {
-        None => args.resume,
-        Some(run) => run.exit != 0,
-    })
+    let last = if home.database().exists() { run::ended_well(&Ledger::open_copy(&home)?)? } else { None };
+    Ok(last.map_or(args.resume, |well| !well))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::event::{Counts, Event};
 use crate::interrupt::Interrupt;
 use crate::migrate::{Balance, FolderReport};
 use crate::retrieve::{Job, Keep, Policy};
-use crate::state::Home;
+use crate::state::{Home, Ledger};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -20,6 +20,18 @@ const PASSES: usize = 20;
 
 /// Pauses before it is tried again after a connection broke, as long as nothing was copied meanwhile.
 const PAUSES: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(8)];
+
+/// The fact that says whether a run is under way, or died.
+const UNDER_WAY: &str = "migrating";
+const YES: &str = "yes";
+
+/// Whether the last run on a ledger came to its end, and a good one; `None` where there was none.
+pub fn ended_well(ledger: &Ledger) -> Result<Option<bool>> {
+    if ledger.fact(UNDER_WAY)?.as_deref() == Some(YES) {
+        return Ok(Some(false));
+    }
+    Ok(ledger.last_run()?.map(|run| run.exit == 0))
+}
 
 /// What a run has to do with besides its migration.
 pub struct Around {
@@ -89,6 +101,9 @@ impl Run {
             interrupt: self.around.interrupt.clone(),
             now: self.around.now,
         };
+        if !self.around.dry_run {
+            job.ledger().set_fact(UNDER_WAY, YES)?;
+        }
         let mut folders = Vec::new();
         let problems = self.passes(&job, &mut folders).await;
         tally.count(counts(&folders));
@@ -107,6 +122,7 @@ impl Run {
             let (counts, exit) = (tally.counts(), tally.exit());
             let summary = Summary { account: name.clone(), counts, seconds: begun.elapsed().as_secs_f64(), exit };
             held::record(&mut job.ledger(), self.around.now, &summary)?;
+            job.ledger().set_fact(UNDER_WAY, "no")?;
         }
         Ok(())
     }
