@@ -258,6 +258,12 @@ pub struct EndArgs {
     /// Command that prints the password of TO; else MAILFERRY_TO_PASSWORD, else it is asked for
     #[arg(long, value_name = "CMD")]
     pub to_password_command: Option<String>,
+    /// Whose password that of FROM is, where it is an administrator's who logs in for the user of the URL
+    #[arg(long, value_name = "NAME")]
+    pub from_auth_user: Option<String>,
+    /// Whose password that of TO is, where it is an administrator's
+    #[arg(long, value_name = "NAME")]
+    pub to_auth_user: Option<String>,
     /// How to log in to FROM, as --auth of pull
     #[arg(long, value_name = "HOW")]
     pub from_auth: Option<String>,

@@ -11,5 +11,5 @@ mod verify;
 pub use balance::{Balance, Collector, FolderReport};
 pub use mapping::{Mapping, Place, label, targets};
 pub use sample::{Measured, Sample};
-pub use sieve::{Sieve, Wishes};
-pub use verify::{Verified, missing};
+pub use sieve::{Learned, Lesson, Sieve, Wishes};
+pub use verify::{Verified, missing, missing_contents};

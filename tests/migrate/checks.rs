@@ -39,6 +39,88 @@ fn content_is_compared_where_asked() {
 }
 
 #[test]
+fn what_the_target_had_before_is_compared_by_its_bytes() {
+    let letters = mail::ordinary(3);
+    let twin = String::from_utf8(letters[1].clone()).unwrap().replace("ferry", "FERRY").into_bytes();
+    let from = user_with(&letters);
+    for end in [End::pop3, End::imap] {
+        let to = user_with(&[letters[0].clone(), twin.clone()]);
+        let ferry = Ferry::new();
+        let found = run(&ferry, &end(&from), &End::imap(&to), &["--verify=content", "--delete-source"]).expect(65);
+        assert_eq!(counts(&found), "listed 3, had 2, fetched 1");
+        let verified = &report(&found)[0]["verified"];
+        assert_eq!((&verified["expected"], &verified["missing"]), (&3.into(), &1.into()));
+        assert!(found.stderr.contains("not found in INBOX of the target, octet by octet"), "{}", found.stderr);
+        assert_eq!(held(&from, "INBOX").len(), 3, "nothing is deleted");
+        // By header and size they are the same, and so they are in files.
+        assert_eq!(migrate(&ferry, &end(&from), &End::imap(&to), &[]), "listed 3, had 3");
+    }
+    let ferry = Ferry::new();
+    for part in ["tmp", "new", "cur"] {
+        fs::create_dir_all(ferry.path("m").join(part)).unwrap();
+    }
+    fs::write(ferry.path("m/cur/1.a.b:2,S"), with_lf(&twin)).unwrap();
+    let found =
+        run(&ferry, &End::imap(&from), &End::maildir(&ferry.path("m/")), &["--into", "INBOX", "--verify=content"]);
+    assert_eq!(report(&found)[0]["verified"]["missing"], 1, "{}", found.stderr);
+}
+
+#[test]
+fn what_comes_after_the_check_stays_in_the_source() {
+    let ends: [fn(&User<'_>) -> End; 2] = [End::pop3, End::imap];
+    for end in ends {
+        let (from, to) = (user_with(&mail::ordinary(3)), Dovecot::shared().user());
+        let ferry = Ferry::new();
+        // Each pass asks for the password: before the one that deletes, a message comes.
+        fs::write(ferry.path("late"), with_lf(&mail::message(77, "late\r\n"))).unwrap();
+        let arrived = from.maildir().join("cur/1900000000.M1P1.test:2,");
+        let ask = format!(
+            "test -e asked && cp late '{}' && chmod 644 '{0}'; touch asked; echo {}",
+            arrived.display(),
+            from.password
+        );
+        let a = end(&from);
+        let mut line = command(&ferry, &a, &End::imap(&to), &["--delete-source"]);
+        let args: Vec<_> = line
+            .get_args()
+            .map(|a| if a == &*format!("echo {}", from.password) { ask.clone().into() } else { a.to_owned() })
+            .collect();
+        line = ferry.command(&args.iter().map(|a| a.to_str().unwrap()).collect::<Vec<_>>());
+        let outcome = Running::start(line).wait().expect(0);
+        assert_eq!(counts(&outcome), "listed 3, fetched 3, deleted_remote 3");
+        let left = held(&from, "INBOX");
+        assert_same_mail(&left, &stored(&[mail::message(77, "late\r\n")]));
+        assert_eq!(held(&to, "INBOX").len(), 3);
+    }
+}
+
+#[test]
+fn a_folder_that_takes_nothing_fails_alone() {
+    let rules = tempfile::NamedTempFile::new().unwrap();
+    fs::write(rules.path(), "Locked owner lr\n").unwrap();
+    fs::set_permissions(rules.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let ruled =
+        Dovecot::start(&format!("mail_plugins = acl\nplugin {{\n  acl = vfile:{}\n}}\n", rules.path().display()));
+    let (from, to) = (user_with(&mail::ordinary(3)), ruled.user());
+    from.deliver("Locked", &[mail::message(50, "x\r\n"), mail::message(51, "x\r\n")]);
+    to.deliver("Locked", &[]);
+    let ferry = Ferry::new();
+    let files = [Dovecot::shared().ca_file(), ruled.ca_file()];
+    fs::write(ferry.path("ca.pem"), files.iter().flat_map(|f| fs::read(f).unwrap()).collect::<Vec<u8>>()).unwrap();
+    let a = End { ca_file: Some(ferry.path("ca.pem").display().to_string()), ..End::imap(&from) };
+    let outcome = run(&ferry, &a, &End::imap(&to), &["--delete-source"]);
+    assert_eq!(outcome.code, Some(69), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("Locked is read-only on the server"), "{}", outcome.stderr);
+    let folders = report(&outcome);
+    let of = |name: &str| folders.iter().find(|f| f["from"] == name).unwrap();
+    assert_eq!(of("INBOX")["copied"], 3);
+    assert_eq!((&of("Locked")["listed"], &of("Locked")["copied"]), (&2.into(), &0.into()));
+    assert_eq!(of("Locked")["failed"]["Locked is read-only on the server, so nothing can be put there"], 2);
+    assert_same_mail(&held(&to, "INBOX"), &held(&from, "INBOX"));
+    assert_eq!((held(&from, "INBOX").len(), held(&from, "Locked").len()), (3, 2), "nothing is deleted");
+}
+
+#[test]
 fn the_source_is_deleted_only_after_the_check() {
     for end in [End::pop3, End::imap] {
         let (from, to) = (user_with(&mail::ordinary(5)), Dovecot::shared().user());

@@ -147,7 +147,6 @@ fn accounts_by_their_names() {
             "FROM names a folder, and so does --folders",
         ),
         (&["migrate", "new", "new"], "FROM and TO are the same mailbox"),
-        (&["migrate", "old", "mbox:x", "--since", "1d"], "--since and --before do not go with POP3"),
         (&["migrate", "mbox:x", "new", "--delete-source"], "--delete-source does not go with an mbox"),
         (&["migrate", "old", "new", "--map", "x"], "--map: \u{201c}x\u{201d} has no `=`"),
     ] {

@@ -1,17 +1,21 @@
 //! A folder's way from its source to its target, and the look at what stands there then.
 
 use super::Migration;
+use super::ends::To;
 use super::run::Run;
 use super::target::{Checked, Opened, Target};
+use crate::cli::report::messages;
 use crate::connections::Work;
 use crate::error::{Error, Result, Scope};
 use crate::event::{Counts, Event, Observer};
 use crate::imap::{self, Connection};
 use crate::mail::{FolderName, Key};
-use crate::migrate::{Balance, Collector, FolderReport, Sample, Sieve, Verified, label, missing};
+use crate::migrate::{
+    Balance, Collector, FolderReport, Learned, Lesson, Sample, Sieve, Verified, label, missing, missing_contents,
+};
 use crate::retrieve::{Job, Keep, Outcome, Retriever, SourceId};
 use crate::state::{Row, Status};
-use crate::store::Here;
+use crate::store::{Here, Spec, StoreKind};
 use std::collections::HashSet;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -123,16 +127,29 @@ impl Carriage {
     ) -> Result<()> {
         let (source, store) = tokio::join!(opening, self.target.open(stop, self.dry_run));
         let done = async {
-            // Trouble with the target is the graver one: it holds for the folders to come.
-            let (store, source) = (store?, source?);
-            let Some(source) = source else { return Ok(()) };
+            // Trouble with the target is the graver one: it may hold for the folders to come.
+            let store = match store {
+                Err(e) if e.scope() != Scope::Folder => return Err(e),
+                store => store,
+            };
+            let Some(source) = source? else { return Ok(()) };
             match store {
-                Opened::Imap(store, limit) => Box::pin(self.carry(stop, source, store.map(|s| *s), limit)).await,
-                Opened::Here(Here::Maildir(store)) => Box::pin(self.carry(stop, source, store, None)).await,
-                Opened::Here(Here::Mbox(store)) => Box::pin(self.carry(stop, source, store, None)).await,
+                Err(e) => Box::pin(self.left(stop, source, e)).await,
+                Ok(Opened::Imap(store, limit)) => Box::pin(self.carry(stop, source, store.map(|s| *s), limit)).await,
+                Ok(Opened::Here(Here::Maildir(store))) => Box::pin(self.carry(stop, source, store, None)).await,
+                Ok(Opened::Here(Here::Mbox(store))) => Box::pin(self.carry(stop, source, store, None)).await,
             }
         };
         done.await.or_else(|e| self.ended_early(stop, e))
+    }
+
+    /// Counts the messages of a folder whose target cannot be opened, for all of them have failed.
+    async fn left<R: Retriever>(&self, stop: &Stop, mut source: R, e: Error) -> Result<()> {
+        let listed = self.job.interrupt.unless_raised(source.list()).await?.map_or(0, |l| l.messages.len() as u64);
+        source.finish().await?;
+        let failed = [(e.to_string(), listed)].into_iter().filter(|(_, n)| *n > 0).collect();
+        self.report(stop, Balance { listed, failed, ..Balance::default() }, None);
+        Err(e)
     }
 
     /// The pull itself, then the look at what stands in the target.
@@ -147,7 +164,13 @@ impl Carriage {
         let id = SourceId { folder: label.clone(), scope: source.source().scope.clone() };
         let told: (String, Arc<dyn Observer>) = (self.job.account.clone(), Arc::<Collector>::clone(&self.collector));
         let wishes = self.migration.plan.wishes.clone();
-        let sieve = Sieve::new(source, label, wishes, limit, told, self.job.now).sampling(self.sample.clone());
+        let leaving = if self.is_removing() { Some(self.known(stop)?) } else { None };
+        let by_content = self.migration.plan.by_content == Some(true) && leaving.is_none() && !self.dry_run;
+        let (lesson, hashing) = (Lesson::default(), by_content.then(|| self.job.interrupt.clone()));
+        let sieve = Sieve::new(source, label, wishes, limit, told, self.job.now)
+            .sampling(self.sample.clone())
+            .learning(Arc::clone(&lesson), hashing)
+            .leaving(leaving);
         let sieved = async { Ok(Some(sieve)) };
         let (outcome, store) = match store {
             store if self.dry_run => (Box::pin(self.job.rehearse(&id, sieved, store)).await, None),
@@ -158,12 +181,25 @@ impl Carriage {
             None => return Ok(()),
         };
         let Outcome { counts, error } = outcome;
+        let learned = std::mem::take(&mut *lesson.lock().unwrap_or_else(PoisonError::into_inner));
+        if learned.marked > 0 && self.keeps_no_marks() {
+            let note = format!(
+                "{} in {} had flags or keywords, which an mbox does not keep",
+                messages(learned.marked),
+                stop.from
+            );
+            self.tell(Event::Warning(&note));
+        }
         let verified = match &store {
             Some(store) => {
                 store.take_notes().iter().for_each(|note| self.tell(Event::Warning(note)));
                 let stopped = error.is_some() || self.job.interrupt.is_raised() || self.is_removing();
                 let by_content = self.migration.plan.by_content.filter(|_| !stopped);
-                by_content.map(|by_content| self.verify(&id, &**store, by_content)).transpose()
+                match by_content {
+                    Some(true) => self.verify_contents(&learned, &**store).map(Some),
+                    Some(false) => self.verify(&id, &**store).map(Some),
+                    None => Ok(None),
+                }
             }
             None => Ok(None),
         };
@@ -180,8 +216,20 @@ impl Carriage {
         }
     }
 
-    /// Whether every message of the source stands in the target.
-    fn verify<S: Checked>(&self, id: &SourceId, store: &S, by_content: bool) -> Result<Verified> {
+    /// Whether the target is one in which messages are without flags.
+    fn keeps_no_marks(&self) -> bool {
+        matches!(&self.migration.to, To::Store(Spec { kind: StoreKind::Mbox, .. })) && !self.dry_run
+    }
+
+    /// Whether every message of the source stands in the target, octet by octet.
+    fn verify_contents<S: Checked>(&self, learned: &Learned, store: &S) -> Result<Verified> {
+        let found = block_in_place(|| store.contents(true))?;
+        let missing = missing_contents(&learned.contents, &found) as u64 + learned.unread;
+        Ok(Verified { expected: learned.contents.len() as u64 + learned.unread, missing, by_content: true })
+    }
+
+    /// Whether every message of the source stands in the target, by header and size.
+    fn verify<S: Checked>(&self, id: &SourceId, store: &S) -> Result<Verified> {
         let rows = {
             let ledger = self.job.ledger();
             let folder = ledger.folder(&id.folder.to_string())?;
@@ -193,14 +241,14 @@ impl Carriage {
             row.status == Status::Delivered && row.missing_since.is_none() && listed
         };
         let rows: Vec<Row> = rows.into_iter().filter(is_expected).collect();
-        let mut found = block_in_place(|| store.contents(by_content))?;
-        let mut lost = missing(&rows, &found, by_content).len();
-        if lost > 0 && !by_content {
+        let mut found = block_in_place(|| store.contents(false))?;
+        let mut lost = missing(&rows, &found).len();
+        if lost > 0 {
             // A server may state wrong sizes: the octets decide.
             found = block_in_place(|| store.contents(true))?;
-            lost = missing(&rows, &found, false).len();
+            lost = missing(&rows, &found).len();
         }
-        Ok(Verified { expected: rows.len() as u64, missing: lost as u64, by_content })
+        Ok(Verified { expected: rows.len() as u64, missing: lost as u64, by_content: false })
     }
 
     /// An error that ends a folder alone is kept; any other is handed on.

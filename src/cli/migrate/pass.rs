@@ -214,7 +214,8 @@ async fn imap(carriage: &Arc<Carriage>, mut connections: Connections, tree: &Tre
 async fn stops(carriage: &Carriage, mut source: Vec<Place>) -> Vec<Stop> {
     let plan = &carriage.migration.plan;
     source.retain(|place| FolderPattern::selects(&plan.folders, &place.name));
-    let to = targets(&source, &carriage.target.places().await, &plan.mapping);
+    let target = &carriage.target;
+    let to = targets(&source, &target.places().await, &plan.mapping, target.separator().await);
     let stop = |(at, (place, to)): (usize, (Place, FolderName))| Stop { at, from: place.name, to, subscribed: None };
     source.into_iter().zip(to).enumerate().map(stop).collect()
 }

@@ -11,13 +11,25 @@ use crate::interrupt::Interrupt;
 use crate::migrate::{Balance, FolderReport, Sample};
 use crate::patience::{Patience, is_setback};
 use crate::retrieve::{Job, Keep, Policy};
-use crate::state::Home;
+use crate::state::{Home, Ledger};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// So many passes that each found something new are enough.
 const PASSES: usize = 20;
+
+/// The fact that says whether a run is under way, or died.
+const UNDER_WAY: &str = "migrating";
+const YES: &str = "yes";
+
+/// Whether the last run on a ledger came to its end, and a good one; `None` where there was none.
+pub fn ended_well(ledger: &Ledger) -> Result<Option<bool>> {
+    if ledger.fact(UNDER_WAY)?.as_deref() == Some(YES) {
+        return Ok(Some(false));
+    }
+    Ok(ledger.last_run()?.map(|run| run.exit == 0))
+}
 
 /// What a run has to do with besides its migration.
 pub struct Around {
@@ -90,6 +102,9 @@ impl Run {
             interrupt: self.around.interrupt.clone(),
             now: self.around.now,
         };
+        if !self.around.dry_run {
+            job.ledger().set_fact(UNDER_WAY, YES)?;
+        }
         let mut folders = Vec::new();
         let problems = self.passes(&job, &mut folders, tally).await;
         tally.count(counts(&folders));
@@ -109,6 +124,7 @@ impl Run {
             let (counts, exit) = (tally.counts(), tally.exit());
             let summary = Summary { account: name.clone(), counts, seconds: begun.elapsed().as_secs_f64(), exit };
             held::record(&mut job.ledger(), self.around.now, &summary)?;
+            job.ledger().set_fact(UNDER_WAY, "no")?;
         }
         Ok(())
     }
@@ -200,6 +216,11 @@ impl Run {
 
     fn lost(&self, folder: &FolderReport, missing: u64) -> Error {
         let what = format!("{missing} of the messages of {} are not found in {} of the target", folder.from, folder.to);
+        if folder.verified.is_some_and(|v| v.by_content) {
+            let remedy = "Nothing was deleted in the source. Messages of the same header and size may stand there with other content: \
+                          compare the two, and copy the source once more into another folder, by --into, to have both.";
+            return Error::new(Kind::Data, format!("{what}, octet by octet"), remedy).folder();
+        }
         let remedy = format!(
             "Nothing was deleted in the source. If nobody removed them there, move {} away and run again: what is there is \
              recognised, and what is missing is copied.",

@@ -38,6 +38,14 @@ impl Target {
         }
     }
 
+    /// What separates the levels of names there, and cannot stand in one.
+    pub async fn separator(&self) -> Option<char> {
+        match self {
+            Target::Imap(_, tree) => tree.lock().await.separator(),
+            Target::Local(_) => None,
+        }
+    }
+
     /// Opens the folder that another one goes to, and makes it where it is missing, unless nothing is to be changed.
     pub async fn open(&self, stop: &Stop, dry: bool) -> Result<Opened> {
         let (lines, tree) = match self {

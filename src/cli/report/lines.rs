@@ -2,7 +2,7 @@
 
 use super::pace::Pace;
 use super::progress::Progress;
-use super::summary::line;
+use super::summary::{line, table};
 use super::units::{messages, octets};
 use super::{Report, Summary, colour, migration, problem_text, server_side};
 use crate::cli::args::Global;
@@ -214,7 +214,10 @@ impl Report for Lines {
             progress.clear();
         }
         if self.summary {
-            let text: String = summaries.iter().map(|s| line(self.command, s, self.rehearsal)).collect();
+            let text: String = match self.command {
+                "migrate" if summaries.len() > 1 => table(summaries, self.rehearsal),
+                _ => summaries.iter().map(|s| line(self.command, s, self.rehearsal)).collect(),
+            };
             let _ = std::io::stdout().lock().write_all(text.as_bytes());
         }
     }
