@@ -104,6 +104,7 @@ complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l before -
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l max-size -d 'Leave out messages larger than this, such as 50MiB' -r
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l verify -d 'How to check at the end that all is there: by header and size, or by every octet' -r -f -a "header\t'By Message-ID, Date, From, Subject and size'
 content\t'By every octet'"
+complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l connections -d 'How many connections may be open at once, at each end' -r
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l report-dir -d 'Write the report of each mailbox into this folder, as JSON' -r -f -a "(__fish_complete_directories)"
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l batch -d 'Do the mailboxes of a table, --jobs at once' -r -F
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l shard -d 'Do the Ith of N parts of the table, so that many machines share it' -r

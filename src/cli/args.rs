@@ -235,13 +235,13 @@ pub struct MigrateArgs {
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["from", "to"], value_hint = ValueHint::FilePath, help_heading = "Many mailboxes")]
     pub batch: Option<PathBuf>,
     /// Do the Ith of N parts of the table, so that many machines share it
-    #[arg(long, value_name = "I/N", requires = "batch", help_heading = "Many mailboxes")]
+    #[arg(long, value_name = "I/N", requires = "batch", conflicts_with_all = ["from", "to"], help_heading = "Many mailboxes")]
     pub shard: Option<String>,
     /// Leave out mailboxes whose last run ended well
-    #[arg(long, requires = "batch", help_heading = "Many mailboxes")]
+    #[arg(long, requires = "batch", conflicts_with_all = ["from", "to"], help_heading = "Many mailboxes")]
     pub resume: bool,
     /// Do only the mailboxes whose last run did not end well
-    #[arg(long, requires = "batch", conflicts_with = "resume", help_heading = "Many mailboxes")]
+    #[arg(long, requires = "batch", conflicts_with_all = ["resume", "from", "to"], help_heading = "Many mailboxes")]
     pub only_failed: bool,
     /// What only a URL or a path needs.
     #[command(flatten)]
