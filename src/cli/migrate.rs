@@ -63,7 +63,7 @@ pub async fn run(global: &Global, args: &MigrateArgs) -> Result<u8> {
         }
         _ => return Err(Error::new(Kind::Usage, "an end is missing", "Name FROM and TO, or a table with --batch.")),
     };
-    if let Some(folder) = &args.report_dir {
+    if let Some(folder) = args.report_dir.as_ref().filter(|_| !global.dry_run) {
         let made = std::fs::create_dir_all(folder);
         made.map_err(|e| Error::local_io(format!("cannot create {}", folder.display()), e))?;
     }

@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+/// Why a message stays that nobody wished to stay.
+pub const TOO_LARGE: &str = "larger than the target takes";
+
 /// Octets of a message that are looked at for its date.
 const HEADER: usize = 64 * 1024;
 
@@ -91,7 +94,20 @@ impl<R: Retriever> Sieve<R> {
         let source = SourceId { folder, scope: inner.source().scope.clone() };
         let (account, observer) = told;
         let (lesson, passed) = (Lesson::default(), Passed::default());
-        Sieve { inner, source, wishes, limit, account, observer, now, lesson, hashing: None, leaving: None, passed, sample: None }
+        Sieve {
+            inner,
+            source,
+            wishes,
+            limit,
+            account,
+            observer,
+            now,
+            lesson,
+            hashing: None,
+            leaving: None,
+            passed,
+            sample: None,
+        }
     }
 
     /// Keeps what it learns there. With an interrupt every message is read, those that the pull does not want at its end.
@@ -160,7 +176,7 @@ impl<R: Retriever> Sieve<R> {
         } else if too_large(self.wishes.max_size) {
             Some("larger than --max-size")
         } else if too_large(self.limit) {
-            Some("larger than the target takes")
+            Some(TOO_LARGE)
         } else {
             None
         }

@@ -36,33 +36,77 @@ fn content_is_compared_where_asked() {
     let found = run(&ferry, &a, &b, &["--verify=content"]).expect(65);
     let verified = &report(&found)[0]["verified"];
     assert_eq!((&verified["missing"], &verified["by"]), (&1.into(), &"content".into()));
+    // Nothing is deleted for a header and a size.
+    run(&ferry, &a, &b, &["--delete-source"]).expect(65);
+    assert_eq!(held(&from, "INBOX").len(), 2);
+}
+
+/// A message with the header and size of another one.
+fn twin_of(letter: &[u8]) -> Vec<u8> {
+    String::from_utf8(letter.to_vec()).unwrap().replace("ferry", "FERRY").into_bytes()
 }
 
 #[test]
-fn what_the_target_had_before_is_compared_by_its_bytes() {
+fn what_the_target_had_before_is_known_by_its_bytes() {
     let letters = mail::ordinary(3);
-    let twin = String::from_utf8(letters[1].clone()).unwrap().replace("ferry", "FERRY").into_bytes();
-    let from = user_with(&letters);
-    for end in [End::pop3, End::imap] {
-        let to = user_with(&[letters[0].clone(), twin.clone()]);
-        let ferry = Ferry::new();
-        let found = run(&ferry, &end(&from), &End::imap(&to), &["--verify=content", "--delete-source"]).expect(65);
-        assert_eq!(counts(&found), "listed 3, had 2, fetched 1");
-        let verified = &report(&found)[0]["verified"];
-        assert_eq!((&verified["expected"], &verified["missing"]), (&3.into(), &1.into()));
-        assert!(found.stderr.contains("not found in INBOX of the target, octet by octet"), "{}", found.stderr);
-        assert_eq!(held(&from, "INBOX").len(), 3, "nothing is deleted");
-        // By header and size they are the same, and so they are in files.
-        assert_eq!(migrate(&ferry, &end(&from), &End::imap(&to), &[]), "listed 3, had 3");
+    let twin = twin_of(&letters[1]);
+    let ends: [fn(&User<'_>) -> End; 2] = [End::pop3, End::imap];
+    for (end, code, deleted) in [(ends[0], 2, 2), (ends[1], 0, 3)] {
+        let (from, to) = (user_with(&letters), user_with(&[letters[0].clone(), twin.clone()]));
+        // Another folder than the source's, which only IMAP proves.
+        to.doveadm(&["mailbox", "update", "-u", &to.name, "--uid-validity", "77", "INBOX"]);
+        let found = run(&Ferry::new(), &end(&from), &End::imap(&to), &["--delete-source"]).expect(code);
+        assert_eq!(counts(&found), format!("listed 3, had 1, fetched 2, deleted_remote {deleted}"));
+        assert_eq!(report(&found)[0]["verified"]["by"], "content");
+        assert_eq!(found.stderr.contains("1 message, which the target had before"), code == 2, "{}", found.stderr);
+        assert_same_mail(&held(&from, "INBOX"), &stored(&letters[..3 - deleted]));
+        assert_same_mail(&held(&to, "INBOX"), &stored(&[&letters[..], std::slice::from_ref(&twin)].concat()));
     }
+    // In files, too, and whichever of the two is there.
+    let from = user_with(&[letters[1].clone(), twin.clone()]);
     let ferry = Ferry::new();
     for part in ["tmp", "new", "cur"] {
         fs::create_dir_all(ferry.path("m").join(part)).unwrap();
     }
     fs::write(ferry.path("m/cur/1.a.b:2,S"), with_lf(&twin)).unwrap();
-    let found =
-        run(&ferry, &End::imap(&from), &End::maildir(&ferry.path("m/")), &["--into", "INBOX", "--verify=content"]);
-    assert_eq!(report(&found)[0]["verified"]["missing"], 1, "{}", found.stderr);
+    let to = user_with(std::slice::from_ref(&twin));
+    for (end, args) in [(End::maildir(&ferry.path("m/")), &["--into", "INBOX"][..]), (End::imap(&to), &[])] {
+        assert_eq!(migrate(&ferry, &End::imap(&from), &end, args), "listed 2, had 1, fetched 1");
+        assert_eq!(migrate(&ferry, &End::imap(&from), &end, args), "listed 2, had 2");
+    }
+    assert_same_mail(&held(&to, "INBOX"), &stored(&[letters[1].clone(), twin.clone()]));
+    assert_same_mail(&maildir_bytes(&ferry.path("m")), &stored(&[letters[1].clone(), twin]));
+}
+
+#[test]
+fn one_mailbox_under_two_names_keeps_its_mail() {
+    let letters = mail::ordinary(6);
+    let user = user_with(&letters[..5]);
+    let ferry = Ferry::new();
+    let ends = [End::pop3(&user), End::imap(&user).folder("INBOX"), End::maildir(&user.maildir())];
+    for from in &ends {
+        let found = run(&ferry, from, &End::imap(&user), &["--delete-source"]).expect(2);
+        assert_eq!(counts(&found), "listed 5, had 5");
+        assert!(found.stderr.contains("5 messages, which the target had before"), "{}", found.stderr);
+        assert_eq!(held(&user, "INBOX").len(), 5);
+    }
+    // What came later is copied, and one of the two copies may go.
+    user.deliver("INBOX", &letters[5..]);
+    let found = run(&ferry, &ends[0], &End::imap(&user), &["--delete-source"]).expect(2);
+    assert_eq!(counts(&found), "listed 6, had 5, fetched 1, deleted_remote 1");
+    assert_same_mail(&held(&user, "INBOX"), &stored(&letters));
+
+    let path = ferry.path("m");
+    for part in ["tmp", "new", "cur"] {
+        fs::create_dir_all(path.join(part)).unwrap();
+    }
+    fs::write(path.join("cur/1.a.b:2,S"), with_lf(&letters[0])).unwrap();
+    std::os::unix::fs::symlink(&path, ferry.path("link")).unwrap();
+    for other in [ferry.path("link"), ferry.path("m/../m")] {
+        let refused = run(&ferry, &End::maildir(&path), &End::maildir(&other), &["--delete-source"]).expect(64);
+        assert!(refused.stderr.contains("FROM and TO are the same mailbox"), "{}", refused.stderr);
+    }
+    assert_eq!(maildir(&path).len(), 1);
 }
 
 #[test]
@@ -175,6 +219,8 @@ fn a_failure_deletes_nothing() {
     let outcome = run(&ferry, &a, &End::imap(&to), &["--delete-source"]).expect(0);
     assert_eq!(counts(&outcome), "listed 8, fetched 7, skipped 1, deleted_remote 7");
     assert_eq!(report(&outcome)[0]["skipped"]["larger than the target takes"], 1);
+    let told = "INBOX: 1 message skipped, larger than the target takes\n";
+    assert_eq!(outcome.stderr.matches(told).count(), 1, "{}", outcome.stderr);
 
     let from = user_with(&letters);
     let ferry = Ferry::new();

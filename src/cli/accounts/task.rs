@@ -76,6 +76,8 @@ impl Task {
             account: self.account.name.clone(),
             ledger: Arc::new(Mutex::new(opened)),
             policy: self.account.pull.clone(),
+            by_content: false,
+            beside: Vec::new(),
             observer: Arc::new(Arc::clone(&self.report)),
             interrupt: self.interrupt.clone(),
             now,

@@ -2,6 +2,7 @@
 
 use super::Migration;
 use super::ends::To;
+use super::pass::Passed;
 use super::run::Run;
 use super::target::{Checked, Opened, Target};
 use crate::cli::report::messages;
@@ -11,14 +12,14 @@ use crate::event::{Counts, Event, Observer};
 use crate::imap::{self, Connection};
 use crate::mail::{FolderName, Key};
 use crate::migrate::{
-    Balance, Collector, FolderReport, Learned, Lesson, Sample, Sieve, Verified, label, missing, missing_contents,
+    Balance, Collector, FolderReport, Learned, Lesson, Sample, Sieve, Site, Verified, label, missing, missing_contents,
 };
 use crate::retrieve::{Job, Keep, Outcome, Retriever, SourceId};
-use crate::state::{Row, Status};
+use crate::state::Row;
 use crate::store::{Here, Spec, StoreKind};
 use std::collections::HashSet;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::task::block_in_place;
 
 /// A folder on its way.
@@ -54,7 +55,18 @@ pub struct Carriage {
     pub target: Target,
     /// How fast the source is, where that is to be found out.
     pub sample: Option<Arc<Sample>>,
+    /// The folders that are wanted.
+    route: OnceLock<Route>,
     come: Mutex<Come>,
+}
+
+/// The folders of a pass.
+#[derive(Debug)]
+pub struct Route {
+    /// Each with its target.
+    pub stops: Vec<Stop>,
+    /// Where the folders of the source really are.
+    pub sites: Vec<Site>,
 }
 
 /// What has come of it so far.
@@ -62,6 +74,7 @@ pub struct Carriage {
 struct Come {
     done: Vec<(usize, FolderReport)>,
     problems: Vec<Error>,
+    kept: u64,
 }
 
 /// The folders of an IMAP server as work for its connections: those that go into one folder, one after the other.
@@ -88,7 +101,7 @@ impl Carriage {
     pub fn new(run: &Run, job: Job, collector: Arc<Collector>, target: Target) -> Carriage {
         let (migration, dry_run) = (Arc::clone(&run.migration), run.is_dry());
         let sample = run.sample.clone();
-        Carriage { migration, dry_run, job, collector, target, sample, come: Mutex::default() }
+        Carriage { migration, dry_run, job, collector, target, sample, route: OnceLock::new(), come: Mutex::default() }
     }
 
     /// Whether what was copied is to leave the source.
@@ -96,11 +109,46 @@ impl Carriage {
         self.job.policy.keep == Keep::Never
     }
 
-    /// Each folder that was gone through, in the order of the source, and what ended the work on folders early.
-    pub fn take(&self) -> (Vec<FolderReport>, Vec<Error>) {
-        let Come { mut done, problems } = std::mem::take(&mut *self.come());
+    /// What has come of it.
+    pub fn take(&self) -> Passed {
+        let Come { mut done, problems, kept } = std::mem::take(&mut *self.come());
         done.sort_by_key(|(at, _)| *at);
-        (done.into_iter().map(|(_, report)| report).collect(), problems)
+        Passed { done: done.into_iter().map(|(_, report)| report).collect(), problems, kept }
+    }
+
+    /// Sets out for these folders.
+    pub fn set_out(&self, route: Route) {
+        let _ = self.route.set(route);
+    }
+
+    /// Where a folder of the source really is, as its scope tells; known once it was gone through.
+    pub fn site(&self, stop: &Stop) -> Result<Site> {
+        let folder = self.job.ledger().folder(&stop.label().to_string())?;
+        Ok(folder.map_or(Site::Unknown, |folder| Site::on_server(imap::uidvalidity_in(&folder.scope))))
+    }
+
+    /// What may leave a folder of the source: what was put into the target for it. What stood there before may be the very
+    /// same message under another name of the folder, unless the target is certainly none of the folders of the source.
+    fn leaving(&self, stop: &Stop, target: Site) -> Result<HashSet<Key>> {
+        let mut keys = self.known(stop)?;
+        let mut sites = self.route.get().map(|route| route.sites.iter()).into_iter().flatten().peekable();
+        if sites.peek().is_some() && sites.all(|site| site.is_apart_from(target)) {
+            return Ok(keys);
+        }
+        let found = {
+            let ledger = self.job.ledger();
+            let folder = ledger.folder(&stop.label().to_string())?;
+            folder.map_or(Ok(HashSet::new()), |folder| ledger.stood_before(folder.id))?
+        };
+        keys.retain(|key| !found.contains(key));
+        self.come().kept += found.len() as u64;
+        Ok(keys)
+    }
+
+    /// The folders that go into the same one, by what the ledger calls them.
+    fn beside(&self, stop: &Stop) -> Vec<String> {
+        let stops = self.route.get().map(|route| route.stops.iter()).into_iter().flatten();
+        stops.filter(|other| other.to == stop.to && other.from != stop.from).map(|s| s.label().to_string()).collect()
     }
 
     fn come(&self) -> MutexGuard<'_, Come> {
@@ -164,7 +212,10 @@ impl Carriage {
         let id = SourceId { folder: label.clone(), scope: source.source().scope.clone() };
         let told: (String, Arc<dyn Observer>) = (self.job.account.clone(), Arc::<Collector>::clone(&self.collector));
         let wishes = self.migration.plan.wishes.clone();
-        let leaving = if self.is_removing() { Some(self.known(stop)?) } else { None };
+        let leaving = match &store {
+            Some(store) if self.is_removing() => Some(self.leaving(stop, store.site())?),
+            _ => None,
+        };
         let by_content = self.migration.plan.by_content == Some(true) && leaving.is_none() && !self.dry_run;
         let (lesson, hashing) = (Lesson::default(), by_content.then(|| self.job.interrupt.clone()));
         let sieve = Sieve::new(source, label, wishes, limit, told, self.job.now)
@@ -172,11 +223,12 @@ impl Carriage {
             .learning(Arc::clone(&lesson), hashing)
             .leaving(leaving);
         let sieved = async { Ok(Some(sieve)) };
+        let job = Job { beside: self.beside(stop), ..self.job.clone() };
         let (outcome, store) = match store {
-            store if self.dry_run => (Box::pin(self.job.rehearse(&id, sieved, store)).await, None),
+            store if self.dry_run => (Box::pin(job.rehearse(&id, sieved, store)).await, None),
             Some(store) => {
                 let store = Arc::new(store);
-                (Box::pin(self.job.pull(&id, sieved, Arc::clone(&store))).await, Some(store))
+                (Box::pin(job.pull(&id, sieved, Arc::clone(&store))).await, Some(store))
             }
             None => return Ok(()),
         };
@@ -196,7 +248,7 @@ impl Carriage {
                 let stopped = error.is_some() || self.job.interrupt.is_raised() || self.is_removing();
                 let by_content = self.migration.plan.by_content.filter(|_| !stopped);
                 match by_content {
-                    Some(true) => self.verify_contents(&learned, &**store).map(Some),
+                    Some(true) => self.verify_contents(&learned, &counts, &**store).map(Some),
                     Some(false) => self.verify(&id, &**store).map(Some),
                     None => Ok(None),
                 }
@@ -222,10 +274,13 @@ impl Carriage {
     }
 
     /// Whether every message of the source stands in the target, octet by octet.
-    fn verify_contents<S: Checked>(&self, learned: &Learned, store: &S) -> Result<Verified> {
+    fn verify_contents<S: Checked>(&self, learned: &Learned, counts: &Counts, store: &S) -> Result<Verified> {
         let found = block_in_place(|| store.contents(true))?;
+        let all = learned.contents.len() as u64 + learned.unread;
+        // What the target refused has failed, and is told as that.
+        let expected = (counts.had + counts.fetched).min(all);
         let missing = missing_contents(&learned.contents, &found) as u64 + learned.unread;
-        Ok(Verified { expected: learned.contents.len() as u64 + learned.unread, missing, by_content: true })
+        Ok(Verified { expected, missing: missing.saturating_sub(all - expected), by_content: true })
     }
 
     /// Whether every message of the source stands in the target, by header and size.
@@ -235,12 +290,7 @@ impl Carriage {
             let folder = ledger.folder(&id.folder.to_string())?;
             folder.map_or(Ok(Vec::new()), |folder| ledger.rows(folder.id))?
         };
-        // Rows without a name and a listed size are the target's own.
-        let is_expected = |row: &Row| {
-            let listed = row.key.is_some() || row.listed_size.is_some();
-            row.status == Status::Delivered && row.missing_since.is_none() && listed
-        };
-        let rows: Vec<Row> = rows.into_iter().filter(is_expected).collect();
+        let rows: Vec<Row> = rows.into_iter().filter(Row::is_of_source).collect();
         let mut found = block_in_place(|| store.contents(false))?;
         let mut lost = missing(&rows, &found).len();
         if lost > 0 {

@@ -11,7 +11,7 @@ use crate::mail::{FolderName, FolderPattern};
 use crate::net::{AuthChoice, Server};
 use crate::store::{Layout, LineEndings, Maildir, Spec, StoreKind};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A mailbox on a server.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ impl Remote {
     }
 
     fn identity(&self) -> String {
-        format!("{}\0{}\0{}\0{}", self.protocol, self.user, self.server.host, self.server.port)
+        format!("{}\0{}\0{}\0{}", self.protocol, self.user, self.server.host.to_lowercase(), self.server.port)
     }
 }
 
@@ -121,7 +121,7 @@ pub fn migration(
     let to = end(global, to, &args.ends, (given.to, given.may_ask), false)?;
     let (from_shown, from_identity) = described(&from);
     let (to_shown, to_identity) = described(&to);
-    if from_identity == to_identity {
+    if is_same(&from, &to) {
         return Err(Error::new(Kind::Usage, "FROM and TO are the same mailbox", "Name another one of the two."));
     }
     let mut one = None;
@@ -150,7 +150,7 @@ pub fn migration(
             To::Server(remote)
         }
         End::Store(spec) => {
-            let alone = from.is_single() && plan.mapping == crate::migrate::Mapping::default();
+            let alone = (from.is_single() || one.is_some()) && plan.mapping == crate::migrate::Mapping::default();
             To::Store(laid_out(spec, alone))
         }
     };
@@ -224,6 +224,16 @@ fn end(
             };
             Ok(End::Server(Box::new(Remote { protocol, server, auth, user, auth_user, password }), folder))
         }
+    }
+}
+
+/// Whether the two are one mailbox, as far as their names tell.
+fn is_same(from: &End, to: &End) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    match (from, to) {
+        (End::Store(a), End::Store(b)) => a.kind == b.kind && real(&a.path) == real(&b.path),
+        (End::Server(a, in_a), End::Server(b, in_b)) => in_a == in_b && a.identity() == b.identity(),
+        _ => false,
     }
 }
 

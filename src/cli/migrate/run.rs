@@ -8,7 +8,7 @@ use crate::cli::report::{self, Report, Summary};
 use crate::error::{Error, Kind, Result, Scope};
 use crate::event::{Counts, Event};
 use crate::interrupt::Interrupt;
-use crate::migrate::{Balance, FolderReport, Sample};
+use crate::migrate::{Balance, FolderReport, Sample, TOO_LARGE};
 use crate::patience::{Patience, is_setback};
 use crate::retrieve::{Job, Keep, Policy};
 use crate::state::{Home, Ledger};
@@ -98,6 +98,9 @@ impl Run {
             account: name.clone(),
             ledger: Arc::new(Mutex::new(ledger)),
             policy: Policy { keep: Keep::Always, folders: Vec::new(), max_size: None },
+            // A rehearsal reads no messages.
+            by_content: !dry_run,
+            beside: Vec::new(),
             observer: Arc::new(Arc::clone(&self.around.report)),
             interrupt: self.around.interrupt.clone(),
             now: self.around.now,
@@ -112,9 +115,16 @@ impl Run {
         if problems.is_empty() {
             self.after(&job, &mut folders, tally).await;
         }
+        for folder in folders.iter().filter(|_| !self.around.dry_run) {
+            if let Some(n) = folder.balance.skipped.get(TOO_LARGE) {
+                let text = format!("{}: {} skipped, {TOO_LARGE}", folder.from, report::messages(*n));
+                self.around.report.event(name, Event::Warning(&text));
+            }
+        }
         self.around.report.migrated(name, &folders);
         self.estimate(&folders);
-        if let Some(folder) = &self.around.report_dir {
+        // What would be is no report of what was.
+        if let Some(folder) = self.around.report_dir.as_ref().filter(|_| !self.around.dry_run) {
             let path = folder.join(format!("{name}.json"));
             let text = format!("{}\n", report::migration_entry(name, &folders, tally.exit()));
             let written = std::fs::write(&path, text);
@@ -189,6 +199,13 @@ impl Run {
         let pass = pass::go(self, &Job { policy, ..job.clone() }).await;
         let removed = pass.done.iter().map(|f| f.balance.removed).sum();
         pass.problems.iter().for_each(|e| tally.failed(e));
+        if pass.kept > 0 {
+            tally.left(&format!(
+                "in the source stay {}, which the target had before this migration: nothing proves that source and target are not one \
+                 mailbox under two names. Delete them there yourself where you know it.",
+                report::messages(pass.kept)
+            ));
+        }
         tally.count(Counts { deleted_remote: removed, ..Counts::default() });
         for done in pass.done {
             if let Some(folder) = folders.iter_mut().find(|f| (&f.from, &f.to) == (&done.from, &done.to)) {

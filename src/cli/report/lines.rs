@@ -86,6 +86,8 @@ impl Lines {
         let size = bytes.map_or_else(|| "?".to_owned(), octets);
         let line = format!("{account} {folder} {key} {size}: {text}; server: {}\n", server_side(deleted));
         match action {
+            // There may be a hundred thousand of them, as the user wished: the report counts them.
+            Action::Skipped(_) if self.command == "migrate" => self.detail(&line),
             Action::Skipped(_) | Action::Refused(_) if !self.rehearsal => self.err(&format!("warning: {line}")),
             _ => self.detail(&line),
         }
