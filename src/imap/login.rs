@@ -44,6 +44,7 @@ async fn greeting<S: Link>(session: &mut Session<S>) -> Result<(Condition, Optio
     let text = match session.next().await? {
         Event::Untagged(frame) => match Untagged::of(&frame) {
             Untagged::Status(Status { condition: condition @ (Condition::Ok | Condition::PreAuth), text }) => {
+                session.hear_name(&text.words);
                 return Ok((condition, carried(&text)));
             }
             Untagged::Status(status) => return Err(session.dismissed(&status.text)),

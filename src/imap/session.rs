@@ -108,6 +108,8 @@ pub struct Session<S: Link> {
     counts: Counts,
     /// QRESYNC is enabled: VANISHED tells what is gone, in place of EXPUNGE.
     pub resyncs: bool,
+    /// The server says that it is Microsoft Exchange, or stands before one (DavMail).
+    pub is_exchange: bool,
     /// A command was begun whose end is not written yet: anything else would be taken for a part of it.
     unfinished: bool,
 }
@@ -135,6 +137,7 @@ impl<S: Link> Session<S> {
                     unended: 0,
                     counts: Counts::default(),
                     resyncs: false,
+                    is_exchange: false,
                     unfinished: false,
                 })
             }
@@ -239,6 +242,13 @@ impl<S: Link> Session<S> {
         self.under_way.iter().any(|tag| self.aside.as_ref() != Some(tag))
     }
 
+    /// Takes note of what a server calls itself, in its greeting or by ID: Exchange, or DavMail, behind which there is one.
+    pub fn hear_name(&mut self, text: &[u8]) {
+        const NAMES: [&[u8]; 3] = [b"microsoft exchange", b"microsoft.exchange", b"davmail"];
+        let text = text.to_ascii_lowercase();
+        self.is_exchange |= NAMES.into_iter().any(|name| memchr::memmem::find(&text, name).is_some());
+    }
+
     /// Sends a command together with the next one; whatever it is answered.
     pub async fn say(&mut self, line: &str) -> Result<()> {
         self.aside = Some(self.send(line).await?);
@@ -291,6 +301,9 @@ impl<S: Link> Session<S> {
                     return Err(self.dismissed(&text));
                 }
                 self.count(&frame);
+                if frame.text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"* ID ")) {
+                    self.hear_name(&frame.text);
+                }
                 self.unended = self.unended.saturating_add(frame.octets() as u64 + ROW);
                 self.bounded(ENDLESS)?;
                 Ok(Event::Untagged(frame))

@@ -177,8 +177,11 @@ async fn imap(carriage: &Arc<Carriage>, mut connections: Connections, tree: &Tre
         plan.folders.iter().any(literal)
     };
     // A view of what other folders hold.
-    let folders: Vec<imap::Folder> =
-        tree.select(&plan.folders).into_iter().filter(|f| f.role != Some(Role::Flagged) || named(f)).collect();
+    let folders: Vec<imap::Folder> = tree
+        .select(&plan.folders)
+        .into_iter()
+        .filter(|f| !matches!(f.role, Some(Role::Flagged | Role::Important)) || named(f))
+        .collect();
     if let Some(all) = folders.iter().find(|f| f.role == Some(Role::All) && folders.len() > 1 && !named(f)) {
         let note = format!(
             "{0} is a view of all messages of the account, and is copied like the others. To leave it out, add: --folders '!{0}'",

@@ -359,7 +359,7 @@ async fn what_arrived_since_is_listed() {
         "* 2 FETCH (UID 8 RFC822.SIZE 1)\r\n* 3 FETCH (UID 11 RFC822.SIZE 5)\r\n* 4 FETCH (UID 10)\r\n{tag} OK x\r\n";
     let (found, commands) = called!("IMAP4rev1", [("UID FETCH", rows)], |folder| folder.arrived_since(10));
     assert_eq!(found.unwrap(), [(key(10), None), (key(11), Some(5))]);
-    assert_eq!(commands, ["NOOP", "UID FETCH 10:* (UID RFC822.SIZE)"]);
+    assert_eq!(commands, ["UID FETCH 10:* (UID RFC822.SIZE)"], "it was opened just now");
     // What is not understood could be the very message.
     let rows = "* 2 FETCH (UID x)\r\n{tag} OK x\r\n";
     let (found, _) = called!("IMAP4rev1", [("UID FETCH", rows)], |folder| folder.arrived_since(10));
