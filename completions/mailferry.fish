@@ -110,6 +110,8 @@ complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l batch -d
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l shard -d 'Do the Ith of N parts of the table, so that many machines share it' -r
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l from-password-command -d 'Command that prints the password of FROM; else MAILFERRY_FROM_PASSWORD, else it is asked for' -r
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l to-password-command -d 'Command that prints the password of TO; else MAILFERRY_TO_PASSWORD, else it is asked for' -r
+complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l from-auth-user -d 'Whose password that of FROM is, where it is an administrator\'s who logs in for the user of the URL' -r
+complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l to-auth-user -d 'Whose password that of TO is, where it is an administrator\'s' -r
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l from-auth -d 'How to log in to FROM, as --auth of pull' -r
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l to-auth -d 'How to log in to TO' -r
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l from-pin-sha256 -d 'Accept this certificate of FROM and no other; may be given several times' -r

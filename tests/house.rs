@@ -41,7 +41,7 @@ const EDGES: [(&str, &[&str]); 21] = [
     ("pop3", &["credentials", "error", "mail", "net", "retrieve"]),
     ("imap", &["credentials", "error", "fault", "mail", "net", "retrieve", "store"]),
     ("local", &["error", "interrupt", "mail", "retrieve", "store"]),
-    ("migrate", &["error", "event", "imap", "mail", "retrieve", "state"]),
+    ("migrate", &["error", "event", "imap", "interrupt", "mail", "retrieve", "state"]),
     ("config", &["credentials", "error", "mail", "net", "retrieve", "store", "sync"]),
     (
         "cli",

@@ -1,11 +1,14 @@
 //! `mailferry migrate` as a user runs it, with a real Dovecot on one end or on both.
 
+mod admin;
 mod arrival;
 mod batch;
 mod checks;
 mod crash;
 mod ends;
+mod jobs;
 mod lanes;
+mod mboxes;
 mod wishes;
 
 use crate::support::dovecot::{Dovecot, User};

@@ -235,13 +235,13 @@ pub struct MigrateArgs {
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["from", "to"], value_hint = ValueHint::FilePath, help_heading = "Many mailboxes")]
     pub batch: Option<PathBuf>,
     /// Do the Ith of N parts of the table, so that many machines share it
-    #[arg(long, value_name = "I/N", requires = "batch", help_heading = "Many mailboxes")]
+    #[arg(long, value_name = "I/N", requires = "batch", conflicts_with_all = ["from", "to"], help_heading = "Many mailboxes")]
     pub shard: Option<String>,
     /// Leave out mailboxes whose last run ended well
-    #[arg(long, requires = "batch", help_heading = "Many mailboxes")]
+    #[arg(long, requires = "batch", conflicts_with_all = ["from", "to"], help_heading = "Many mailboxes")]
     pub resume: bool,
     /// Do only the mailboxes whose last run did not end well
-    #[arg(long, requires = "batch", conflicts_with = "resume", help_heading = "Many mailboxes")]
+    #[arg(long, requires = "batch", conflicts_with_all = ["resume", "from", "to"], help_heading = "Many mailboxes")]
     pub only_failed: bool,
     /// What only a URL or a path needs.
     #[command(flatten)]
@@ -258,6 +258,12 @@ pub struct EndArgs {
     /// Command that prints the password of TO; else MAILFERRY_TO_PASSWORD, else it is asked for
     #[arg(long, value_name = "CMD")]
     pub to_password_command: Option<String>,
+    /// Whose password that of FROM is, where it is an administrator's who logs in for the user of the URL
+    #[arg(long, value_name = "NAME")]
+    pub from_auth_user: Option<String>,
+    /// Whose password that of TO is, where it is an administrator's
+    #[arg(long, value_name = "NAME")]
+    pub to_auth_user: Option<String>,
     /// How to log in to FROM, as --auth of pull
     #[arg(long, value_name = "HOW")]
     pub from_auth: Option<String>,

@@ -5,6 +5,7 @@ mod carriage;
 mod ends;
 mod pass;
 mod run;
+mod table;
 mod target;
 mod wishes;
 
@@ -18,7 +19,7 @@ use crate::event::Counts;
 use crate::interrupt::Interrupt;
 use crate::mail::FolderPattern;
 use crate::migrate::{Mapping, Wishes};
-use ends::{From, Passwords, To};
+use ends::{From, Given, To};
 use run::{Around, Ended, Run};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -55,14 +56,14 @@ pub async fn run(global: &Global, args: &MigrateArgs) -> Result<u8> {
     let migrations = match (&args.batch, &args.from, &args.to) {
         (Some(file), ..) => batch::migrations(global, args, file, &state_dir, now)?,
         (None, Some(from), Some(to)) => {
-            let passwords = Passwords { may_ask: true, ..Passwords::default() };
-            let migration = ends::migration(global, (from, to), passwords, args, wishes::plan(args, now)?)?;
+            let given = Given { may_ask: true, ..Given::default() };
+            let migration = ends::migration(global, (from, to), given, args, wishes::plan(args, now)?)?;
             refuse_impossible(&migration)?;
             vec![migration]
         }
         _ => return Err(Error::new(Kind::Usage, "an end is missing", "Name FROM and TO, or a table with --batch.")),
     };
-    if let Some(folder) = &args.report_dir {
+    if let Some(folder) = args.report_dir.as_ref().filter(|_| !global.dry_run) {
         let made = std::fs::create_dir_all(folder);
         made.map_err(|e| Error::local_io(format!("cannot create {}", folder.display()), e))?;
     }
@@ -124,13 +125,6 @@ fn refuse_impossible(migration: &Migration) -> Result<()> {
             Kind::Usage,
             "--delete-source does not go with an mbox",
             "Leave the option out, and remove the file yourself once you need it no longer.",
-        ));
-    }
-    if plan.wishes.has_period() && from.is_pop3() {
-        return Err(Error::new(
-            Kind::Usage,
-            "--since and --before do not go with POP3, which tells no dates",
-            "Leave them out, or name the same mailbox by `imaps://`.",
         ));
     }
     Ok(())

@@ -78,6 +78,10 @@ pub(super) fn account(name: &str, mut table: Table<'_>, around: &Surroundings<'_
         let fault = Fault::new("APOP belongs to POP3", "Write `auth = \"auto\"`, or leave it out.");
         table.complain(Some("auth"), fault);
     }
+    let auth_user = table.text("auth_user", user_name);
+    if auth_user.is_some() && !auth.carries_authzid() {
+        table.complain(Some("auth_user"), Fault::new(one_name(auth), ONE_NAME));
+    }
     let password = password::password(&mut table, around);
     let store = table.table("store").and_then(|t| store(t, protocol, around.base));
     let remedy = format!("Add a table `[{}.store]` with `kind` and `path`.", table.name());
@@ -93,6 +97,7 @@ pub(super) fn account(name: &str, mut table: Table<'_>, around: &Surroundings<'_
         protocol: protocol?,
         server: server?,
         user: user?,
+        auth_user,
         auth,
         password: password?,
         store: store?,
@@ -113,7 +118,8 @@ fn check_name(name: &str) -> Result<(), Fault> {
     ))
 }
 
-fn user_name(text: &str) -> Result<String, Fault> {
+/// A name to log in with.
+pub(super) fn user_name(text: &str) -> Result<String, Fault> {
     if text.is_empty() {
         return Err(Fault::new("is empty", "Write the name you log in with."));
     }
@@ -122,6 +128,15 @@ fn user_name(text: &str) -> Result<String, Fault> {
     }
     Ok(text.to_owned())
 }
+
+/// Why an administrator cannot log in for somebody else.
+pub(super) fn one_name(auth: AuthChoice) -> String {
+    format!("a log-in by `auth = \"{auth}\"` carries one name, not two")
+}
+
+/// What to do about it.
+pub(super) const ONE_NAME: &str = "Write `auth = \"plain\"`, or leave `auth` out; or, on Dovecot with master users, write both \
+                                   names as the user: `alice*admin`.";
 
 fn store(mut table: Table<'_>, protocol: Option<Protocol>, base: &Base) -> Option<Spec> {
     const KINDS: &[(&str, StoreKind)] = &[("maildir", StoreKind::Maildir), ("mbox", StoreKind::Mbox)];

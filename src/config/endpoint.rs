@@ -119,7 +119,8 @@ fn password() -> Fault {
     Fault::new(
         "a password in a URL ends up in process lists and shell histories",
         "Remove it (a `:` in the user is `%3A`); give the password by --password-command, in the environment variable \
-         MAILFERRY_PASSWORD, or at the prompt.",
+         MAILFERRY_PASSWORD, or at the prompt (migrate: --from-password-command, MAILFERRY_FROM_PASSWORD, and the same with \
+         to).",
     )
 }
 

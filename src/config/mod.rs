@@ -52,6 +52,8 @@ pub struct Account {
     pub server: net::Server,
     /// The user name as the server wants it.
     pub user: String,
+    /// Whose password it is, where it is an administrator's who logs in for `user`.
+    pub auth_user: Option<String>,
     /// How to log in.
     pub auth: net::AuthChoice,
     /// Where the password comes from.

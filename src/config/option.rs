@@ -1,6 +1,6 @@
 //! The same values as options of the command line: a wrong one is a usage error that names the option.
 
-use super::account::{AUTH_CHOICES, LINE_ENDINGS};
+use super::account::{AUTH_CHOICES, LINE_ENDINGS, ONE_NAME, one_name, user_name};
 use super::problem::Fault;
 use super::server::pin;
 use super::table::one_of;
@@ -14,6 +14,15 @@ use std::time::Duration;
 /// `--auth`.
 pub fn auth(text: &str) -> Result<AuthChoice> {
     read("auth", text, |t| one_of(t, AUTH_CHOICES))
+}
+
+/// `--from-auth-user` and `--to-auth-user`, for a log-in by `auth`.
+pub fn auth_user(name: &str, auth: AuthChoice) -> Result<String> {
+    let fits = |name: &str| match auth.carries_authzid() {
+        true => user_name(name),
+        false => Err(Fault::new(one_name(auth), ONE_NAME)),
+    };
+    read("auth-user", name, fits)
 }
 
 /// `--keep`: `true`, `false` or a time such as `30d`.

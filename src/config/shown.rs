@@ -40,6 +40,9 @@ impl Display for Account {
         }
         writeln!(f, "timeout = {}", text(units::written(server.timeout)))?;
         writeln!(f, "user = {}", text(&self.user))?;
+        if let Some(name) = &self.auth_user {
+            writeln!(f, "auth_user = {}", text(name))?;
+        }
         writeln!(f, "auth = {}", text(self.auth))?;
         writeln!(f, "password = {{ {} }}", password(&self.password))?;
 

@@ -1,16 +1,19 @@
 //! Who logs in, and how to keep the secret out of what servers repeat.
 
-use super::Secret;
+use super::{PasswordSource, Secret, resolve};
 use crate::error::{Error, Kind, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use std::fmt;
 use zeroize::Zeroizing;
 
 /// Who logs in, with what.
 #[derive(Debug, Clone)]
 pub struct Login {
-    /// The user name as the server wants it.
+    /// Whose mailbox it is, as the server wants the name: the authorization identity of SASL.
     pub user: String,
+    /// Whose password it is, where it is not that of `user`: an administrator's, the authentication identity of SASL.
+    pub auth_user: Option<String>,
     /// The password, or the access token of XOAUTH2 and OAUTHBEARER.
     pub secret: Secret,
 }
@@ -19,9 +22,37 @@ pub struct Login {
 const TELLING: usize = 8;
 
 impl Login {
+    /// Somebody with a password of their own.
+    pub fn new(user: impl Into<String>, secret: Secret) -> Login {
+        Login { user: user.into(), auth_user: None, secret }
+    }
+
+    /// Fetches the password, which is that of `auth_user` where one is named.
+    pub async fn fetch(user: &str, auth_user: Option<&str>, password: &PasswordSource, host: &str) -> Result<Login> {
+        let secret = resolve(password, auth_user.unwrap_or(user), host).await?;
+        Ok(Login { auth_user: auth_user.map(str::to_owned), ..Login::new(user, secret) })
+    }
+
+    /// Who proves to know the password.
+    pub fn authcid(&self) -> &str {
+        self.auth_user.as_ref().unwrap_or(&self.user)
+    }
+
+    /// Whose mailbox is asked for, where that is not plain from who asks.
+    pub fn authzid(&self) -> Option<&str> {
+        self.auth_user.as_ref().map(|_| self.user.as_str())
+    }
+
+    /// The message of SASL PLAIN (RFC 4616).
+    pub fn plain(&self) -> Zeroizing<String> {
+        Zeroizing::new(format!("{}\0{}\0{}", self.authzid().unwrap_or_default(), self.authcid(), self.secret.expose()))
+    }
+
     /// Refuses a user name or secret that would end its line early.
     pub fn check(&self) -> Result<()> {
-        for (what, value) in [("user name", self.user.as_str()), ("password", self.secret.expose())] {
+        let Login { user, auth_user, secret } = self;
+        let names = [Some(user), auth_user.as_ref()].into_iter().flatten().map(|name| ("user name", name.as_str()));
+        for (what, value) in names.chain([("password", secret.expose())]) {
             if value.contains(['\r', '\n', '\0']) {
                 return Err(Error::new(
                     Kind::Config,
@@ -33,6 +64,16 @@ impl Login {
         Ok(())
     }
 
+    /// Why nobody can log in for somebody else.
+    pub fn undelegated(&self, host: &str) -> Error {
+        Error::new(
+            Kind::Unavailable,
+            format!("{host} offers no way in which {} could log in for {}", self.authcid(), self.user),
+            "Neither SASL PLAIN nor SCRAM-SHA-256 is offered there. On Dovecot with master users, leave auth_user out and write \
+             both names as the user: `alice*admin`.",
+        )
+    }
+
     /// The error without the secret, should the server have repeated it: refusals quote whole commands now and then.
     pub fn conceal(&self, error: Error) -> Error {
         let forms = self.forms();
@@ -41,19 +82,26 @@ impl Login {
 
     /// The secret in each form in which it goes over the wire, as far as a message would show it.
     fn forms(&self) -> Vec<Zeroizing<String>> {
-        let (user, secret) = (&self.user, self.secret.expose());
+        let secret = self.secret.expose();
         let escaped = Zeroizing::new(secret.replace('\\', "\\\\").replace('"', "\\\""));
         let shown = |text: &str| Zeroizing::new(text.chars().filter(|c| !c.is_control()).collect::<String>());
-        let plain = Zeroizing::new(format!("\0{user}\0{secret}"));
         let mut forms = vec![
             shown(secret),
             shown(&escaped),
             Zeroizing::new(BASE64.encode(secret)),
-            Zeroizing::new(BASE64.encode(&*plain)),
+            Zeroizing::new(BASE64.encode(self.plain().as_bytes())),
         ];
         forms.extend((0..3).map(|before| in_base64(secret, before)).filter(|form| form.len() >= TELLING));
         forms.retain(|form| !form.is_empty());
         forms
+    }
+}
+
+/// Whose mailbox, and by whose password.
+impl fmt::Display for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.user)?;
+        self.auth_user.as_ref().map_or(Ok(()), |admin| write!(f, " (by {admin})"))
     }
 }
 
@@ -94,7 +142,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn login(user: &str, secret: &str) -> Login {
-        Login { user: user.into(), secret: Secret::new(secret.into()) }
+        Login::new(user, Secret::new(secret.into()))
     }
 
     /// What is left of a server's words.

@@ -58,6 +58,11 @@ impl Tree {
         inbox.into_iter().chain(others)
     }
 
+    /// What separates the levels of names on the wire, where that is known.
+    pub fn separator(&self) -> Option<char> {
+        self.names.separator.map(char::from)
+    }
+
     /// A folder by its name.
     pub fn get(&self, name: &FolderName) -> Option<&Folder> {
         self.folders.get(name)

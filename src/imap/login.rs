@@ -113,7 +113,8 @@ async fn authenticate<S: Transport>(
             return Err(Error::new(Kind::Config, "auth = \"apop\" is for POP3 only", remedy));
         }
         AuthChoice::Auto | AuthChoice::Sasl(_) => {
-            choose(auth, &offered.mechanisms(), session.stream().is_some_and(Transport::is_encrypted))
+            let encrypted = session.stream().is_some_and(Transport::is_encrypted);
+            choose(auth, &offered.mechanisms(), encrypted, login.auth_user.is_some())
         }
     };
     match (mechanism, auth) {
@@ -122,6 +123,7 @@ async fn authenticate<S: Transport>(
             let what = format!("{} does not offer {}", session.server().host, mechanism.name());
             Err(Error::new(Kind::Unavailable, what, "Choose another value for auth, or leave it out."))
         }
+        (None, _) if login.auth_user.is_some() => Err(login.undelegated(&session.server().host)),
         (None, _) if offered.forbids_login() => {
             let what = format!("{} allows no log-in by password on this connection", session.server().host);
             let remedy = "Set tls = \"implicit\" or \"starttls\", or choose a SASL mechanism that the server offers.";
@@ -201,7 +203,7 @@ async fn sasl<S: Link>(
     }
     let text = admitted(session, login, status, exchange.server_reason())?;
     if !exchange.is_satisfied() {
-        let what = format!("{} did not prove that it knows the password of {}", server.host, login.user);
+        let what = format!("{} did not prove that it knows the password of {}", server.host, login.authcid());
         let remedy = "Somebody may be posing as the server: check the host name and its certificate.";
         return Err(Error::new(Kind::Unavailable, what, remedy));
     }
@@ -214,8 +216,8 @@ fn admitted<S: Link>(session: &Session<S>, login: &Login, status: Status, reason
         return Ok(status.text);
     }
     let doing = match reason {
-        Some(reason) => format!("log {} in ({reason})", login.user),
-        None => format!("log {} in", login.user),
+        Some(reason) => format!("log {login} in ({reason})"),
+        None => format!("log {login} in"),
     };
     Err(session.refused_as(&status, &doing, Kind::Login))
 }

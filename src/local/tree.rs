@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Kind, Result, quoted};
 use crate::mail::FolderName;
-use crate::store::{Layout, MboxFile, Spec};
+use crate::store::{Layout, MboxFile, Spec, Tree};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -21,8 +21,8 @@ pub struct LocalTree {
     pub notes: Vec<String>,
 }
 
-/// Where Maildirs lie as others laid them out: the path itself is one, alone or with others beside it in dotted
-/// directories, or they lie below it.
+/// Where Maildirs lie as others laid them out: the path itself is one, others lie in dotted directories in it, or anywhere
+/// below it; or all of that at once. A spec in the layout [`Layout::Single`] is that of one Maildir alone.
 pub fn maildirs(spec: &Spec) -> Result<(Spec, LocalTree)> {
     let is_maildir = |path: &Path| path.join("cur").is_dir();
     let dotted = |path: &Path| {
@@ -31,18 +31,64 @@ pub fn maildirs(spec: &Spec) -> Result<(Spec, LocalTree)> {
             .map(|e| e.path())
             .any(|p| p.file_name().is_some_and(|n| n.as_bytes().starts_with(b".")) && is_maildir(&p))
     };
-    let layout = match (is_maildir(&spec.path), dotted(&spec.path)) {
-        (true, false) => Layout::Single,
-        (_, true) => Layout::MaildirPlusPlus,
-        (false, false) => Layout::Nested,
+    let laid_out = |layout| Spec { layout, ..spec.clone() };
+    let (is_one, has_dotted) = (is_maildir(&spec.path), dotted(&spec.path));
+    let nested = laid_out(Layout::Nested).tree()?;
+    let (layout, found) = match (is_one, has_dotted, nested.folders.is_empty()) {
+        (true, false, true) => (Layout::Single, laid_out(Layout::Single).tree()?),
+        (false, false, _) => (Layout::Nested, nested),
+        (_, _, true) => (Layout::MaildirPlusPlus, laid_out(Layout::MaildirPlusPlus).tree()?),
+        (_, _, false) => (Layout::Nested, both(laid_out(Layout::MaildirPlusPlus).tree()?, nested)),
     };
-    let spec = Spec { layout, ..spec.clone() };
-    let found = spec.tree()?;
-    let tree = LocalTree { folders: found.folders, notes: found.notes };
+    let mut tree = LocalTree { folders: found.folders, notes: found.notes };
     if tree.folders.is_empty() {
         return Err(nothing(&spec.path, "Maildir"));
     }
-    Ok((spec, tree))
+    let mut others = Vec::new();
+    strays(&spec.path, &tree, &mut others);
+    tree.notes.extend(others);
+    Ok((laid_out(layout), tree))
+}
+
+/// The folders of two layouts at one path.
+fn both(first: Tree, second: Tree) -> Tree {
+    let Tree { mut folders, mut notes } = first;
+    let taken: Vec<PathBuf> = folders.values().cloned().collect();
+    // What the second layout has no folder for, the first one may have.
+    let is_open = |note: &String| !taken.iter().any(|path| note.starts_with(&format!("{} ", path.display())));
+    notes.extend(second.notes.into_iter().filter(is_open));
+    for (folder, path) in second.folders {
+        match folders.get(&folder) {
+            Some(known) => {
+                notes.push(format!("{} is left out: {} is folder {folder} already.", path.display(), known.display()));
+            }
+            None => drop(folders.insert(folder, path)),
+        }
+    }
+    Tree { folders, notes }
+}
+
+/// Tells of Maildirs below a path that no layout has a folder for.
+fn strays(directory: &Path, tree: &LocalTree, notes: &mut Vec<String>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let is_part = ["cur", "new", "tmp"].iter().any(|part| name == *part);
+        if is_part || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let shown = quoted(path.as_os_str().as_bytes());
+        let is_known = tree.folders.values().any(|known| *known == path);
+        let is_told = tree
+            .notes
+            .iter()
+            .any(|note| note.starts_with(&format!("{} ", path.display())) || note.starts_with(&format!("{shown} ")));
+        if path.join("cur").is_dir() && !is_known && !is_told {
+            notes.push(format!(
+                "{shown} is left out: it lies where no folder can be. Name it by itself to have it, too."
+            ));
+        }
+        strays(&path, tree, notes);
+    }
 }
 
 /// The mboxes at or below a path: a file is the inbox; in a directory, each file is a folder, and `NAME.sbd` (Thunderbird) or
@@ -150,7 +196,22 @@ mod tests {
             layout: Layout::Nested,
             line_endings: LineEndings::Lf,
         };
-        for path in ["one", "plus", "plus/.Sent", "plus/.a.b", "nested/INBOX", "nested/a/b"] {
+        for path in [
+            "one",
+            "plus",
+            "plus/.Sent",
+            "plus/.a.b",
+            "nested/INBOX",
+            "nested/a/b",
+            "dot/INBOX",
+            "dot/Work/Sub",
+            "dot/.Trash",
+            "dot/Work/.y",
+            "both",
+            "both/.Sent",
+            "both/Nested",
+            "both/Sent",
+        ] {
             for part in ["tmp", "new", "cur"] {
                 fs::create_dir_all(root.path().join(path).join(part)).unwrap();
             }
@@ -159,8 +220,14 @@ mod tests {
             ("one", Layout::Single, &["INBOX"][..]),
             ("plus", Layout::MaildirPlusPlus, &["INBOX", "Sent", "a/b"]),
             ("nested", Layout::Nested, &["INBOX", "a/b"]),
+            // A dotted folder hides none of the others.
+            ("dot", Layout::Nested, &["INBOX", "Trash", "Work/Sub"]),
+            ("both", Layout::Nested, &["INBOX", "Nested", "Sent"]),
         ] {
             let (found, tree) = maildirs(&spec(path)).unwrap();
+            let left = tree.notes.iter().filter(|note| note.contains(" is left out: ")).count();
+            let expected = usize::from(["dot", "both"].contains(&path));
+            assert_eq!((left, tree.notes.len()), (expected, expected), "{path}: {:?}", tree.notes);
             assert_eq!((found.layout, names(&tree)), (layout, folders.iter().map(|f| (*f).to_owned()).collect()));
         }
         assert!(maildirs(&spec("none")).is_err());

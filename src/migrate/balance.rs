@@ -98,13 +98,16 @@ pub struct Told {
 /// Hands events on, and keeps what they tell of messages that stay where they are.
 pub struct Collector {
     to: Arc<dyn Observer>,
+    /// In the end, the source is to be without what the target has.
+    leaves: bool,
     told: Mutex<BTreeMap<String, Told>>,
 }
 
 impl Collector {
-    /// Hands on to this one.
-    pub fn new(to: Arc<dyn Observer>) -> Collector {
-        Collector { to, told: Mutex::default() }
+    /// Hands on to this one. `leaves` is whether a rehearsal tells of each message that is to be in the target that it would be
+    /// deleted in the source.
+    pub fn new(to: Arc<dyn Observer>, leaves: bool) -> Collector {
+        Collector { to, leaves, told: Mutex::default() }
     }
 
     /// What was told of a folder since it was asked last.
@@ -134,6 +137,14 @@ impl Observer for Collector {
             _ => {}
         }
         drop(all);
+        let event = match event {
+            Event::Message { folder, key, bytes, action: action @ (Action::WouldFetch | Action::Had), .. }
+                if self.leaves =>
+            {
+                Event::Message { folder, key, bytes, action, deleted: true }
+            }
+            other => other,
+        };
         self.to.event(account, event);
     }
 }
@@ -147,9 +158,31 @@ mod tests {
         fn event(&self, _: &str, _: Event<'_>) {}
     }
 
+    #[derive(Default)]
+    struct Deletions(Mutex<Vec<bool>>);
+    impl Observer for Deletions {
+        fn event(&self, _: &str, event: Event<'_>) {
+            if let Event::Message { deleted, .. } = event {
+                self.0.lock().unwrap().push(deleted);
+            }
+        }
+    }
+
+    #[test]
+    fn a_rehearsal_tells_what_would_leave_the_source() {
+        for (leaves, told) in [(true, [true, true, false]), (false, [false; 3])] {
+            let seen = Arc::new(Deletions::default());
+            let collector = Collector::new(Arc::<Deletions>::clone(&seen), leaves);
+            for action in [Action::WouldFetch, Action::Had, Action::Skipped("too old")] {
+                collector.event("a", Event::Message { folder: "x", key: None, bytes: None, action, deleted: false });
+            }
+            assert_eq!(*seen.0.lock().unwrap(), told);
+        }
+    }
+
     #[test]
     fn it_balances() {
-        let collector = Collector::new(Arc::new(Nobody));
+        let collector = Collector::new(Arc::new(Nobody), false);
         let tell = |folder, action| {
             collector.event("a", Event::Message { folder, key: None, bytes: None, action, deleted: false });
         };

@@ -1,7 +1,7 @@
 //! Which folder of the source goes into which folder of the target: a pure function of the folders on both ends.
 
 use crate::mail::{FolderName, Role};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A folder of either end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,8 +86,9 @@ fn roles(places: &[Place]) -> Vec<Option<Role>> {
     roles
 }
 
-/// The folder of the target for each folder of the source. Two of these may go into one.
-pub fn targets(source: &[Place], target: &[Place], mapping: &Mapping) -> Vec<FolderName> {
+/// The folder of the target for each folder of the source. Two of these may go into one. A `separator` of the target within
+/// a level becomes `_`.
+pub fn targets(source: &[Place], target: &[Place], mapping: &Mapping, separator: Option<char>) -> Vec<FolderName> {
     let (from, to) = (roles(source), roles(target));
     let with_role = |role: Role| target.iter().zip(&to).find(|(_, r)| **r == Some(role)).map(|(p, _)| p.name.clone());
     let taken: BTreeSet<&FolderName> = source.iter().map(|p| &p.name).collect();
@@ -108,7 +109,32 @@ pub fn targets(source: &[Place], target: &[Place], mapping: &Mapping) -> Vec<Fol
             None => role.and_then(|role| by_role(place, role)).unwrap_or_else(|| place.name.clone()),
         }
     };
-    source.iter().zip(&from).map(choose).collect()
+    let chosen: Vec<FolderName> = source.iter().zip(&from).map(choose).collect();
+    separator.map_or(chosen.clone(), |separator| parted_by(separator, chosen))
+}
+
+/// The names without the separator in their levels, each unlike the others that were unlike it before.
+fn parted_by(separator: char, names: Vec<FolderName>) -> Vec<FolderName> {
+    let fits = |name: &FolderName| !name.levels().iter().any(|level| level.contains(separator));
+    let mut given: BTreeMap<FolderName, FolderName> =
+        names.iter().filter(|name| fits(name)).map(|name| (name.clone(), name.clone())).collect();
+    let mut taken: BTreeSet<FolderName> = given.keys().cloned().collect();
+    let mut give = |name: FolderName| {
+        if let Some(known) = given.get(&name) {
+            return known.clone();
+        }
+        let mut levels: Vec<String> = name.levels().iter().map(|level| level.replace(separator, "_")).collect();
+        let fitting = loop {
+            match FolderName::from_levels(levels.clone()) {
+                Some(fitting) if !taken.insert(fitting.clone()) => levels.iter_mut().last().map(|last| last.push('_')),
+                Some(fitting) => break fitting,
+                None => break name.clone(),
+            };
+        };
+        given.insert(name, fitting.clone());
+        fitting
+    };
+    names.into_iter().map(&mut give).collect()
 }
 
 fn named(name: &FolderName, map: &[(FolderName, FolderName)]) -> Option<FolderName> {
@@ -139,7 +165,7 @@ mod tests {
     }
 
     fn mapped(source: &[(&str, Option<Role>)], target: &[(&str, Option<Role>)], mapping: &Mapping) -> Vec<String> {
-        targets(&places(source), &places(target), mapping).iter().map(ToString::to_string).collect()
+        targets(&places(source), &places(target), mapping, None).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -181,6 +207,15 @@ mod tests {
         assert_eq!(mapped(&source, &[("Sent", None)], &mapping), expected);
         let into = Mapping { into: Some(name("Old")), named: Vec::new() };
         assert_eq!(mapped(&[("INBOX", None), ("INBOX/x", None)], &[], &into), ["Old", "Old/INBOX/x"]);
+    }
+
+    #[test]
+    fn levels_do_not_hold_what_separates_them() {
+        let names = ["INBOX", "a.b", "a_b", "a.b/c.d", "a..b", "v1", "a.b"];
+        let source = places(&names.map(|name| (name, None)));
+        let parted = targets(&source, &[], &Mapping::default(), Some('.'));
+        let parted: Vec<String> = parted.iter().map(ToString::to_string).collect();
+        assert_eq!(parted, ["INBOX", "a_b_", "a_b", "a_b/c_d", "a__b", "v1", "a_b_"]);
     }
 
     #[test]

@@ -6,10 +6,12 @@ mod balance;
 mod mapping;
 mod sample;
 mod sieve;
+mod site;
 mod verify;
 
 pub use balance::{Balance, Collector, FolderReport};
 pub use mapping::{Mapping, Place, label, targets};
 pub use sample::{Measured, Sample};
-pub use sieve::{Sieve, Wishes};
-pub use verify::{Verified, missing};
+pub use sieve::{Learned, Lesson, Sieve, TOO_LARGE, Wishes};
+pub use site::Site;
+pub use verify::{Verified, missing, missing_contents};

@@ -1,13 +1,17 @@
 //! A source as a migration wants it: the messages that are to go, each with the date on which it arrived.
 
 use super::{Measured, Sample};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::event::{Action, Event, Observer};
-use crate::mail::{Envelope, Fingerprint, Flags, FolderName, arrival_date};
+use crate::interrupt::Interrupt;
+use crate::mail::{Content, Digester, Envelope, Fingerprint, Flags, FolderName, Key, Marks, arrival_date};
 use crate::retrieve::{Abilities, Finished, Handle, Intake, Listed, Listing, Reading, Retriever, SourceId};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+
+/// Why a message stays that nobody wished to stay.
+pub const TOO_LARGE: &str = "larger than the target takes";
 
 /// Octets of a message that are looked at for its date.
 const HEADER: usize = 64 * 1024;
@@ -34,6 +38,20 @@ impl Wishes {
     }
 }
 
+/// What was learned of the messages that passed.
+#[derive(Debug, Default)]
+pub struct Learned {
+    /// How many had flags or keywords.
+    pub marked: u64,
+    /// Every message that is to stand in the target, by its bytes in the source; only where asked for.
+    pub contents: Vec<Content>,
+    /// How many of these the source did not give.
+    pub unread: u64,
+}
+
+/// A handle on what a sieve learns.
+pub type Lesson = Arc<Mutex<Learned>>;
+
 /// A source with what the user wishes of it.
 pub struct Sieve<R> {
     inner: R,
@@ -45,6 +63,21 @@ pub struct Sieve<R> {
     observer: Arc<dyn Observer>,
     now: i64,
     sample: Option<Arc<Sample>>,
+    lesson: Lesson,
+    /// Where every message is to be read, if only for its hash: until when.
+    hashing: Option<Interrupt>,
+    /// Where messages only leave the source: those that may.
+    leaving: Option<HashSet<Key>>,
+    passed: Passed,
+}
+
+/// The messages that were to go.
+#[derive(Debug, Default)]
+struct Passed {
+    going: Vec<Handle>,
+    contents: BTreeMap<Handle, Content>,
+    /// Refused by the source, or gone from it.
+    left: HashSet<Handle>,
 }
 
 impl<R: Retriever> Sieve<R> {
@@ -60,7 +93,50 @@ impl<R: Retriever> Sieve<R> {
     ) -> Sieve<R> {
         let source = SourceId { folder, scope: inner.source().scope.clone() };
         let (account, observer) = told;
-        Sieve { inner, source, wishes, limit, account, observer, now, sample: None }
+        let (lesson, passed) = (Lesson::default(), Passed::default());
+        Sieve {
+            inner,
+            source,
+            wishes,
+            limit,
+            account,
+            observer,
+            now,
+            lesson,
+            hashing: None,
+            leaving: None,
+            passed,
+            sample: None,
+        }
+    }
+
+    /// Keeps what it learns there. With an interrupt every message is read, those that the pull does not want at its end.
+    #[must_use]
+    pub fn learning(self, lesson: Lesson, hashing: Option<Interrupt>) -> Sieve<R> {
+        Sieve { lesson, hashing, ..self }
+    }
+
+    /// Shows of the messages with names only these, and gives none: what came to the source later stays there.
+    #[must_use]
+    pub fn leaving(self, keys: Option<HashSet<Key>>) -> Sieve<R> {
+        Sieve { leaving: keys, ..self }
+    }
+
+    /// Reads what the pull did not want, for the hashes. False when told to stop.
+    async fn read_rest(&mut self) -> Result<bool> {
+        let Some(interrupt) = self.hashing.take() else { return Ok(true) };
+        let Passed { going, mut contents, left } = std::mem::take(&mut self.passed);
+        let is_open = |h: &&Handle| !contents.contains_key(*h) && !left.contains(*h);
+        let rest: Vec<Handle> = going.iter().filter(is_open).copied().collect();
+        let mut reading = Reading::default();
+        if !rest.is_empty() && interrupt.unless_raised(self.inner.retrieve(&rest, &mut reading)).await?.is_none() {
+            return Ok(false);
+        }
+        contents.append(&mut reading.contents);
+        let mut learned = self.lesson.lock().unwrap_or_else(PoisonError::into_inner);
+        learned.unread = going.iter().filter(|h| !contents.contains_key(*h) && !left.contains(*h)).count() as u64;
+        learned.contents = contents.into_values().collect();
+        Ok(true)
     }
 
     /// Reads a few messages after the listing, to know how fast that is.
@@ -100,7 +176,7 @@ impl<R: Retriever> Sieve<R> {
         } else if too_large(self.wishes.max_size) {
             Some("larger than --max-size")
         } else if too_large(self.limit) {
-            Some("larger than the target takes")
+            Some(TOO_LARGE)
         } else {
             None
         }
@@ -150,8 +226,14 @@ impl<R: Retriever> Retriever for Sieve<R> {
         let Listing { messages, notes } = self.inner.list().await?;
         let handles: Vec<Handle> = messages.iter().map(|l| l.handle).collect();
         let dates = if self.wishes.has_period() { self.inner.dates(&handles).await? } else { BTreeMap::new() };
+        if self.wishes.has_period() && !self.inner.abilities().headers_apart && !handles.is_empty() {
+            let what = "the source gives no headers without their messages (POP3 without TOP), and so no dates";
+            return Err(Error::new(Kind::Unavailable, what, "Leave --since and --before out."));
+        }
         let mut going = Vec::with_capacity(messages.len());
-        for listed in messages {
+        let may_leave =
+            |l: &Listed| self.leaving.as_ref().is_none_or(|keys| l.key.as_ref().is_none_or(|k| keys.contains(k)));
+        for listed in messages.into_iter().filter(may_leave) {
             match self.objection(&listed, &dates) {
                 Some(reason) => self.skip(&listed, reason),
                 None => going.push(listed),
@@ -163,6 +245,7 @@ impl<R: Retriever> Retriever for Sieve<R> {
             going.retain(|l| !twice.contains(&l.handle));
         }
         self.measure(&going).await?;
+        self.passed.going = going.iter().map(|l| l.handle).collect();
         Ok(Listing { messages: going, notes })
     }
 
@@ -175,16 +258,23 @@ impl<R: Retriever> Retriever for Sieve<R> {
     }
 
     async fn retrieve(&mut self, wanted: &[Handle], into: &mut impl Intake) -> Result<()> {
-        let mut dating = Dating { into, seen: self.wishes.seen, now: self.now, held: None };
-        self.inner.retrieve(wanted, &mut dating).await
+        if self.leaving.is_some() {
+            for handle in wanted {
+                into.gone(*handle).await?;
+            }
+            return Ok(());
+        }
+        let hashing = self.hashing.as_ref().map(|_| (None, &mut self.passed));
+        let (seen, now, lesson) = (self.wishes.seen, self.now, &self.lesson);
+        self.inner.retrieve(wanted, &mut Dating { into, seen, now, held: None, lesson, hashing }).await
     }
 
     async fn dispose(&mut self, handles: &[Handle]) -> Result<()> {
         self.inner.dispose(handles).await
     }
 
-    async fn finish(self) -> Result<Finished> {
-        self.inner.finish().await
+    async fn finish(mut self) -> Result<Finished> {
+        if self.read_rest().await? { self.inner.finish().await } else { Ok(Finished::default()) }
     }
 }
 
@@ -194,9 +284,19 @@ struct Dating<'i, I> {
     seen: bool,
     now: i64,
     held: Option<(Handle, Envelope, Vec<u8>)>,
+    lesson: &'i Lesson,
+    /// The message under way and those before it, where hashes are wanted.
+    hashing: Option<(Option<(Handle, Digester)>, &'i mut Passed)>,
 }
 
 impl<I: Intake> Dating<'_, I> {
+    fn leave(&mut self, handle: Handle) {
+        if let Some((under_way, passed)) = &mut self.hashing {
+            *under_way = None;
+            passed.left.insert(handle);
+        }
+    }
+
     async fn release(&mut self) -> Result<()> {
         let Some((handle, mut envelope, start)) = self.held.take() else { return Ok(()) };
         envelope.received_at = arrival_date(&start, self.now);
@@ -207,6 +307,12 @@ impl<I: Intake> Dating<'_, I> {
 
 impl<I: Intake> Intake for Dating<'_, I> {
     async fn begin(&mut self, handle: Handle, mut envelope: Envelope) -> Result<()> {
+        if envelope.marks != Marks::default() {
+            self.lesson.lock().unwrap_or_else(PoisonError::into_inner).marked += 1;
+        }
+        if let Some((under_way, _)) = &mut self.hashing {
+            *under_way = Some((handle, Digester::default()));
+        }
         if self.seen {
             envelope.marks.flags = envelope.marks.flags | Flags::SEEN;
         }
@@ -220,6 +326,9 @@ impl<I: Intake> Intake for Dating<'_, I> {
     }
 
     async fn chunk(&mut self, bytes: &[u8]) -> Result<()> {
+        if let Some((Some((_, digester)), _)) = &mut self.hashing {
+            digester.update(bytes);
+        }
         let Some((_, _, start)) = &mut self.held else { return self.into.chunk(bytes).await };
         let looked_at = start.len().saturating_sub(3);
         start.extend_from_slice(bytes);
@@ -230,15 +339,22 @@ impl<I: Intake> Intake for Dating<'_, I> {
 
     async fn end(&mut self) -> Result<()> {
         self.release().await?;
+        if let Some((under_way, passed)) = &mut self.hashing
+            && let Some((handle, digester)) = under_way.take()
+        {
+            passed.contents.insert(handle, digester.finish().1);
+        }
         self.into.end().await
     }
 
     async fn refused(&mut self, handle: Handle, reason: String) -> Result<()> {
         self.held = None;
+        self.leave(handle);
         self.into.refused(handle, reason).await
     }
 
     async fn gone(&mut self, handle: Handle) -> Result<()> {
+        self.leave(handle);
         self.into.gone(handle).await
     }
 }
@@ -280,7 +396,8 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let mut told = Told::default();
-            let mut dating = Dating { into: &mut told, seen, now: 2_000_000_000, held: None };
+            let (lesson, hashing) = (&Lesson::default(), None);
+            let mut dating = Dating { into: &mut told, seen, now: 2_000_000_000, held: None, lesson, hashing };
             let envelope = Envelope { received_at, ..Envelope::default() };
             dating.begin(Handle(1), envelope).await.unwrap();
             for chunk in chunks {

@@ -16,10 +16,16 @@ pub struct Verified {
     pub by_content: bool,
 }
 
+/// How many of these messages of the source do not stand in the target, octet by octet. A message found there stands for one.
+pub fn missing_contents(source: &[Content], found: &[Content]) -> usize {
+    let mut free: Vec<bool> = vec![true; found.len()];
+    let mut by_digest = index(found.iter().map(|c| c.digest));
+    source.iter().filter(|c| !take(&mut by_digest, &c.digest, &mut free)).count()
+}
+
 /// The rows whose messages do not stand in the target. A message found there stands for one row: one of the same digest, or
-/// else, unless `by_content`, one of the same header and size. A row whose digest was inferred is compared by header and size
-/// in any case.
-pub fn missing<'r>(rows: &'r [Row], found: &[Content], by_content: bool) -> Vec<&'r Row> {
+/// else one of the same header and size.
+pub fn missing<'r>(rows: &'r [Row], found: &[Content]) -> Vec<&'r Row> {
     let mut free: Vec<bool> = vec![true; found.len()];
     let mut open: Vec<&Row> = rows.iter().collect();
     let mut by_digest = index(found.iter().map(|c| c.digest));
@@ -27,11 +33,10 @@ pub fn missing<'r>(rows: &'r [Row], found: &[Content], by_content: bool) -> Vec<
     let mut by_inferred: HashMap<Digest, Vec<usize>> =
         index(found.iter().map(|c| c.inferred().map_or(c.digest, |i| i.digest)));
     let inferred = |row: &Row| Content::inferred_from(row.fingerprint, row.wire_size).map(|c| c.digest);
-    let weakly = |row: &Row| by_content && inferred(row) != Some(row.digest);
-    open.retain(|row| weakly(row) || inferred(row).is_none_or(|digest| !take(&mut by_inferred, &digest, &mut free)));
+    open.retain(|row| inferred(row).is_none_or(|digest| !take(&mut by_inferred, &digest, &mut free)));
     let mut by_traits = index(found.iter().map(|c| (c.fingerprint, c.wire_size)));
     let traits = |row: &Row| -> (Fingerprint, u64) { (row.fingerprint, row.wire_size) };
-    open.retain(|row| weakly(row) || !take(&mut by_traits, &traits(row), &mut free));
+    open.retain(|row| !take(&mut by_traits, &traits(row), &mut free));
     open
 }
 
@@ -84,21 +89,20 @@ mod tests {
     fn each_message_found_stands_for_one() {
         let inferred = |n, size| content(n, size, 0).inferred().unwrap();
         let weak = |digest| Content { fingerprint: Fingerprint::of_header(b"Subject: x\n\n"), ..content(1, 5, digest) };
-        for (rows, found, by_content, expected) in [
-            (vec![content(1, 10, 1)], vec![content(1, 10, 1)], true, vec![]),
-            (vec![content(1, 10, 1), content(1, 10, 1)], vec![content(1, 10, 1)], false, vec![2]),
-            (vec![content(1, 10, 1)], vec![inferred(1, 10)], false, vec![]),
-            (vec![content(1, 10, 1)], vec![inferred(1, 11)], false, vec![1]),
-            (vec![content(1, 10, 1)], vec![content(1, 10, 2)], false, vec![]),
-            (vec![content(1, 10, 1)], vec![content(1, 10, 2)], true, vec![1]),
-            (vec![inferred(1, 10)], vec![content(1, 10, 2)], true, vec![]),
+        for (contents, found, expected, otherwise) in [
+            (vec![content(1, 10, 1)], vec![content(1, 10, 1)], vec![], 0),
+            (vec![content(1, 10, 1), content(1, 10, 1)], vec![content(1, 10, 1)], vec![2], 1),
+            (vec![content(1, 10, 1)], vec![inferred(1, 10)], vec![], 1),
+            (vec![content(1, 10, 1)], vec![inferred(1, 11)], vec![1], 1),
+            (vec![content(1, 10, 1)], vec![content(1, 10, 2)], vec![], 1),
+            (vec![inferred(1, 10)], vec![content(1, 10, 2)], vec![], 1),
             // The one of equal content is not taken for another.
-            (vec![content(1, 10, 1), content(1, 10, 2)], vec![content(1, 10, 2), content(1, 10, 3)], true, vec![1]),
-            (vec![weak(1), weak(2)], vec![weak(2), weak(3)], false, vec![]),
-            (vec![weak(1), weak(2)], vec![weak(2), weak(3)], true, vec![1]),
+            (vec![content(1, 10, 1), content(1, 10, 2)], vec![content(1, 10, 2), content(1, 10, 3)], vec![], 1),
+            (vec![weak(1), weak(2)], vec![weak(2), weak(3)], vec![], 1),
         ] {
-            let rows: Vec<Row> = (1..).zip(rows).map(|(id, c)| row(id, c)).collect();
-            let ids: Vec<i64> = missing(&rows, &found, by_content).iter().map(|r| r.id.0).collect();
+            assert_eq!(missing_contents(&contents, &found), otherwise, "{contents:?} {found:?}");
+            let rows: Vec<Row> = (1..).zip(contents).map(|(id, c)| row(id, c)).collect();
+            let ids: Vec<i64> = missing(&rows, &found).iter().map(|r| r.id.0).collect();
             assert_eq!(ids, expected, "{rows:?} {found:?}");
         }
     }

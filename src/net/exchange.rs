@@ -40,7 +40,7 @@ impl Exchange {
     pub fn initial(&mut self) -> Option<Vec<u8>> {
         let (user, secret) = (&self.login.user, self.login.secret.expose());
         match self.mechanism {
-            Mechanism::Plain => Some(format!("\0{user}\0{secret}").into_bytes()),
+            Mechanism::Plain => Some(self.login.plain().as_bytes().to_vec()),
             Mechanism::Login | Mechanism::CramMd5 => None,
             Mechanism::ScramSha256 => self.scram.as_ref().map(Scram::first),
             Mechanism::XOAuth2 => Some(format!("user={user}\x01auth=Bearer {secret}\x01\x01").into_bytes()),
@@ -119,14 +119,14 @@ impl Exchange {
             ),
             Stop::Refused(reason) => Error::new(
                 Kind::Login,
-                format!("{host} refused the log-in of {} by {name}: {}", self.login.user, quoted(&reason)),
+                format!("{host} refused the log-in of {} by {name}: {}", self.login, quoted(&reason)),
                 "Check user and password.",
             ),
             Stop::Impostor => Error::new(
                 Kind::Unavailable,
                 format!(
                     "{host} could not prove in the log-in by {name} that it knows the password of {}",
-                    self.login.user
+                    self.login.authcid()
                 ),
                 "Somebody may stand between: make sure of host and certificate before any other attempt.",
             ),
@@ -169,7 +169,7 @@ mod tests {
     use base64::engine::general_purpose::STANDARD as BASE64;
 
     fn exchange(mechanism: Mechanism, user: &str, secret: &str) -> Exchange {
-        let login = Login { user: user.into(), secret: Secret::new(secret.into()) };
+        let login = Login::new(user, Secret::new(secret.into()));
         Exchange::new(mechanism, &login, "server.example.com", 143)
     }
 
@@ -187,6 +187,20 @@ mod tests {
             exchange(Mechanism::Plain, "j\u{fc}rg", "\u{20ac}").initial().unwrap(),
             b"\0j\xc3\xbcrg\0\xe2\x82\xac"
         );
+    }
+
+    #[test]
+    fn an_administrator_logs_in_for_somebody_else() {
+        let login = Login { auth_user: Some("admin".into()), ..Login::new("Ursel,", Secret::new("xipj3plmq".into())) };
+        let mut plain = Exchange::new(Mechanism::Plain, &login, "server.example.com", 143);
+        assert_eq!(plain.initial().unwrap(), b"Ursel,\0admin\0xipj3plmq");
+        let mut scram = Exchange::new(Mechanism::ScramSha256, &login, "server.example.com", 143);
+        let first = String::from_utf8(scram.initial().unwrap()).unwrap();
+        assert!(first.starts_with("n,a=Ursel=2C,n=admin,r="), "{first}");
+        let nonce = first.split_once("r=").unwrap().1;
+        let proof = scram.respond(format!("r={nonce}x,s=W22Z,i=4096").as_bytes()).unwrap();
+        let header = BASE64.encode("n,a=Ursel=2C,");
+        assert!(proof.starts_with(format!("c={header},r={nonce}x,p=").as_bytes()));
     }
 
     #[test]

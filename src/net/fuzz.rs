@@ -36,7 +36,7 @@ pub fn session<W: Future<Output = Result<()>>>(said: &[u8], work: impl FnOnce(Re
         compress: None,
         timeout: Duration::from_secs(1),
     };
-    let login = Login { user: "ada".to_owned(), secret: Secret::new("pencil".to_owned()) };
+    let login = Login::new("ada", Secret::new("pencil".to_owned()));
     let stream = join(Cursor::new(said.to_vec()), sink());
     if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build() {
         // How it ends is no matter, as long as it does.

@@ -63,12 +63,24 @@ impl fmt::Display for AuthChoice {
     }
 }
 
+impl AuthChoice {
+    /// Whether it can carry an authorization identity beside the name whose password it is (RFC 4422 section 3.4.1), so that
+    /// an administrator logs in for somebody else.
+    pub fn carries_authzid(self) -> bool {
+        matches!(self, AuthChoice::Auto | AuthChoice::Sasl(Mechanism::Plain | Mechanism::ScramSha256))
+    }
+}
+
 /// Picks the mechanism: the one asked for, or the best of those offered by name; `None` where none of them will do.
 /// On a clear line, which exists only where it may carry the secret, those that hide it come first. The OAuth mechanisms
-/// are used only when asked for, as they need a token in place of a password.
-pub fn choose(wanted: AuthChoice, offered: &[String], encrypted: bool) -> Option<Mechanism> {
+/// are used only when asked for, as they need a token in place of a password. Where an administrator logs in for somebody
+/// else (`delegated`), PLAIN comes before SCRAM: it is what servers know for that.
+pub fn choose(wanted: AuthChoice, offered: &[String], encrypted: bool, delegated: bool) -> Option<Mechanism> {
     use Mechanism::{CramMd5, Login, Plain, ScramSha256};
     let candidates: &[Mechanism] = match &wanted {
+        AuthChoice::Auto if delegated && encrypted => &[Plain, ScramSha256],
+        AuthChoice::Auto if delegated => &[ScramSha256, Plain],
+        AuthChoice::Sasl(_) if delegated && !wanted.carries_authzid() => &[],
         // CRAM-MD5 obliges the server to keep the password itself, so it is the last choice where the line is safe.
         AuthChoice::Auto if encrypted => &[ScramSha256, Plain, Login, CramMd5],
         AuthChoice::Auto => &[ScramSha256, CramMd5, Plain, Login],
@@ -110,7 +122,18 @@ mod tests {
         ];
         for (wanted, offered, encrypted, expected) in table {
             let offered: Vec<String> = offered.iter().map(|s| s.to_string()).collect();
-            assert_eq!(choose(wanted, &offered, encrypted), expected, "{wanted} {offered:?} {encrypted}");
+            assert_eq!(choose(wanted, &offered, encrypted, false), expected, "{wanted} {offered:?} {encrypted}");
+        }
+        let all = all.map(str::to_owned);
+        for (wanted, offered, encrypted, expected) in [
+            (auto, &all[..], true, Some(Plain)),
+            (auto, &all, false, Some(ScramSha256)),
+            (auto, &all[..3], true, None),
+            (sasl(ScramSha256), &all, true, Some(ScramSha256)),
+            (sasl(Login), &all, true, None),
+            (sasl(OAuthBearer), &all, true, None),
+        ] {
+            assert_eq!(choose(wanted, offered, encrypted, true), expected, "{wanted} for somebody else");
         }
     }
 }

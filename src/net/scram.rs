@@ -16,6 +16,8 @@ const ITERATIONS: std::ops::RangeInclusive<u32> = 4096..=10_000_000;
 
 /// The client's side of one exchange.
 pub(super) struct Scram {
+    /// What channel binding is used, none, and for whom somebody else logs in: `gs2-header`.
+    header: String,
     user: String,
     password: Secret,
     nonce: String,
@@ -50,12 +52,14 @@ impl Scram {
     }
 
     fn with_nonce(login: &Login, nonce: String) -> Scram {
-        let user = prepared(&login.user).replace('=', "=3D").replace(',', "=2C");
+        let name = |name| prepared(name).replace('=', "=3D").replace(',', "=2C");
+        let user = name(login.authcid());
+        let header = login.authzid().map_or("n,,".to_owned(), |authzid| format!("n,a={},", name(authzid)));
         let password = match prepared(login.secret.expose()) {
             Cow::Borrowed(_) => login.secret.clone(),
             Cow::Owned(text) => Secret::new(text),
         };
-        Scram { user, password, nonce, state: State::Greeted }
+        Scram { header, user, password, nonce, state: State::Greeted }
     }
 
     fn first_bare(&self) -> String {
@@ -64,7 +68,7 @@ impl Scram {
 
     /// `client-first-message`.
     pub(super) fn first(&self) -> Vec<u8> {
-        format!("n,,{}", self.first_bare()).into_bytes()
+        format!("{}{}", self.header, self.first_bare()).into_bytes()
     }
 
     /// The answer to a message of the server; empty to its last one.
@@ -101,8 +105,7 @@ impl Scram {
         let salted = salted_password(self.password.expose().as_bytes(), &salt, count);
         let client_key = Zeroizing::new(hmac(&*salted, b"Client Key"));
         let stored_key = Sha256::digest(*client_key);
-        // "biws" is the base64 of "n,,".
-        let without_proof = format!("c=biws,r={nonce}");
+        let without_proof = format!("c={},r={nonce}", BASE64.encode(&self.header));
         let signed = format!("{},{server_first},{without_proof}", self.first_bare());
         let signature = hmac(&stored_key, signed.as_bytes());
         let proof: Vec<u8> = client_key.iter().zip(signature).map(|(key, sign)| key ^ sign).collect();
@@ -172,7 +175,7 @@ mod tests {
     const SERVER_FIRST: &str = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
 
     fn scram(user: &str, password: &str) -> Scram {
-        Scram::with_nonce(&Login { user: user.into(), secret: Secret::new(password.into()) }, NONCE.into())
+        Scram::with_nonce(&Login::new(user, Secret::new(password.into())), NONCE.into())
     }
 
     fn greeted() -> Scram {
@@ -230,7 +233,7 @@ mod tests {
     #[test]
     fn names_are_escaped_and_nonces_differ() {
         assert_eq!(scram("a=b,c", "").first(), format!("n,,n=a=3Db=2Cc,r={NONCE}").into_bytes());
-        let login = Login { user: "user".into(), secret: Secret::new("x".into()) };
+        let login = Login::new("user", Secret::new("x".into()));
         assert_ne!(Scram::new(&login).first(), Scram::new(&login).first());
         assert!(!Scram::new(&login).nonce.contains(','));
     }

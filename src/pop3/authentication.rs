@@ -24,8 +24,15 @@ pub(super) async fn authenticate<S: Transport>(
     auth: AuthChoice,
 ) -> Result<()> {
     let encrypted = connection.stream().is_encrypted();
-    let means = means(auth, offered.map(|c| c.sasl.as_slice()), stamp.is_some(), encrypted)
-        .map_err(|wanted| unoffered(connection.server(), wanted, offered))?;
+    let names = offered.map(|c| c.sasl.as_slice());
+    let means = match &login.auth_user {
+        Some(_) => match choose(auth, names.unwrap_or_default(), encrypted, true) {
+            Some(mechanism) => Means::Sasl(mechanism),
+            None => return Err(login.undelegated(&connection.server().host)),
+        },
+        None => means(auth, names, stamp.is_some(), encrypted)
+            .map_err(|wanted| unoffered(connection.server(), wanted, offered))?,
+    };
     let mut attempt = Attempt { connection, login, reason: None };
     let verdict = match means {
         Means::Sasl(mechanism) => attempt.sasl(mechanism).await,
@@ -34,7 +41,7 @@ pub(super) async fn authenticate<S: Transport>(
     }?;
     verdict.map_err(|text| {
         let delay = offered.and_then(|c| c.login_delay);
-        login_refused(attempt.connection.server(), &login.user, &text, attempt.reason.as_deref(), delay)
+        login_refused(attempt.connection.server(), login, &text, attempt.reason.as_deref(), delay)
     })
 }
 
@@ -60,7 +67,7 @@ fn means(auth: AuthChoice, offered: Option<&[String]>, stamped: bool, encrypted:
         },
         AuthChoice::Auto => {
             let names = offered.unwrap_or_default();
-            Ok(match choose(auth, names, encrypted) {
+            Ok(match choose(auth, names, encrypted, false) {
                 Some(mechanism) if encrypted || mechanism.hides_secret() => Means::Sasl(mechanism),
                 _ if stamped && !encrypted => Means::Apop,
                 Some(mechanism) => Means::Sasl(mechanism),

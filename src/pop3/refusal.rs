@@ -2,6 +2,7 @@
 
 use super::capabilities::in_words;
 use super::wire::Code;
+use crate::credentials::Login;
 use crate::error::{Error, Kind, quoted};
 use crate::net::Server;
 use std::time::Duration;
@@ -36,13 +37,13 @@ pub(super) fn refused(server: &Server, command: &str, text: &[u8]) -> Error {
 /// `delay` is what the server announced as LOGIN-DELAY; `reason` is what it said of a token.
 pub(super) fn login_refused(
     server: &Server,
-    user: &str,
+    login: &Login,
     text: &[u8],
     reason: Option<&str>,
     delay: Option<Duration>,
 ) -> Error {
     let reason = reason.map_or(String::new(), |r| format!(" ({})", quoted(r.as_bytes())));
-    let what = format!("{} refused the log-in of {user}: {}{reason}", server.host, quoted(text));
+    let what = format!("{} refused the log-in of {login}: {}{reason}", server.host, quoted(text));
     trouble(what, meaning(text), delay).unwrap_or_else(|what| {
         Error::new(
             Kind::Login,
@@ -86,7 +87,7 @@ fn trouble(what: String, code: Option<Code>, delay: Option<Duration>) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pop3::script::server;
+    use crate::pop3::script::{login, server};
 
     #[test]
     fn refused_log_ins() {
@@ -107,12 +108,12 @@ mod tests {
             ("mailbox already open", Kind::TryLater, "Another session"),
             ("Too many sessions", Kind::TryLater, "Another session"),
         ] {
-            let e = login_refused(&server(), "me", text.as_bytes(), None, Some(Duration::from_secs(120)));
+            let e = login_refused(&server(), &login(), text.as_bytes(), None, Some(Duration::from_secs(120)));
             assert_eq!(e.kind(), kind, "{text}");
             assert!(e.remedy().starts_with(remedy), "{text}: {}", e.remedy());
             assert_eq!(e.to_string(), format!("mx.example refused the log-in of me: \u{201c}{text}\u{201d}"));
         }
-        let e = login_refused(&server(), "me", b"no", Some("invalid_token"), None);
+        let e = login_refused(&server(), &login(), b"no", Some("invalid_token"), None);
         assert!(e.to_string().ends_with("\u{201c}no\u{201d} (\u{201c}invalid_token\u{201d})"), "{e}");
     }
 

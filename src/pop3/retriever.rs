@@ -9,7 +9,7 @@ use super::window::{Bound, Window};
 use super::wire::{Code, Reply, list_line, uidl_line};
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result, quoted};
-use crate::mail::{Envelope, Fingerprint, HeaderScan};
+use crate::mail::{Envelope, Fingerprint, HeaderScan, arrival_date};
 use crate::net::{AuthChoice, Server, Transport};
 use crate::retrieve::{Abilities, Finished, Handle, Intake, Listing, Retriever, SourceId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -139,6 +139,24 @@ impl<S: Transport> Pop3<S> {
         self.connection.broken("sent a challenge that nobody asked for")
     }
 
+    /// What the headers of these messages tell, as far as the server gives them.
+    async fn headers(&mut self, wanted: &[Handle]) -> Result<BTreeMap<Handle, (Fingerprint, Option<i64>)>> {
+        let now = jiff::Timestamp::now().as_second();
+        let mut headers = Headers { now, under_way: None, found: BTreeMap::new() };
+        let mut wanted = wanted;
+        if self.top == Top::Untried
+            && let Some((first, others)) = wanted.split_first()
+        {
+            self.fetch(Part::Header, std::slice::from_ref(first), &mut headers).await?;
+            self.top = if headers.found.is_empty() { Top::Missing } else { Top::Offered };
+            wanted = others;
+        }
+        if self.top == Top::Offered {
+            self.fetch(Part::Header, wanted, &mut headers).await?;
+        }
+        Ok(headers.found)
+    }
+
     /// Hands messages, or their headers, to `into`, in order.
     async fn fetch(&mut self, part: Part, wanted: &[Handle], into: &mut impl Intake) -> Result<()> {
         self.set_out()?;
@@ -241,28 +259,34 @@ impl Pipeline<'_> {
     }
 }
 
-/// Takes headers for their fingerprints.
-#[derive(Default)]
+/// Octets of a header that are looked at for its date.
+const DATED: usize = 64 << 10;
+
+/// Takes headers for their fingerprints, and for the dates of their messages.
 struct Headers {
-    under_way: Option<(Handle, HeaderScan)>,
-    found: BTreeMap<Handle, Fingerprint>,
+    now: i64,
+    under_way: Option<(Handle, HeaderScan, Vec<u8>)>,
+    found: BTreeMap<Handle, (Fingerprint, Option<i64>)>,
 }
 
 impl Intake for Headers {
     async fn begin(&mut self, handle: Handle, _: Envelope) -> Result<()> {
-        self.under_way = Some((handle, HeaderScan::default()));
+        self.under_way = Some((handle, HeaderScan::default(), Vec::new()));
         Ok(())
     }
 
     async fn chunk(&mut self, bytes: &[u8]) -> Result<()> {
-        if let Some((_, scan)) = &mut self.under_way {
+        if let Some((_, scan, start)) = &mut self.under_way {
             scan.update(bytes);
+            let room = DATED.saturating_sub(start.len()).min(bytes.len());
+            start.extend_from_slice(bytes.get(..room).unwrap_or_default());
         }
         Ok(())
     }
 
     async fn end(&mut self) -> Result<()> {
-        self.found.extend(self.under_way.take().map(|(handle, scan)| (handle, scan.finish())));
+        let told = self.under_way.take();
+        self.found.extend(told.map(|(h, scan, start)| (h, (scan.finish(), arrival_date(&start, self.now)))));
         Ok(())
     }
 
@@ -312,19 +336,13 @@ impl<S: Transport> Retriever for Pop3<S> {
     }
 
     async fn fingerprints(&mut self, wanted: &[Handle]) -> Result<BTreeMap<Handle, Fingerprint>> {
-        let mut headers = Headers::default();
-        let mut wanted = wanted;
-        if self.top == Top::Untried
-            && let Some((first, others)) = wanted.split_first()
-        {
-            self.fetch(Part::Header, std::slice::from_ref(first), &mut headers).await?;
-            self.top = if headers.found.is_empty() { Top::Missing } else { Top::Offered };
-            wanted = others;
-        }
-        if self.top == Top::Offered {
-            self.fetch(Part::Header, wanted, &mut headers).await?;
-        }
-        Ok(headers.found)
+        let found = self.headers(wanted).await?;
+        Ok(found.into_iter().map(|(handle, (print, _))| (handle, print)).collect())
+    }
+
+    async fn dates(&mut self, wanted: &[Handle]) -> Result<BTreeMap<Handle, i64>> {
+        let found = self.headers(wanted).await?;
+        Ok(found.into_iter().filter_map(|(handle, (_, date))| Some((handle, date?))).collect())
     }
 
     async fn retrieve(&mut self, wanted: &[Handle], into: &mut impl Intake) -> Result<()> {

@@ -26,7 +26,7 @@ pub(super) fn server() -> Server {
 
 /// `me` with `secret`.
 pub(super) fn login() -> Login {
-    Login { user: "me".to_owned(), secret: Secret::new("secret".to_owned()) }
+    Login::new("me", Secret::new("secret".to_owned()))
 }
 
 /// A pipe that stands in for a TCP connection, and takes TLS for granted.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 mod delivery;
+mod doubles;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod pairing;

@@ -28,6 +28,10 @@ pub struct Job {
     pub ledger: Arc<Mutex<Ledger>>,
     /// What the owner wants.
     pub policy: Policy,
+    /// What the store had before the first run is known by its content alone, not by header and size.
+    pub by_content: bool,
+    /// Folders of the ledger that go into the same store: what the store has of them is nothing else.
+    pub beside: Vec<String>,
     /// Who is told.
     pub observer: Arc<dyn Observer>,
     /// Says when to stop.
@@ -110,8 +114,9 @@ impl Job {
         self.record(&past, &plan)?;
 
         let wanted: Vec<Handle> = plan.fetch.iter().map(|l| l.handle).collect();
+        let suspects = self.suspects(&plan, &*store)?;
         let desk = Desk { job: self.clone(), folder: folder_name.clone(), folder_id: past.folder.id, store };
-        let mut delivery = Delivery::start(desk, &plan.fetch, plan.suspects.iter().copied().cloned().collect());
+        let mut delivery = Delivery::start(desk, &plan.fetch, suspects);
         let retrieved = match wanted.is_empty() {
             true => Some(Ok(())),
             false => self.interrupt.unless_raised(retriever.retrieve(&wanted, &mut delivery)).await.transpose(),
@@ -232,7 +237,7 @@ impl Job {
         let folder = match known {
             Some(folder) => folder,
             None => {
-                let stored = store.map_or(Ok(Vec::new()), Store::scan)?;
+                let stored = self.without_others(store.map_or(Ok(Vec::new()), Store::scan)?)?;
                 let folder = self.ledger().begin(&name, &source.scope, &stored, self.now)?;
                 crate::fault::point();
                 folder
@@ -260,7 +265,13 @@ impl Job {
         past: &'a Past,
     ) -> Result<Plan<'a>> {
         let Abilities { headers_apart, firm_keys } = retriever.abilities();
-        let basis = Basis { in_doubt: past.folder.in_doubt, firm_keys, policy: &self.policy, now: self.now };
+        let basis = Basis {
+            in_doubt: past.folder.in_doubt,
+            firm_keys,
+            by_content: self.by_content,
+            policy: &self.policy,
+            now: self.now,
+        };
         let mut comparison = compare(listing, &past.rows, basis);
         let mut prints = BTreeMap::new();
         if headers_apart {

@@ -22,6 +22,8 @@ pub struct Basis<'a> {
     pub in_doubt: bool,
     /// Names cannot be given twice; see [`Abilities::firm_keys`](super::Abilities::firm_keys).
     pub firm_keys: bool,
+    /// A message that stood in the store before the first run is known by its content alone, not by header and size.
+    pub by_content: bool,
     /// What the owner wants.
     pub policy: &'a Policy,
     /// Seconds since 1970 UTC.
@@ -31,6 +33,11 @@ pub struct Basis<'a> {
 impl Basis<'_> {
     fn is_due(&self, row: &Row) -> bool {
         self.policy.keep.is_due(row.first_seen, self.now)
+    }
+
+    /// Whether header and size are too little: it was found in the store, and paired with nothing of the server's yet.
+    fn needs_content(&self, row: &Row) -> bool {
+        self.by_content && row.key.is_none() && row.listed_size.is_none()
     }
 }
 
@@ -160,6 +167,8 @@ pub struct Plan<'a> {
     pub rekey: Vec<Paired>,
     /// What a fetched message may still turn out to be, by content.
     pub suspects: Vec<&'a Row>,
+    /// Those of them whose header and size one of the fetched messages has, or may have.
+    pub alike: HashSet<RowId>,
     /// Rows that the listing lacks.
     pub missing: Vec<RowId>,
     /// Rows that it has again.
@@ -183,12 +192,8 @@ impl<'a> Comparison<'a> {
         // A new turn with every second, whatever the rhythm of the runs.
         let turn = (self.basis.now as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
         let turn = usize::try_from(turn).unwrap_or_default();
-        let able: Vec<_> = self
-            .known
-            .iter()
-            .filter(|(_, r)| !r.fingerprint.is_weak())
-            .map(|(l, r)| (l.handle, r.fingerprint))
-            .collect();
+        let strong = self.known.iter().filter(|(_, r)| !r.fingerprint.is_weak());
+        let able: Vec<_> = strong.map(|(l, r)| (l.handle, r.fingerprint)).collect();
         spread(able.len(), WITNESSES, turn).filter_map(|i| able.get(i).copied()).collect()
     }
 
@@ -212,9 +217,12 @@ impl<'a> Comparison<'a> {
             }
         }
         let mut free: Vec<Option<&Row>> = self.candidates.into_iter().map(Some).collect();
-        let mut again = Vec::new();
+        let (mut again, mut headless) = (Vec::new(), HashSet::new());
         for (listed, pair) in self.unknown.iter().zip(pairs) {
-            match pair.and_then(|i| free.get_mut(i)?.take()) {
+            let alike = pair.and_then(|i| *free.get(i)?).filter(|row| basis.needs_content(row));
+            plan.alike.extend(alike.map(|row| row.id));
+            headless.extend(listed.size.filter(|_| !prints.contains_key(&listed.handle)));
+            match pair.filter(|_| alike.is_none()).and_then(|i| free.get_mut(i)?.take()) {
                 Some(row) => {
                     present.insert(row.id);
                     plan.had += 1;
@@ -234,7 +242,10 @@ impl<'a> Comparison<'a> {
         again.sort_by_key(|(tries, _)| *tries);
         plan.fetch.extend(again.into_iter().map(|(_, listed)| listed));
         plan.suspects = free.into_iter().flatten().collect();
-        present.extend(plan.suspects.iter().map(|r| r.id));
+        for row in &plan.suspects {
+            plan.alike.extend((basis.needs_content(row) && headless.contains(&row.wire_size)).then_some(row.id));
+            present.insert(row.id);
+        }
         // A deletion that the server accepted is confirmed by the first listing that lacks the message.
         plan.missing = (self.rows.iter().zip(&self.taken))
             .filter(|(r, taken)| !**taken && !present.contains(&r.id))
@@ -288,7 +299,7 @@ mod tests {
         firm: bool,
     ) -> String {
         let policy = Policy { keep: policy, folders: Vec::new(), max_size: Some(1000) };
-        let basis = Basis { in_doubt, firm_keys: firm, policy: &policy, now: 100 * DAY };
+        let basis = Basis { in_doubt, firm_keys: firm, by_content: false, policy: &policy, now: 100 * DAY };
         let prints = prints.iter().map(|(h, n)| (Handle(*h), print(*n))).collect();
         let failed = [("failed", 1), ("failed twice", 2)].map(|(k, tries)| (Key::new(k), tries)).into();
         let plan = compare(listing, rows, basis).plan(&prints, &failed);
@@ -385,7 +396,7 @@ mod tests {
         let listing = names.map(|(handle, key, size)| listed(handle, Some(key), size));
         let policy = Policy { keep: Keep::Always, folders: Vec::new(), max_size: None };
         for (firm_keys, expected) in [(false, vec![(Handle(1), print(1))]), (true, vec![])] {
-            let basis = Basis { in_doubt: false, firm_keys, policy: &policy, now: 100 * DAY };
+            let basis = Basis { in_doubt: false, firm_keys, by_content: false, policy: &policy, now: 100 * DAY };
             assert_eq!(compare(&listing, &rows, basis).witnesses(), expected);
         }
     }

@@ -55,6 +55,14 @@ pub struct Row {
     pub missing_since: Option<i64>,
 }
 
+impl Row {
+    /// Whether it is a message of the server that is in the store, not one that the store alone has.
+    pub fn is_of_source(&self) -> bool {
+        let listed = self.key.is_some() || self.listed_size.is_some();
+        self.status == Status::Delivered && self.missing_since.is_none() && listed
+    }
+}
+
 /// A message about to become visible in the store.
 #[derive(Debug, Clone)]
 pub struct Arrival {

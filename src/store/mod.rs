@@ -33,6 +33,7 @@ pub use tree::{Removal, Tree};
 
 use crate::error::Result;
 use crate::mail::{Content, Digest, Envelope, Marks};
+use std::collections::HashSet;
 
 /// Where in its store a message stands: a Maildir file name (`cur/…`, `new/…`), or offset and length in an mbox.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -77,6 +78,11 @@ pub trait Store: Send + Sync + 'static {
     fn lanes(&self, messages: usize) -> usize {
         let _ = messages;
         1
+    }
+
+    /// What messages really hold whose digests a [scan](Self::scan) inferred, each behind that digest.
+    fn behind(&self, _inferred: &HashSet<Digest>) -> Result<Vec<(Digest, Content)>> {
+        Ok(Vec::new())
     }
 
     /// Octets of messages that are worth a batch.

@@ -12,19 +12,44 @@ fn arrivals(user: &User<'_>, folder: &str) -> Vec<u64> {
     user.messages(folder).iter().map(|m| seconds(m.time)).collect()
 }
 
+/// Folders in four scripts, with names that hold what other servers part names by; each mail with its date and flags.
 #[test]
 fn flags_dates_and_keywords_of_imap() {
     let (from, to) = (Dovecot::shared().user(), Dovecot::shared().user());
-    let dates = [805_000_000, 1_000_000_000, 1_600_000_000];
-    for (n, (date, flags)) in dates.into_iter().zip(["", "S", "DFRS"]).enumerate() {
+    let today = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let dates = [805_000_000, 1_000_000_000, 1_600_000_000, today];
+    let flags = ["", "S", "DFRS", "T"];
+    for (n, (date, flags)) in dates.into_iter().zip(flags).enumerate() {
         from.deliver_as("INBOX", &mail::message(n, "x\r\n"), flags, at(date));
+    }
+    // Greek, Cyrillic, Arabic, Chinese; and Latin with signs that mean something elsewhere.
+    let folders = [
+        "&A5UDuwO7A6wDtA-",
+        "&BBAEQARFBDgEMg-/2024",
+        "&BkUGRAZB-",
+        "&U,BTFw-/&ZeVnLIqe-",
+        "a&-b",
+        "50% \\ ~x",
+        "v1:2;3",
+    ];
+    for (n, folder) in folders.iter().enumerate() {
+        from.deliver_as(folder, &mail::message(10 + n, "x\r\n"), "FS", at(dates[n % 3]));
     }
     let keywords: Vec<String> = (0..20).map(|n| format!("word{n}")).collect();
     let all = keywords.join(" ");
     from.doveadm(&["flags", "add", "-u", &from.name, &all, "mailbox", "INBOX", "HEADER", "Subject", "message 1"]);
     let ferry = Ferry::new();
-    assert_eq!(migrate(&ferry, &End::imap(&from), &End::imap(&to), &[]), "listed 3, fetched 3");
+    assert_eq!(migrate(&ferry, &End::imap(&from), &End::imap(&to), &[]), "listed 11, fetched 11");
     assert_eq!(arrivals(&to, "INBOX"), dates);
+    assert_eq!(to.messages("INBOX").iter().map(|m| m.flags.replace(char::is_lowercase, "")).collect::<Vec<_>>(), flags);
+    for (n, folder) in folders.iter().enumerate() {
+        assert_same_mail(&held(&to, folder), &held(&from, folder));
+        assert_eq!(
+            (arrivals(&to, folder), to.messages(folder)[0].flags.as_str()),
+            (vec![dates[n % 3]], "FS"),
+            "{folder}"
+        );
+    }
     let mut expected = from.flags("INBOX");
     let mut found = to.flags("INBOX");
     let sorted = |flags: &mut Vec<String>| {
@@ -109,7 +134,7 @@ fn subscriptions_are_those_of_the_source() {
 
 #[test]
 fn large_messages_need_no_memory() {
-    let letters = [mail::large(30 << 20), mail::message(2, "small\r\n")];
+    let letters = [mail::large(50 << 20), mail::message(2, "small\r\n")];
     let (from, to) = (user_with(&letters), Dovecot::shared().user());
     let outcome = run(&Ferry::new(), &End::imap(&from), &End::imap(&to), &[]).expect(0);
     assert_eq!(counts(&outcome), "listed 2, fetched 2");

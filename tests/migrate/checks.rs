@@ -36,6 +36,132 @@ fn content_is_compared_where_asked() {
     let found = run(&ferry, &a, &b, &["--verify=content"]).expect(65);
     let verified = &report(&found)[0]["verified"];
     assert_eq!((&verified["missing"], &verified["by"]), (&1.into(), &"content".into()));
+    // Nothing is deleted for a header and a size.
+    run(&ferry, &a, &b, &["--delete-source"]).expect(65);
+    assert_eq!(held(&from, "INBOX").len(), 2);
+}
+
+/// A message with the header and size of another one.
+fn twin_of(letter: &[u8]) -> Vec<u8> {
+    String::from_utf8(letter.to_vec()).unwrap().replace("ferry", "FERRY").into_bytes()
+}
+
+#[test]
+fn what_the_target_had_before_is_known_by_its_bytes() {
+    let letters = mail::ordinary(3);
+    let twin = twin_of(&letters[1]);
+    let ends: [fn(&User<'_>) -> End; 2] = [End::pop3, End::imap];
+    for (end, code, deleted) in [(ends[0], 2, 2), (ends[1], 0, 3)] {
+        let (from, to) = (user_with(&letters), user_with(&[letters[0].clone(), twin.clone()]));
+        // Another folder than the source's, which only IMAP proves.
+        to.doveadm(&["mailbox", "update", "-u", &to.name, "--uid-validity", "77", "INBOX"]);
+        let found = run(&Ferry::new(), &end(&from), &End::imap(&to), &["--delete-source"]).expect(code);
+        assert_eq!(counts(&found), format!("listed 3, had 1, fetched 2, deleted_remote {deleted}"));
+        assert_eq!(report(&found)[0]["verified"]["by"], "content");
+        assert_eq!(found.stderr.contains("1 message, which the target had before"), code == 2, "{}", found.stderr);
+        assert_same_mail(&held(&from, "INBOX"), &stored(&letters[..3 - deleted]));
+        assert_same_mail(&held(&to, "INBOX"), &stored(&[&letters[..], std::slice::from_ref(&twin)].concat()));
+    }
+    // In files, too, and whichever of the two is there.
+    let from = user_with(&[letters[1].clone(), twin.clone()]);
+    let ferry = Ferry::new();
+    for part in ["tmp", "new", "cur"] {
+        fs::create_dir_all(ferry.path("m").join(part)).unwrap();
+    }
+    fs::write(ferry.path("m/cur/1.a.b:2,S"), with_lf(&twin)).unwrap();
+    let to = user_with(std::slice::from_ref(&twin));
+    for (end, args) in [(End::maildir(&ferry.path("m/")), &["--into", "INBOX"][..]), (End::imap(&to), &[])] {
+        assert_eq!(migrate(&ferry, &End::imap(&from), &end, args), "listed 2, had 1, fetched 1");
+        assert_eq!(migrate(&ferry, &End::imap(&from), &end, args), "listed 2, had 2");
+    }
+    assert_same_mail(&held(&to, "INBOX"), &stored(&[letters[1].clone(), twin.clone()]));
+    assert_same_mail(&maildir_bytes(&ferry.path("m")), &stored(&[letters[1].clone(), twin]));
+}
+
+#[test]
+fn one_mailbox_under_two_names_keeps_its_mail() {
+    let letters = mail::ordinary(6);
+    let user = user_with(&letters[..5]);
+    let ferry = Ferry::new();
+    let ends = [End::pop3(&user), End::imap(&user).folder("INBOX"), End::maildir(&user.maildir())];
+    for from in &ends {
+        let found = run(&ferry, from, &End::imap(&user), &["--delete-source"]).expect(2);
+        assert_eq!(counts(&found), "listed 5, had 5");
+        assert!(found.stderr.contains("5 messages, which the target had before"), "{}", found.stderr);
+        assert_eq!(held(&user, "INBOX").len(), 5);
+    }
+    // What came later is copied, and one of the two copies may go.
+    user.deliver("INBOX", &letters[5..]);
+    let found = run(&ferry, &ends[0], &End::imap(&user), &["--delete-source"]).expect(2);
+    assert_eq!(counts(&found), "listed 6, had 5, fetched 1, deleted_remote 1");
+    assert_same_mail(&held(&user, "INBOX"), &stored(&letters));
+
+    let path = ferry.path("m");
+    for part in ["tmp", "new", "cur"] {
+        fs::create_dir_all(path.join(part)).unwrap();
+    }
+    fs::write(path.join("cur/1.a.b:2,S"), with_lf(&letters[0])).unwrap();
+    std::os::unix::fs::symlink(&path, ferry.path("link")).unwrap();
+    for other in [ferry.path("link"), ferry.path("m/../m")] {
+        let refused = run(&ferry, &End::maildir(&path), &End::maildir(&other), &["--delete-source"]).expect(64);
+        assert!(refused.stderr.contains("FROM and TO are the same mailbox"), "{}", refused.stderr);
+    }
+    assert_eq!(maildir(&path).len(), 1);
+}
+
+#[test]
+fn what_comes_after_the_check_stays_in_the_source() {
+    let ends: [fn(&User<'_>) -> End; 2] = [End::pop3, End::imap];
+    for end in ends {
+        let (from, to) = (user_with(&mail::ordinary(3)), Dovecot::shared().user());
+        let ferry = Ferry::new();
+        // Each pass asks for the password: before the one that deletes, a message comes.
+        fs::write(ferry.path("late"), with_lf(&mail::message(77, "late\r\n"))).unwrap();
+        let arrived = from.maildir().join("cur/1900000000.M1P1.test:2,");
+        let ask = format!(
+            "test -e asked && cp late '{}' && chmod 644 '{0}'; touch asked; echo {}",
+            arrived.display(),
+            from.password
+        );
+        let a = end(&from);
+        let mut line = command(&ferry, &a, &End::imap(&to), &["--delete-source"]);
+        let args: Vec<_> = line
+            .get_args()
+            .map(|a| if a == &*format!("echo {}", from.password) { ask.clone().into() } else { a.to_owned() })
+            .collect();
+        line = ferry.command(&args.iter().map(|a| a.to_str().unwrap()).collect::<Vec<_>>());
+        let outcome = Running::start(line).wait().expect(0);
+        assert_eq!(counts(&outcome), "listed 3, fetched 3, deleted_remote 3");
+        let left = held(&from, "INBOX");
+        assert_same_mail(&left, &stored(&[mail::message(77, "late\r\n")]));
+        assert_eq!(held(&to, "INBOX").len(), 3);
+    }
+}
+
+#[test]
+fn a_folder_that_takes_nothing_fails_alone() {
+    let rules = tempfile::NamedTempFile::new().unwrap();
+    fs::write(rules.path(), "Locked owner lr\n").unwrap();
+    fs::set_permissions(rules.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let ruled =
+        Dovecot::start(&format!("mail_plugins = acl\nplugin {{\n  acl = vfile:{}\n}}\n", rules.path().display()));
+    let (from, to) = (user_with(&mail::ordinary(3)), ruled.user());
+    from.deliver("Locked", &[mail::message(50, "x\r\n"), mail::message(51, "x\r\n")]);
+    to.deliver("Locked", &[]);
+    let ferry = Ferry::new();
+    let files = [Dovecot::shared().ca_file(), ruled.ca_file()];
+    fs::write(ferry.path("ca.pem"), files.iter().flat_map(|f| fs::read(f).unwrap()).collect::<Vec<u8>>()).unwrap();
+    let a = End { ca_file: Some(ferry.path("ca.pem").display().to_string()), ..End::imap(&from) };
+    let outcome = run(&ferry, &a, &End::imap(&to), &["--delete-source"]);
+    assert_eq!(outcome.code, Some(69), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("Locked is read-only on the server"), "{}", outcome.stderr);
+    let folders = report(&outcome);
+    let of = |name: &str| folders.iter().find(|f| f["from"] == name).unwrap();
+    assert_eq!(of("INBOX")["copied"], 3);
+    assert_eq!((&of("Locked")["listed"], &of("Locked")["copied"]), (&2.into(), &0.into()));
+    assert_eq!(of("Locked")["failed"]["Locked is read-only on the server, so nothing can be put there"], 2);
+    assert_same_mail(&held(&to, "INBOX"), &held(&from, "INBOX"));
+    assert_eq!((held(&from, "INBOX").len(), held(&from, "Locked").len()), (3, 2), "nothing is deleted");
 }
 
 #[test]
@@ -93,6 +219,8 @@ fn a_failure_deletes_nothing() {
     let outcome = run(&ferry, &a, &End::imap(&to), &["--delete-source"]).expect(0);
     assert_eq!(counts(&outcome), "listed 8, fetched 7, skipped 1, deleted_remote 7");
     assert_eq!(report(&outcome)[0]["skipped"]["larger than the target takes"], 1);
+    let told = "INBOX: 1 message skipped, larger than the target takes\n";
+    assert_eq!(outcome.stderr.matches(told).count(), 1, "{}", outcome.stderr);
 
     let from = user_with(&letters);
     let ferry = Ferry::new();

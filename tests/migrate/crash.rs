@@ -82,26 +82,43 @@ fn a_cut_link_is_mended_in_the_same_run() {
 }
 
 #[test]
-fn killed_at_random_moments() {
-    let many: Vec<Vec<u8>> = mail::ordinary(300);
+fn killed_and_cut_at_random_moments() {
+    const MANY: usize = 2000;
+    let many: Vec<Vec<u8>> = (0..MANY).map(|n| mail::message(n, &"a line\r\n".repeat(n % 40))).collect();
     let (from, to) = (user_with(&many), Dovecot::shared().user());
     let ferry = Ferry::new();
-    let (a, b) = (End::pop3(&from), End::imap(&to));
+    let ends = [from.endpoint(Protocol::Pop3, Security::Clear), to.endpoint(Protocol::Imap, Security::Clear)];
+    let cutters = ends.each_ref().map(|endpoint| Cutter::before(endpoint.port));
+    for ((name, endpoint), cutter) in ["old", "new"].into_iter().zip(ends).zip(&cutters) {
+        ferry.account(name, &Endpoint { port: cutter.port, ..endpoint }, "");
+    }
+    let [a, b] = ["old", "new"].map(|name| End { text: name.into(), password: None, ca_file: None });
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
-    for _ in 0..5 {
+    let mut next = |most: u64| {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
+        random % most
+    };
+    for _ in 0..8 {
+        // Either link breaks somewhere, and soon after that the program dies.
+        let (way, octets) = [(Way::ToClient, 400_000), (Way::ToServer, 400_000)][next(2) as usize];
+        let cutter = &cutters[usize::from(way == Way::ToServer)];
+        cutter.arm(way, next(octets) as usize);
         let mut command = command(&ferry, &a, &b, &[]);
-        command.env("MAILFERRY_FAULT_BATCH", "20");
+        command.env("MAILFERRY_FAULT_BATCH", "50");
         let mut running = Running::start(command);
-        let until = std::time::Instant::now() + std::time::Duration::from_millis(60 + random % 300);
+        let until = std::time::Instant::now() + std::time::Duration::from_millis(100 + next(900));
         while running.is_running() && std::time::Instant::now() < until {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
         running.kill();
+        cutter.disarm();
     }
-    run(&ferry, &a, &b, &[]).expect(0);
+    let there = held(&to, "INBOX").len();
+    assert!((1..MANY).contains(&there), "{there} messages came before the last run");
+    let last = run(&ferry, &a, &b, &["--verify=content"]).expect(0);
+    report(&last);
     assert_same_mail(&held(&to, "INBOX"), &stored(&many));
-    assert_eq!(migrate(&ferry, &a, &b, &[]), "listed 300, had 300");
+    assert_eq!(migrate(&ferry, &a, &b, &[]), format!("listed {MANY}, had {MANY}"));
 }

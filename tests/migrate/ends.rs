@@ -105,6 +105,10 @@ fn imap_and_pop3_to_files() {
     assert_eq!(migrate(&ferry, &End::imap(&from), &End::mbox(&boxes), &[]), format!("listed {0}, fetched {0}", n + 1));
     assert_same_mail(&mbox(&boxes.join("INBOX")), &stored(&letters()));
     assert_same_mail(&mbox(&boxes.join("Lists.sbd/rust")), &held(&from, "Lists/rust"));
+    // One folder of a server is one file.
+    let inbox = (End::imap(&from).folder("INBOX"), End::mbox(&ferry.path("inbox.mbox")));
+    assert_eq!(migrate(&ferry, &inbox.0, &inbox.1, &[]), format!("listed {n}, fetched {n}"));
+    assert_same_mail(&mbox(&ferry.path("inbox.mbox")), &stored(&letters()));
     for (end, path) in [(End::maildir(&ferry.path("one")), "one"), (End::mbox(&ferry.path("box")), "box")] {
         assert_eq!(migrate(&ferry, &End::pop3(&from), &end, &[]), format!("listed {n}, fetched {n}"));
         assert_eq!(migrate(&ferry, &End::pop3(&from), &end, &[]), format!("listed {n}, had {n}"));
@@ -147,8 +151,8 @@ fn accounts_by_their_names() {
             "FROM names a folder, and so does --folders",
         ),
         (&["migrate", "new", "new"], "FROM and TO are the same mailbox"),
-        (&["migrate", "old", "mbox:x", "--since", "1d"], "--since and --before do not go with POP3"),
         (&["migrate", "mbox:x", "new", "--delete-source"], "--delete-source does not go with an mbox"),
+        (&["migrate", "old", "new", "--shard", "1/2"], "cannot be used with"),
         (&["migrate", "old", "new", "--map", "x"], "--map: \u{201c}x\u{201d} has no `=`"),
     ] {
         let refused = ferry.run(args).expect(64);

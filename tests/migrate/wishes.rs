@@ -78,9 +78,38 @@ fn dates_and_sizes_choose() {
         let to = Dovecot::shared().user();
         let outcome = run(&Ferry::new(), &End::imap(&from), &End::imap(&to), args).expect(0);
         assert_eq!(counts(&outcome), expected, "{args:?}");
+        assert_eq!(outcome.stderr, "", "what was wished for is no problem");
         let mut told: Vec<String> = report(&outcome)[0]["skipped"].as_object().unwrap().keys().cloned().collect();
         told.sort_by(|a, b| b.cmp(a));
         assert_eq!(told, reasons, "{args:?}");
+    }
+}
+
+#[test]
+fn headers_tell_the_dates_of_pop3() {
+    let of = |n: usize, field: &str| format!("Message-ID: <{n}@x>\r\n{field}Subject: {n}\r\n\r\ntext\r\n").into_bytes();
+    let received = "Received: from a by b; 1 Mar 2020 10:00:00 +0000\r\nDate: 1 Mar 2001 10:00:00 +0000\r\n";
+    let letters = [of(1, received), of(2, "Date: 1 Mar 2001 10:00:00 +0000\r\n"), of(3, "")];
+    let from = user_with(&letters);
+    let to = Dovecot::shared().user();
+    let outcome = run(&Ferry::new(), &End::pop3(&from), &End::imap(&to), &["--since", "2019-01-01"]).expect(0);
+    assert_eq!(counts(&outcome), "listed 3, fetched 2, skipped 1");
+    assert_eq!(report(&outcome)[0]["skipped"]["older than --since"], 1);
+    // One that tells no date goes.
+    assert_same_mail(&held(&to, "INBOX"), &stored(&[letters[0].clone(), letters[2].clone()]));
+}
+
+#[test]
+fn what_two_folders_bring_into_one_stays_two() {
+    let (from, to) = (Dovecot::shared().user(), Dovecot::shared().user());
+    let letter = mail::message(40, "one\r\n");
+    from.deliver("A", std::slice::from_ref(&letter));
+    from.deliver("B", std::slice::from_ref(&letter));
+    let args = ["--map", "A=B", "--folders", "A", "--folders", "B"];
+    for counted in ["listed 2, fetched 2", "listed 2, had 2"] {
+        // Each time without what the last run knew.
+        assert_eq!(migrate(&Ferry::new(), &End::imap(&from), &End::imap(&to), &args), counted);
+        assert_same_mail(&held(&to, "B"), &stored(&[letter.clone(), letter.clone()]));
     }
 }
 
@@ -123,10 +152,10 @@ fn two_folders_may_go_into_one() {
     from.deliver("B", &[mail::message(2, "x\r\n"), mail::message(3, "x\r\n")]);
     let args = ["--map", "A=C", "--map", "B=C", "--verify=content", "--folders", "A", "--folders", "B"];
     let ferry = Ferry::new();
-    // What came from one is there already when the other has it too.
-    assert_eq!(migrate(&ferry, &End::imap(&from), &End::imap(&to), &args), "listed 4, had 1, fetched 3");
+    // What came from one is not what the other has.
+    assert_eq!(migrate(&ferry, &End::imap(&from), &End::imap(&to), &args), "listed 4, fetched 4");
     assert_eq!(migrate(&ferry, &End::imap(&from), &End::imap(&to), &args), "listed 4, had 4");
-    assert_eq!(held(&to, "C").len(), 3);
+    assert_eq!(held(&to, "C").len(), 4);
 }
 
 #[test]
@@ -144,6 +173,21 @@ fn a_server_with_another_separator_and_a_prefix() {
     ends.0.ca_file = Some(ferry.path("ca.pem").display().to_string());
     assert_eq!(migrate(&ferry, &ends.0, &ends.1, &[]), "listed 4, fetched 4");
     assert_same_mail(&held(&to, "a/b"), &held(&from, "a/b"));
+    // What separates names there stands in none.
+    let slashed = Dovecot::start("mail_location = maildir:~/Maildir:LAYOUT=fs\n");
+    let author = slashed.user();
+    author.doveadm(&["mailbox", "create", "-u", &author.name, "v1.2/a.b"]);
+    let file = author.maildir().join("v1.2/a.b/cur/1700000000.M1.x:2,");
+    fs::write(&file, with_lf(&mail::message(5, "x\r\n"))).unwrap();
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let ca = [fs::read(ends.0.ca_file.clone().unwrap()).unwrap(), fs::read(slashed.ca_file()).unwrap()].concat();
+    fs::write(ferry.path("ca.pem"), ca).unwrap();
+    let source = End { ca_file: ends.0.ca_file.clone(), ..End::imap(&author) };
+    let heir = dotted.user();
+    for told in ["listed 1, fetched 1", "listed 1, had 1"] {
+        assert_eq!(migrate(&ferry, &source, &End::imap(&heir), &[]), told);
+    }
+    assert_same_mail(&held(&heir, "v1_2/a_b"), &stored(&[mail::message(5, "x\r\n")]));
     // And back.
     let back = Dovecot::shared().user();
     ends.1.ca_file.clone_from(&ends.0.ca_file);

@@ -25,7 +25,7 @@ fn server(dovecot: &Dovecot, port: u16, tls: TlsMode) -> Server {
 }
 
 fn login(user: &User<'_>) -> Login {
-    Login { user: user.name.clone(), secret: Secret::new(user.password.clone()) }
+    Login::new(&user.name, Secret::new(user.password.clone()))
 }
 
 /// POP3 as Dovecot offers it.

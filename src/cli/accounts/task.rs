@@ -5,7 +5,7 @@ use crate::cli::args::Global;
 use crate::cli::held;
 use crate::cli::report::{Report, Summary};
 use crate::config::Account;
-use crate::credentials::{Login, resolve};
+use crate::credentials::Login;
 use crate::error::{Error, Kind, Result};
 use crate::event::Counts;
 use crate::imap::Access;
@@ -76,6 +76,8 @@ impl Task {
             account: self.account.name.clone(),
             ledger: Arc::new(Mutex::new(opened)),
             policy: self.account.pull.clone(),
+            by_content: false,
+            beside: Vec::new(),
             observer: Arc::new(Arc::clone(&self.report)),
             interrupt: self.interrupt.clone(),
             now,
@@ -130,8 +132,8 @@ impl Task {
 
     /// User and password.
     pub async fn login(&self) -> Result<Login> {
-        let Account { user, password, server, .. } = &self.account;
-        Ok(Login { user: user.clone(), secret: resolve(password, user, &server.host).await? })
+        let Account { user, auth_user, password, server, .. } = &self.account;
+        Login::fetch(user, auth_user.as_deref(), password, &server.host).await
     }
 
     /// What opens connections to the account's IMAP server; the password is asked for once. `None` when told to stop.

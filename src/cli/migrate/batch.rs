@@ -1,7 +1,8 @@
-//! Many migrations in one file: a table in CSV (RFC 4180), a mailbox a line.
+//! Many migrations in one file.
 
-use super::ends::{self, Passwords};
-use super::{Migration, wishes};
+use super::ends::{self, Credentials, Given};
+use super::table::{self, Row};
+use super::{Migration, run, wishes};
 use crate::cli::args::{Global, MigrateArgs};
 use crate::config::Base;
 use crate::credentials::PasswordSource;
@@ -11,10 +12,6 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-
-/// The columns, by the names in the first line.
-const COLUMNS: [&str; 6] =
-    ["from", "to", "from_password_command", "to_password_command", "from_password_file", "to_password_file"];
 
 /// The part of a batch that one of several machines does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,47 +52,21 @@ pub fn migrations(
         })
     });
     let shard = shard.transpose()?;
-    let shown = file.display();
-    let text = fs::read_to_string(file).map_err(|e| Error::local_io(format!("cannot read {shown}"), e))?;
-    let wrong = |line: usize, what: String, remedy: &str| {
-        Error::new(Kind::Config, format!("{shown}: line {line}: {what}"), remedy.to_owned())
-    };
-    let mut rows = records(&text).map_err(|line| wrong(line, "a quote has no end".into(), "Close it."))?.into_iter();
-    let head = rows.next().map(|(_, fields)| fields).unwrap_or_default();
-    let names: Vec<String> = head.iter().map(|name| name.trim().to_lowercase()).collect();
-    if let Some(unknown) = names.iter().find(|name| !COLUMNS.contains(&name.as_str())) {
-        let remedy = format!("The first line names the columns: {}.", COLUMNS.join(", "));
-        return Err(wrong(1, format!("{} is no column", quoted(unknown.as_bytes())), &remedy));
-    }
-    if !["from", "to"].iter().all(|name| names.iter().any(|n| n == name)) {
-        return Err(wrong(1, "the columns from and to are needed".into(), "Write `from,to,…` in the first line."));
-    }
+    let text = fs::read(file).map_err(|e| Error::local_io(format!("cannot read {}", file.display()), e))?;
     let base = Base::here()?;
     let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
-    for (line, fields) in rows {
-        let field = |name: &str| {
-            let at = names.iter().position(|n| n == name)?;
-            fields.get(at).map(|text| text.trim()).filter(|text| !text.is_empty())
-        };
-        let (Some(from), Some(to)) = (field("from"), field("to")) else {
-            return Err(wrong(line, "from or to is empty".into(), "Name both ends."));
-        };
+    for row in table::rows(file, &text)? {
+        let (from, to) = (row.field("from").unwrap_or_default(), row.field("to").unwrap_or_default());
         if shard.is_some_and(|shard| !shard.takes(from)) {
             continue;
         }
-        let password = |end: &str| -> Result<Option<PasswordSource>> {
-            if let Some(command) = field(&format!("{end}_password_command")) {
-                return Ok(Some(PasswordSource::Command(command.to_owned())));
-            }
-            let file = field(&format!("{end}_password_file"));
-            Ok(file.map(|file| base.path(file)).transpose()?.map(PasswordSource::File))
-        };
-        let passwords = Passwords { from: password("from")?, to: password("to")?, may_ask: false };
-        let told = |e: Error| Error::new(Kind::Config, format!("{shown}: line {line}: {e}"), e.remedy());
-        let migration = ends::migration(global, (from, to), passwords, args, plan.clone()).map_err(told)?;
+        let told = |e: Error| row.wrong(&e, e.remedy());
+        let given =
+            Given { from: credentials(&row, "from", &base)?, to: credentials(&row, "to", &base)?, may_ask: false };
+        let migration = ends::migration(global, (from, to), given, args, plan.clone()).map_err(told)?;
         super::refuse_impossible(&migration).map_err(told)?;
         if !seen.insert(migration.name.clone()) {
-            return Err(wrong(line, "this mailbox was named before".into(), "Remove one of the two lines."));
+            return Err(row.wrong("this mailbox was named before", "Remove one of the two lines."));
         }
         if is_wanted(args, state_dir, &migration)? {
             found.push(migration);
@@ -104,68 +75,35 @@ pub fn migrations(
     Ok(found)
 }
 
+/// How to log in to one end, as far as a line says so.
+fn credentials(row: &Row, end: &str, base: &Base) -> Result<Credentials> {
+    let field = |what: &str| row.field(&format!("{end}_{what}"));
+    let auth_user = field("auth_user").map(str::to_owned);
+    let password = match (field("password_command"), field("password_file")) {
+        (Some(_), Some(_)) => {
+            let what = format!("column {end}_password_file: the password comes from a command already");
+            return Err(row.wrong(what, "Fill in one of the two."));
+        }
+        (Some(command), None) => Some(PasswordSource::Command(command.to_owned())),
+        (None, file) => file.map(|file| base.path(file)).transpose()?.map(PasswordSource::File),
+    };
+    Ok(Credentials { password, auth_user })
+}
+
 /// Whether what the last run left asks for another one.
 fn is_wanted(args: &MigrateArgs, state_dir: &Path, migration: &Migration) -> Result<bool> {
     if !args.resume && !args.only_failed {
         return Ok(true);
     }
     let home = Home::new(state_dir, &migration.name);
-    let last = if home.database().exists() { Ledger::open_copy(&home)?.last_run()? } else { None };
-    Ok(match last {
-        None => args.resume,
-        Some(run) => run.exit != 0,
-    })
-}
-
-/// The records of a table with the line on which each begins; empty lines are none. The line of a quote without an end is
-/// the error.
-fn records(text: &str) -> Result<Vec<(usize, Vec<String>)>, usize> {
-    let (mut all, mut fields, mut field) = (Vec::new(), Vec::new(), String::new());
-    let (mut line, mut start, mut quote) = (1, 1, None);
-    let mut chars = text.trim_start_matches('\u{feff}').chars().peekable();
-    loop {
-        let next = chars.next();
-        match (next, quote) {
-            (None, Some(opened)) => return Err(opened),
-            (Some('"'), Some(_)) if chars.next_if_eq(&'"').is_some() => field.push('"'),
-            (Some('"'), Some(_)) => quote = None,
-            (Some('"'), None) if field.is_empty() => quote = Some(line),
-            (Some(','), None) => fields.push(std::mem::take(&mut field)),
-            (Some('\r'), None) if chars.peek() == Some(&'\n') => {}
-            (Some('\n') | None, None) => {
-                fields.push(std::mem::take(&mut field));
-                let fields = std::mem::take(&mut fields);
-                if fields.iter().any(|f| !f.is_empty()) {
-                    all.push((start, fields));
-                }
-                start = line + 1;
-            }
-            (Some(other), _) => field.push(other),
-        }
-        match next {
-            None => return Ok(all),
-            Some('\n') => line += 1,
-            Some(_) => {}
-        }
-    }
+    let last = if home.database().exists() { run::ended_well(&Ledger::open_copy(&home)?)? } else { None };
+    Ok(last.map_or(args.resume, |well| !well))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn tables_are_read_as_spreadsheets_write_them() {
-        let read = |text| {
-            let records = records(text).unwrap();
-            records.into_iter().map(|(line, fields)| format!("{line}:{}", fields.join("|"))).collect::<Vec<_>>()
-        };
-        assert_eq!(read("\u{feff}a,b\r\n1,\"x, \"\"y\"\"\nz\"\r\n\r\n2,\n"), ["1:a|b", "2:1|x, \"y\"\nz", "5:2|"]);
-        assert_eq!(read("a\nb\"c\",d"), ["1:a", "2:b\"c\"|d"]);
-        assert!(read("").is_empty());
-        assert_eq!(records("a\n\"b\nc"), Err(2));
-    }
 
     #[test]
     fn shards_are_written_as_a_fraction() {
@@ -182,11 +120,6 @@ mod tests {
                 let takers = (1..=count).filter(|index| Shard { index: *index, count }.takes(&user)).count();
                 prop_assert_eq!(takers, 1);
             }
-        }
-
-        #[test]
-        fn no_table_panics(text in "[a\",\r\n ]{0,30}") {
-            let _ = records(&text);
         }
     }
 }

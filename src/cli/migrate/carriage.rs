@@ -1,20 +1,25 @@
 //! A folder's way from its source to its target, and the look at what stands there then.
 
 use super::Migration;
+use super::ends::To;
+use super::pass::Passed;
 use super::run::Run;
 use super::target::{Checked, Opened, Target};
+use crate::cli::report::messages;
 use crate::connections::Work;
 use crate::error::{Error, Result, Scope};
 use crate::event::{Counts, Event, Observer};
 use crate::imap::{self, Connection};
 use crate::mail::{FolderName, Key};
-use crate::migrate::{Balance, Collector, FolderReport, Sample, Sieve, Verified, label, missing};
+use crate::migrate::{
+    Balance, Collector, FolderReport, Learned, Lesson, Sample, Sieve, Site, Verified, label, missing, missing_contents,
+};
 use crate::retrieve::{Job, Keep, Outcome, Retriever, SourceId};
-use crate::state::{Row, Status};
-use crate::store::Here;
+use crate::state::Row;
+use crate::store::{Here, Spec, StoreKind};
 use std::collections::HashSet;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::task::block_in_place;
 
 /// A folder on its way.
@@ -50,7 +55,18 @@ pub struct Carriage {
     pub target: Target,
     /// How fast the source is, where that is to be found out.
     pub sample: Option<Arc<Sample>>,
+    /// The folders that are wanted.
+    route: OnceLock<Route>,
     come: Mutex<Come>,
+}
+
+/// The folders of a pass.
+#[derive(Debug)]
+pub struct Route {
+    /// Each with its target.
+    pub stops: Vec<Stop>,
+    /// Where the folders of the source really are.
+    pub sites: Vec<Site>,
 }
 
 /// What has come of it so far.
@@ -58,6 +74,7 @@ pub struct Carriage {
 struct Come {
     done: Vec<(usize, FolderReport)>,
     problems: Vec<Error>,
+    kept: u64,
 }
 
 /// The folders of an IMAP server as work for its connections: those that go into one folder, one after the other.
@@ -84,7 +101,7 @@ impl Carriage {
     pub fn new(run: &Run, job: Job, collector: Arc<Collector>, target: Target) -> Carriage {
         let (migration, dry_run) = (Arc::clone(&run.migration), run.is_dry());
         let sample = run.sample.clone();
-        Carriage { migration, dry_run, job, collector, target, sample, come: Mutex::default() }
+        Carriage { migration, dry_run, job, collector, target, sample, route: OnceLock::new(), come: Mutex::default() }
     }
 
     /// Whether what was copied is to leave the source.
@@ -92,11 +109,46 @@ impl Carriage {
         self.job.policy.keep == Keep::Never
     }
 
-    /// Each folder that was gone through, in the order of the source, and what ended the work on folders early.
-    pub fn take(&self) -> (Vec<FolderReport>, Vec<Error>) {
-        let Come { mut done, problems } = std::mem::take(&mut *self.come());
+    /// What has come of it.
+    pub fn take(&self) -> Passed {
+        let Come { mut done, problems, kept } = std::mem::take(&mut *self.come());
         done.sort_by_key(|(at, _)| *at);
-        (done.into_iter().map(|(_, report)| report).collect(), problems)
+        Passed { done: done.into_iter().map(|(_, report)| report).collect(), problems, kept }
+    }
+
+    /// Sets out for these folders.
+    pub fn set_out(&self, route: Route) {
+        let _ = self.route.set(route);
+    }
+
+    /// Where a folder of the source really is, as its scope tells; known once it was gone through.
+    pub fn site(&self, stop: &Stop) -> Result<Site> {
+        let folder = self.job.ledger().folder(&stop.label().to_string())?;
+        Ok(folder.map_or(Site::Unknown, |folder| Site::on_server(imap::uidvalidity_in(&folder.scope))))
+    }
+
+    /// What may leave a folder of the source: what was put into the target for it. What stood there before may be the very
+    /// same message under another name of the folder, unless the target is certainly none of the folders of the source.
+    fn leaving(&self, stop: &Stop, target: Site) -> Result<HashSet<Key>> {
+        let mut keys = self.known(stop)?;
+        let mut sites = self.route.get().map(|route| route.sites.iter()).into_iter().flatten().peekable();
+        if sites.peek().is_some() && sites.all(|site| site.is_apart_from(target)) {
+            return Ok(keys);
+        }
+        let found = {
+            let ledger = self.job.ledger();
+            let folder = ledger.folder(&stop.label().to_string())?;
+            folder.map_or(Ok(HashSet::new()), |folder| ledger.stood_before(folder.id))?
+        };
+        keys.retain(|key| !found.contains(key));
+        self.come().kept += found.len() as u64;
+        Ok(keys)
+    }
+
+    /// The folders that go into the same one, by what the ledger calls them.
+    fn beside(&self, stop: &Stop) -> Vec<String> {
+        let stops = self.route.get().map(|route| route.stops.iter()).into_iter().flatten();
+        stops.filter(|other| other.to == stop.to && other.from != stop.from).map(|s| s.label().to_string()).collect()
     }
 
     fn come(&self) -> MutexGuard<'_, Come> {
@@ -123,16 +175,29 @@ impl Carriage {
     ) -> Result<()> {
         let (source, store) = tokio::join!(opening, self.target.open(stop, self.dry_run));
         let done = async {
-            // Trouble with the target is the graver one: it holds for the folders to come.
-            let (store, source) = (store?, source?);
-            let Some(source) = source else { return Ok(()) };
+            // Trouble with the target is the graver one: it may hold for the folders to come.
+            let store = match store {
+                Err(e) if e.scope() != Scope::Folder => return Err(e),
+                store => store,
+            };
+            let Some(source) = source? else { return Ok(()) };
             match store {
-                Opened::Imap(store, limit) => Box::pin(self.carry(stop, source, store.map(|s| *s), limit)).await,
-                Opened::Here(Here::Maildir(store)) => Box::pin(self.carry(stop, source, store, None)).await,
-                Opened::Here(Here::Mbox(store)) => Box::pin(self.carry(stop, source, store, None)).await,
+                Err(e) => Box::pin(self.left(stop, source, e)).await,
+                Ok(Opened::Imap(store, limit)) => Box::pin(self.carry(stop, source, store.map(|s| *s), limit)).await,
+                Ok(Opened::Here(Here::Maildir(store))) => Box::pin(self.carry(stop, source, store, None)).await,
+                Ok(Opened::Here(Here::Mbox(store))) => Box::pin(self.carry(stop, source, store, None)).await,
             }
         };
         done.await.or_else(|e| self.ended_early(stop, e))
+    }
+
+    /// Counts the messages of a folder whose target cannot be opened, for all of them have failed.
+    async fn left<R: Retriever>(&self, stop: &Stop, mut source: R, e: Error) -> Result<()> {
+        let listed = self.job.interrupt.unless_raised(source.list()).await?.map_or(0, |l| l.messages.len() as u64);
+        source.finish().await?;
+        let failed = [(e.to_string(), listed)].into_iter().filter(|(_, n)| *n > 0).collect();
+        self.report(stop, Balance { listed, failed, ..Balance::default() }, None);
+        Err(e)
     }
 
     /// The pull itself, then the look at what stands in the target.
@@ -147,23 +212,46 @@ impl Carriage {
         let id = SourceId { folder: label.clone(), scope: source.source().scope.clone() };
         let told: (String, Arc<dyn Observer>) = (self.job.account.clone(), Arc::<Collector>::clone(&self.collector));
         let wishes = self.migration.plan.wishes.clone();
-        let sieve = Sieve::new(source, label, wishes, limit, told, self.job.now).sampling(self.sample.clone());
+        let leaving = match &store {
+            Some(store) if self.is_removing() => Some(self.leaving(stop, store.site())?),
+            _ => None,
+        };
+        let by_content = self.migration.plan.by_content == Some(true) && leaving.is_none() && !self.dry_run;
+        let (lesson, hashing) = (Lesson::default(), by_content.then(|| self.job.interrupt.clone()));
+        let sieve = Sieve::new(source, label, wishes, limit, told, self.job.now)
+            .sampling(self.sample.clone())
+            .learning(Arc::clone(&lesson), hashing)
+            .leaving(leaving);
         let sieved = async { Ok(Some(sieve)) };
+        let job = Job { beside: self.beside(stop), ..self.job.clone() };
         let (outcome, store) = match store {
-            store if self.dry_run => (Box::pin(self.job.rehearse(&id, sieved, store)).await, None),
+            store if self.dry_run => (Box::pin(job.rehearse(&id, sieved, store)).await, None),
             Some(store) => {
                 let store = Arc::new(store);
-                (Box::pin(self.job.pull(&id, sieved, Arc::clone(&store))).await, Some(store))
+                (Box::pin(job.pull(&id, sieved, Arc::clone(&store))).await, Some(store))
             }
             None => return Ok(()),
         };
         let Outcome { counts, error } = outcome;
+        let learned = std::mem::take(&mut *lesson.lock().unwrap_or_else(PoisonError::into_inner));
+        if learned.marked > 0 && self.keeps_no_marks() {
+            let note = format!(
+                "{} in {} had flags or keywords, which an mbox does not keep",
+                messages(learned.marked),
+                stop.from
+            );
+            self.tell(Event::Warning(&note));
+        }
         let verified = match &store {
             Some(store) => {
                 store.take_notes().iter().for_each(|note| self.tell(Event::Warning(note)));
                 let stopped = error.is_some() || self.job.interrupt.is_raised() || self.is_removing();
                 let by_content = self.migration.plan.by_content.filter(|_| !stopped);
-                by_content.map(|by_content| self.verify(&id, &**store, by_content)).transpose()
+                match by_content {
+                    Some(true) => self.verify_contents(&learned, &counts, &**store).map(Some),
+                    Some(false) => self.verify(&id, &**store).map(Some),
+                    None => Ok(None),
+                }
             }
             None => Ok(None),
         };
@@ -180,27 +268,37 @@ impl Carriage {
         }
     }
 
-    /// Whether every message of the source stands in the target.
-    fn verify<S: Checked>(&self, id: &SourceId, store: &S, by_content: bool) -> Result<Verified> {
+    /// Whether the target is one in which messages are without flags.
+    fn keeps_no_marks(&self) -> bool {
+        matches!(&self.migration.to, To::Store(Spec { kind: StoreKind::Mbox, .. })) && !self.dry_run
+    }
+
+    /// Whether every message of the source stands in the target, octet by octet.
+    fn verify_contents<S: Checked>(&self, learned: &Learned, counts: &Counts, store: &S) -> Result<Verified> {
+        let found = block_in_place(|| store.contents(true))?;
+        let all = learned.contents.len() as u64 + learned.unread;
+        // What the target refused has failed, and is told as that.
+        let expected = (counts.had + counts.fetched).min(all);
+        let missing = missing_contents(&learned.contents, &found) as u64 + learned.unread;
+        Ok(Verified { expected, missing: missing.saturating_sub(all - expected), by_content: true })
+    }
+
+    /// Whether every message of the source stands in the target, by header and size.
+    fn verify<S: Checked>(&self, id: &SourceId, store: &S) -> Result<Verified> {
         let rows = {
             let ledger = self.job.ledger();
             let folder = ledger.folder(&id.folder.to_string())?;
             folder.map_or(Ok(Vec::new()), |folder| ledger.rows(folder.id))?
         };
-        // Rows without a name and a listed size are the target's own.
-        let is_expected = |row: &Row| {
-            let listed = row.key.is_some() || row.listed_size.is_some();
-            row.status == Status::Delivered && row.missing_since.is_none() && listed
-        };
-        let rows: Vec<Row> = rows.into_iter().filter(is_expected).collect();
-        let mut found = block_in_place(|| store.contents(by_content))?;
-        let mut lost = missing(&rows, &found, by_content).len();
-        if lost > 0 && !by_content {
+        let rows: Vec<Row> = rows.into_iter().filter(Row::is_of_source).collect();
+        let mut found = block_in_place(|| store.contents(false))?;
+        let mut lost = missing(&rows, &found).len();
+        if lost > 0 {
             // A server may state wrong sizes: the octets decide.
             found = block_in_place(|| store.contents(true))?;
-            lost = missing(&rows, &found, false).len();
+            lost = missing(&rows, &found).len();
         }
-        Ok(Verified { expected: rows.len() as u64, missing: lost as u64, by_content })
+        Ok(Verified { expected: rows.len() as u64, missing: lost as u64, by_content: false })
     }
 
     /// An error that ends a folder alone is kept; any other is handed on.

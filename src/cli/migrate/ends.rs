@@ -4,14 +4,14 @@ use super::{Migration, Plan};
 use crate::cli::args::{EndArgs, Global, MigrateArgs};
 use crate::cli::naming;
 use crate::config::{self, Account, Base, Endpoint, Protocol, option};
-use crate::credentials::{Login, PasswordSource, resolve};
+use crate::credentials::{Login, PasswordSource};
 use crate::error::{Error, Kind, Result};
 use crate::local;
 use crate::mail::{FolderName, FolderPattern};
 use crate::net::{AuthChoice, Server};
 use crate::store::{Layout, LineEndings, Maildir, Spec, StoreKind};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A mailbox on a server.
 #[derive(Debug, Clone)]
@@ -23,18 +23,19 @@ pub struct Remote {
     /// How to log in.
     pub auth: AuthChoice,
     user: String,
+    auth_user: Option<String>,
     password: PasswordSource,
 }
 
 impl Remote {
     /// User and password.
     pub async fn login(&self) -> Result<Login> {
-        Ok(Login { user: self.user.clone(), secret: resolve(&self.password, &self.user, &self.server.host).await? })
+        Login::fetch(&self.user, self.auth_user.as_deref(), &self.password, &self.server.host).await
     }
 
     fn of(account: Account) -> Remote {
-        let Account { protocol, server, user, auth, password, .. } = account;
-        Remote { protocol, server, auth, user, password }
+        let Account { protocol, server, user, auth_user, auth, password, .. } = account;
+        Remote { protocol, server, auth, user, auth_user, password }
     }
 
     fn shown(&self) -> String {
@@ -42,7 +43,7 @@ impl Remote {
     }
 
     fn identity(&self) -> String {
-        format!("{}\0{}\0{}\0{}", self.protocol, self.user, self.server.host, self.server.port)
+        format!("{}\0{}\0{}\0{}", self.protocol, self.user, self.server.host.to_lowercase(), self.server.port)
     }
 }
 
@@ -58,11 +59,6 @@ pub enum From {
 }
 
 impl From {
-    /// Whether it is a mailbox without folders and dates.
-    pub fn is_pop3(&self) -> bool {
-        matches!(self, From::Server(remote) if remote.protocol == Protocol::Pop3)
-    }
-
     /// Whether it is an IMAP server.
     pub fn is_imap(&self) -> bool {
         matches!(self, From::Server(remote) if remote.protocol == Protocol::Imap)
@@ -93,13 +89,22 @@ enum End {
     Store(Spec),
 }
 
-/// Where the passwords of URLs come from; where that is not said, from the environment.
+/// How to log in to one end, as far as a table says so.
 #[derive(Debug, Clone, Default)]
-pub struct Passwords {
+pub struct Credentials {
+    /// Where the password comes from.
+    pub password: Option<PasswordSource>,
+    /// Whose password it is, where not the user's.
+    pub auth_user: Option<String>,
+}
+
+/// How to log in to both ends. What is not said comes from the options and the environment.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
     /// Of the source.
-    pub from: Option<PasswordSource>,
+    pub from: Credentials,
     /// Of the target.
-    pub to: Option<PasswordSource>,
+    pub to: Credentials,
     /// Whether somebody may be asked.
     pub may_ask: bool,
 }
@@ -108,16 +113,15 @@ pub struct Passwords {
 pub fn migration(
     global: &Global,
     (from, to): (&str, &str),
-    passwords: Passwords,
+    given: Given,
     args: &MigrateArgs,
     mut plan: Plan,
 ) -> Result<Migration> {
-    let Passwords { from: from_password, to: to_password, may_ask } = passwords;
-    let from = end(global, from, &args.ends, (from_password, may_ask), true)?;
-    let to = end(global, to, &args.ends, (to_password, may_ask), false)?;
+    let from = end(global, from, &args.ends, (given.from, given.may_ask), true)?;
+    let to = end(global, to, &args.ends, (given.to, given.may_ask), false)?;
     let (from_shown, from_identity) = described(&from);
     let (to_shown, to_identity) = described(&to);
-    if from_identity == to_identity {
+    if is_same(&from, &to) {
         return Err(Error::new(Kind::Usage, "FROM and TO are the same mailbox", "Name another one of the two."));
     }
     let mut one = None;
@@ -146,7 +150,7 @@ pub fn migration(
             To::Server(remote)
         }
         End::Store(spec) => {
-            let alone = from.is_single() && plan.mapping == crate::migrate::Mapping::default();
+            let alone = (from.is_single() || one.is_some()) && plan.mapping == crate::migrate::Mapping::default();
             To::Store(laid_out(spec, alone))
         }
     };
@@ -162,14 +166,19 @@ fn end(
     global: &Global,
     text: &str,
     args: &EndArgs,
-    (password, may_ask): (Option<PasswordSource>, bool),
+    (given, may_ask): (Credentials, bool),
     is_from: bool,
 ) -> Result<End> {
     if !text.contains(':') {
         let config = config::load(&config::path(global.config.clone())?)?;
         let account = config.select(&[text.to_owned()])?.into_iter().next();
         let missing = || Error::new(Kind::Usage, "no account is named", "Name an account, a URL or a path.");
-        return Ok(End::Server(Box::new(Remote::of(account.ok_or_else(missing)?)), None));
+        let mut remote = Remote::of(account.ok_or_else(missing)?);
+        remote.password = given.password.unwrap_or(remote.password);
+        if let Some(name) = given.auth_user {
+            remote.auth_user = Some(option::auth_user(&name, remote.auth)?);
+        }
+        return Ok(End::Server(Box::new(remote), None));
     }
     match Endpoint::parse(text, &Base::here()?)? {
         Endpoint::Store(mut spec) => {
@@ -177,31 +186,54 @@ fn end(
             Ok(End::Store(spec))
         }
         Endpoint::Server { protocol, mut server, user, folder } => {
-            let (command, auth, pins, variable) = match is_from {
-                true => {
-                    (&args.from_password_command, &args.from_auth, &args.from_pin_sha256, "MAILFERRY_FROM_PASSWORD")
-                }
-                false => (&args.to_password_command, &args.to_auth, &args.to_pin_sha256, "MAILFERRY_TO_PASSWORD"),
+            let (command, auth, auth_user, pins, variable) = match is_from {
+                true => (
+                    &args.from_password_command,
+                    &args.from_auth,
+                    &args.from_auth_user,
+                    &args.from_pin_sha256,
+                    "MAILFERRY_FROM_PASSWORD",
+                ),
+                false => (
+                    &args.to_password_command,
+                    &args.to_auth,
+                    &args.to_auth_user,
+                    &args.to_pin_sha256,
+                    "MAILFERRY_TO_PASSWORD",
+                ),
             };
+            let auth = auth.as_deref().map_or(Ok(AuthChoice::Auto), option::auth)?;
+            let auth_user = given.auth_user.or_else(|| auth_user.clone());
+            let auth_user = auth_user.map(|name| option::auth_user(&name, auth)).transpose()?;
             if let Some(text) = &args.timeout {
                 server.timeout = option::timeout(text)?;
             }
             server.ca_file.clone_from(&args.ca_file);
             server.pins = pins.iter().map(|p| option::pin_sha256(p)).collect::<Result<_>>()?;
-            let given = password.or_else(|| command.clone().map(PasswordSource::Command));
-            let password = match given {
-                Some(given) => given,
+            let named = given.password.or_else(|| command.clone().map(PasswordSource::Command));
+            let password = match named {
+                Some(named) => named,
                 None if std::env::var_os(variable).is_some() => PasswordSource::Env(variable.to_owned()),
                 None if may_ask => PasswordSource::Prompt,
                 None => {
-                    let what = format!("no password of {user} at {} is named", server.host);
+                    let whose = auth_user.as_ref().unwrap_or(&user);
+                    let what = format!("no password of {whose} at {} is named", server.host);
                     let remedy = format!("Fill in a column for it, or set {variable}.");
                     return Err(Error::new(Kind::Usage, what, remedy));
                 }
             };
-            let auth = auth.as_deref().map_or(Ok(AuthChoice::Auto), option::auth)?;
-            Ok(End::Server(Box::new(Remote { protocol, server, auth, user, password }), folder))
+            Ok(End::Server(Box::new(Remote { protocol, server, auth, user, auth_user, password }), folder))
         }
+    }
+}
+
+/// Whether the two are one mailbox, as far as their names tell.
+fn is_same(from: &End, to: &End) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    match (from, to) {
+        (End::Store(a), End::Store(b)) => a.kind == b.kind && real(&a.path) == real(&b.path),
+        (End::Server(a, in_a), End::Server(b, in_b)) => in_a == in_b && a.identity() == b.identity(),
+        _ => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! One pass over all folders of a migration.
 
 use super::Migration;
-use super::carriage::{Carriage, Folders, Stop};
+use super::carriage::{Carriage, Folders, Route, Stop};
 use super::ends::{From, Remote, To};
 use super::run::Run;
 use super::target::Target;
@@ -13,10 +13,11 @@ use crate::event::{Counts, Event, Observer};
 use crate::imap::{self, Access, Connection, Lines, Tree};
 use crate::local::{self, MaildirSource, MboxSource};
 use crate::mail::{FolderName, FolderPattern, Role};
-use crate::migrate::{Collector, FolderReport, Place, targets};
+use crate::migrate::{Collector, FolderReport, Place, Site, targets};
 use crate::net::Stream;
 use crate::pop3::{self, Pop3};
 use crate::retrieve::{Job, Retriever};
+use crate::store::{Layout, Spec};
 use std::future::Future;
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -32,6 +33,8 @@ pub struct Passed {
     pub done: Vec<FolderReport>,
     /// What ended the work on folders, or on all of it, early.
     pub problems: Vec<Error>,
+    /// How many messages stay in the source, though they are in the target, for the two may be one.
+    pub kept: u64,
 }
 
 /// The source of a pass, logged in where it is a server.
@@ -43,20 +46,21 @@ enum Source {
 
 /// Goes through the folders with this ledger.
 pub async fn go(run: &Run, job: &Job) -> Passed {
-    let collector = Arc::new(Collector::new(Arc::clone(&job.observer)));
+    let leaves = run.is_dry() && run.migration.plan.delete_source;
+    let collector = Arc::new(Collector::new(Arc::clone(&job.observer), leaves));
     let observer: Arc<dyn Observer> = Arc::<Collector>::clone(&collector);
     let job = Job { observer, ..job.clone() };
     // Boxed, for together these futures would not fit the stack of a thread.
     let (source, target) = match Box::pin(ends(&run.migration, &job)).await {
         Ok(Some(ends)) => ends,
-        Ok(None) => return Passed { done: Vec::new(), problems: Vec::new() },
-        Err(e) => return Passed { done: Vec::new(), problems: vec![e] },
+        Ok(None) => return Passed { done: Vec::new(), problems: Vec::new(), kept: 0 },
+        Err(e) => return Passed { done: Vec::new(), problems: vec![e], kept: 0 },
     };
     let carriage = Arc::new(Carriage::new(run, job, collector, target));
     let ended = Box::pin(through(&carriage, source)).await;
-    let (done, mut problems) = carriage.take();
-    problems.extend(ended.err());
-    Passed { done, problems }
+    let mut passed = carriage.take();
+    passed.problems.extend(ended.err());
+    passed
 }
 
 /// Both ends, open; `None` when told to stop.
@@ -114,7 +118,9 @@ async fn through(carriage: &Arc<Carriage>, source: Source) -> Result<()> {
     match (source, &carriage.migration.from) {
         (Source::Imap(connections, tree), _) => imap(carriage, connections, &tree).await?,
         (Source::Pop3(session), _) => {
-            if let Some(stop) = stops(carriage, places([&FolderName::inbox()])).await.pop() {
+            let mut stops = stops(carriage, places([&FolderName::inbox()])).await;
+            carriage.set_out(Route { stops: stops.clone(), sites: vec![Site::Unknown] });
+            if let Some(stop) = stops.pop() {
                 carriage.folder(&stop, async { Ok(Some(*session)) }).await?;
             }
             carriage.target.log_out().await;
@@ -122,7 +128,12 @@ async fn through(carriage: &Arc<Carriage>, source: Source) -> Result<()> {
         (Source::Local, From::Maildir(spec)) => {
             let (spec, tree) = local::maildirs(spec)?;
             tree.notes.iter().for_each(|note| carriage.tell(Event::Warning(note)));
-            for stop in stops(carriage, places(tree.folders.keys())).await {
+            let stops = stops(carriage, places(tree.folders.keys())).await;
+            let sites = tree.folders.values().map(|path| Site::of(path)).collect();
+            carriage.set_out(Route { stops: stops.clone(), sites });
+            for stop in stops {
+                let Some(path) = tree.folders.get(&stop.from) else { continue };
+                let spec = Spec { layout: Layout::Single, path: path.clone(), ..spec.clone() };
                 let opening = async {
                     MaildirSource::open(&spec, &stop.from, carriage.known(&stop)?, carriage.job.now).map(Some)
                 };
@@ -133,7 +144,9 @@ async fn through(carriage: &Arc<Carriage>, source: Source) -> Result<()> {
         (Source::Local, From::Mbox(path)) => {
             let tree = local::mboxes(path)?;
             tree.notes.iter().for_each(|note| carriage.tell(Event::Warning(note)));
-            for stop in stops(carriage, places(tree.folders.keys())).await {
+            let stops = stops(carriage, places(tree.folders.keys())).await;
+            carriage.set_out(Route { stops: stops.clone(), sites: Vec::new() });
+            for stop in stops {
                 let Some(path) = tree.folders.get(&stop.from) else { continue };
                 let opening = async { MboxSource::open(path, &stop.from, carriage.job.now).map(Some) };
                 local(carriage, &stop, opening).await?;
@@ -178,7 +191,10 @@ async fn imap(carriage: &Arc<Carriage>, mut connections: Connections, tree: &Tre
     }
     let places = folders.iter().map(|f| Place { name: f.name.clone(), role: f.role }).collect();
     let mut groups: Vec<Vec<(Stop, imap::Folder)>> = Vec::new();
-    for (stop, folder) in stops(carriage, places).await.into_iter().zip(folders) {
+    let stops = stops(carriage, places).await;
+    let sites = stops.iter().map(|stop| carriage.site(stop)).collect::<Result<_>>()?;
+    carriage.set_out(Route { stops: stops.clone(), sites });
+    for (stop, folder) in stops.into_iter().zip(folders) {
         for twin in &folder.twins {
             let what = format!(
                 "two folders of the source read as {}; \u{201c}{}\u{201d} is left",
@@ -217,7 +233,8 @@ async fn imap(carriage: &Arc<Carriage>, mut connections: Connections, tree: &Tre
 async fn stops(carriage: &Carriage, mut source: Vec<Place>) -> Vec<Stop> {
     let plan = &carriage.migration.plan;
     source.retain(|place| FolderPattern::selects(&plan.folders, &place.name));
-    let to = targets(&source, &carriage.target.places().await, &plan.mapping);
+    let target = &carriage.target;
+    let to = targets(&source, &target.places().await, &plan.mapping, target.separator().await);
     let stop = |(at, (place, to)): (usize, (Place, FolderName))| Stop { at, from: place.name, to, subscribed: None };
     source.into_iter().zip(to).enumerate().map(stop).collect()
 }

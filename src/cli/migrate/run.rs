@@ -8,16 +8,28 @@ use crate::cli::report::{self, Report, Summary};
 use crate::error::{Error, Kind, Result, Scope};
 use crate::event::{Counts, Event};
 use crate::interrupt::Interrupt;
-use crate::migrate::{Balance, FolderReport, Sample};
+use crate::migrate::{Balance, FolderReport, Sample, TOO_LARGE};
 use crate::patience::{Patience, is_setback};
 use crate::retrieve::{Job, Keep, Policy};
-use crate::state::Home;
+use crate::state::{Home, Ledger};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// So many passes that each found something new are enough.
 const PASSES: usize = 20;
+
+/// The fact that says whether a run is under way, or died.
+const UNDER_WAY: &str = "migrating";
+const YES: &str = "yes";
+
+/// Whether the last run on a ledger came to its end, and a good one; `None` where there was none.
+pub fn ended_well(ledger: &Ledger) -> Result<Option<bool>> {
+    if ledger.fact(UNDER_WAY)?.as_deref() == Some(YES) {
+        return Ok(Some(false));
+    }
+    Ok(ledger.last_run()?.map(|run| run.exit == 0))
+}
 
 /// What a run has to do with besides its migration.
 pub struct Around {
@@ -86,10 +98,16 @@ impl Run {
             account: name.clone(),
             ledger: Arc::new(Mutex::new(ledger)),
             policy: Policy { keep: Keep::Always, folders: Vec::new(), max_size: None },
+            // A rehearsal reads no messages.
+            by_content: !dry_run,
+            beside: Vec::new(),
             observer: Arc::new(Arc::clone(&self.around.report)),
             interrupt: self.around.interrupt.clone(),
             now: self.around.now,
         };
+        if !self.around.dry_run {
+            job.ledger().set_fact(UNDER_WAY, YES)?;
+        }
         let mut folders = Vec::new();
         let problems = self.passes(&job, &mut folders, tally).await;
         tally.count(counts(&folders));
@@ -97,9 +115,16 @@ impl Run {
         if problems.is_empty() {
             self.after(&job, &mut folders, tally).await;
         }
+        for folder in folders.iter().filter(|_| !self.around.dry_run) {
+            if let Some(n) = folder.balance.skipped.get(TOO_LARGE) {
+                let text = format!("{}: {} skipped, {TOO_LARGE}", folder.from, report::messages(*n));
+                self.around.report.event(name, Event::Warning(&text));
+            }
+        }
         self.around.report.migrated(name, &folders);
         self.estimate(&folders);
-        if let Some(folder) = &self.around.report_dir {
+        // What would be is no report of what was.
+        if let Some(folder) = self.around.report_dir.as_ref().filter(|_| !self.around.dry_run) {
             let path = folder.join(format!("{name}.json"));
             let text = format!("{}\n", report::migration_entry(name, &folders, tally.exit()));
             let written = std::fs::write(&path, text);
@@ -109,6 +134,7 @@ impl Run {
             let (counts, exit) = (tally.counts(), tally.exit());
             let summary = Summary { account: name.clone(), counts, seconds: begun.elapsed().as_secs_f64(), exit };
             held::record(&mut job.ledger(), self.around.now, &summary)?;
+            job.ledger().set_fact(UNDER_WAY, "no")?;
         }
         Ok(())
     }
@@ -173,6 +199,13 @@ impl Run {
         let pass = pass::go(self, &Job { policy, ..job.clone() }).await;
         let removed = pass.done.iter().map(|f| f.balance.removed).sum();
         pass.problems.iter().for_each(|e| tally.failed(e));
+        if pass.kept > 0 {
+            tally.left(&format!(
+                "in the source stay {}, which the target had before this migration: nothing proves that source and target are not one \
+                 mailbox under two names. Delete them there yourself where you know it.",
+                report::messages(pass.kept)
+            ));
+        }
         tally.count(Counts { deleted_remote: removed, ..Counts::default() });
         for done in pass.done {
             if let Some(folder) = folders.iter_mut().find(|f| (&f.from, &f.to) == (&done.from, &done.to)) {
@@ -200,6 +233,11 @@ impl Run {
 
     fn lost(&self, folder: &FolderReport, missing: u64) -> Error {
         let what = format!("{missing} of the messages of {} are not found in {} of the target", folder.from, folder.to);
+        if folder.verified.is_some_and(|v| v.by_content) {
+            let remedy = "Nothing was deleted in the source. Messages of the same header and size may stand there with other content: \
+                          compare the two, and copy the source once more into another folder, by --into, to have both.";
+            return Error::new(Kind::Data, format!("{what}, octet by octet"), remedy).folder();
+        }
         let remedy = format!(
             "Nothing was deleted in the source. If nobody removed them there, move {} away and run again: what is there is \
              recognised, and what is missing is copied.",

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::imap::{self, ImapTarget, Lines, Link, Tree};
 use crate::local;
 use crate::mail::{Content, FolderName};
-use crate::migrate::Place;
+use crate::migrate::{Place, Site};
 use crate::net::Stream;
 use crate::store::{Here, Layout, Maildir, Mbox, Spec, Store, StoreKind};
 use std::sync::Arc;
@@ -35,6 +35,14 @@ impl Target {
                 tree.lock().await.folders().map(|f| Place { name: f.name.clone(), role: f.role }).collect()
             }
             Target::Local(spec) => standing(spec).into_iter().map(|name| Place { name, role: None }).collect(),
+        }
+    }
+
+    /// What separates the levels of names there, and cannot stand in one.
+    pub async fn separator(&self) -> Option<char> {
+        match self {
+            Target::Imap(_, tree) => tree.lock().await.separator(),
+            Target::Local(_) => None,
         }
     }
 
@@ -115,6 +123,9 @@ pub trait Checked: Store {
 
     /// What the user should know of the work done.
     fn take_notes(&self) -> Vec<String>;
+
+    /// Where it really is.
+    fn site(&self) -> Site;
 }
 
 impl<S: Link + 'static> Checked for ImapTarget<S> {
@@ -124,6 +135,10 @@ impl<S: Link + 'static> Checked for ImapTarget<S> {
 
     fn take_notes(&self) -> Vec<String> {
         ImapTarget::take_notes(self)
+    }
+
+    fn site(&self) -> Site {
+        Site::on_server(self.uidvalidity())
     }
 }
 
@@ -135,6 +150,10 @@ impl Checked for Maildir {
     fn take_notes(&self) -> Vec<String> {
         Vec::new()
     }
+
+    fn site(&self) -> Site {
+        Site::of(self.path())
+    }
 }
 
 impl Checked for Mbox {
@@ -144,5 +163,9 @@ impl Checked for Mbox {
 
     fn take_notes(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    fn site(&self) -> Site {
+        Site::of(self.path())
     }
 }

@@ -26,7 +26,8 @@ pub fn plan(args: &MigrateArgs, now: i64) -> Result<Plan> {
         folders,
         mapping: Mapping { into, named },
         wishes,
-        by_content: (!args.no_verify).then_some(args.verify == Verify::Content),
+        // Nothing is deleted for a header and a size.
+        by_content: (!args.no_verify).then_some(args.verify == Verify::Content || args.delete_source),
         delete_source: args.delete_source,
         until_idle: args.until_idle,
         connections: args.connections.into(),

@@ -49,6 +49,7 @@ pub fn account(url: &str, to: &str, args: &UrlArgs) -> Result<Account> {
         protocol,
         server,
         user,
+        auth_user: None,
         auth,
         password,
         store,

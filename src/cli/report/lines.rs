@@ -2,7 +2,7 @@
 
 use super::pace::Pace;
 use super::progress::Progress;
-use super::summary::line;
+use super::summary::{line, table};
 use super::units::{messages, octets};
 use super::{Report, Summary, colour, migration, problem_text, server_side};
 use crate::cli::args::Global;
@@ -86,6 +86,8 @@ impl Lines {
         let size = bytes.map_or_else(|| "?".to_owned(), octets);
         let line = format!("{account} {folder} {key} {size}: {text}; server: {}\n", server_side(deleted));
         match action {
+            // There may be a hundred thousand of them, as the user wished: the report counts them.
+            Action::Skipped(_) if self.command == "migrate" => self.detail(&line),
             Action::Skipped(_) | Action::Refused(_) if !self.rehearsal => self.err(&format!("warning: {line}")),
             _ => self.detail(&line),
         }
@@ -214,7 +216,10 @@ impl Report for Lines {
             progress.clear();
         }
         if self.summary {
-            let text: String = summaries.iter().map(|s| line(self.command, s, self.rehearsal)).collect();
+            let text: String = match self.command {
+                "migrate" if summaries.len() > 1 => table(summaries, self.rehearsal),
+                _ => summaries.iter().map(|s| line(self.command, s, self.rehearsal)).collect(),
+            };
             let _ = std::io::stdout().lock().write_all(text.as_bytes());
         }
     }

@@ -20,7 +20,7 @@ pub use pace::span;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
-pub use units::octets;
+pub use units::{messages, octets};
 
 /// What came of an account.
 #[derive(Debug)]

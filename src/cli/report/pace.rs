@@ -101,7 +101,7 @@ impl Pace {
 
 /// Seconds as people read them: `42 s`, `3 min`, `2 h 05 min`.
 pub fn span(seconds: f64) -> String {
-    let whole = Duration::try_from_secs_f64(seconds).map_or(u64::MAX, |d| d.as_secs());
+    let whole = Duration::try_from_secs_f64(seconds.max(0.0)).map_or(u64::MAX, |d| d.as_secs());
     match whole {
         0..100 => format!("{whole} s"),
         100..6000 => format!("{} min", whole.div_ceil(60)),

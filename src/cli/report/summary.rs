@@ -15,6 +15,31 @@ pub fn line(command: &str, s: &Summary, rehearsal: bool) -> String {
     format!("{}: {}\n", s.account, parts.join(", "))
 }
 
+/// The table of several mailboxes that were migrated, those that failed last.
+pub fn table(summaries: &[Summary], rehearsal: bool) -> String {
+    let (done, left): (Vec<&Summary>, Vec<&Summary>) = summaries.iter().partition(|s| s.exit <= 1);
+    let copied = if rehearsal { "to copy" } else { "copied" };
+    let mut rows = vec![(["exit", copied, "there", "skipped", "failed", "size"].map(str::to_owned), "mailbox")];
+    for s in done.iter().chain(&left) {
+        let Counts { fetched, had, skipped, failed, bytes_in, .. } = s.counts;
+        let [copied, there, skipped, failed] = [fetched, had, skipped, failed].map(|n| n.to_string());
+        rows.push(([s.exit.to_string(), copied, there, skipped, failed, octets(bytes_in)], &s.account));
+    }
+    let wide =
+        |at: usize| rows.iter().filter_map(|(cells, _)| cells.get(at)).map(String::len).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..6).map(wide).collect();
+    let mut text = String::new();
+    for (cells, name) in &rows {
+        cells.iter().zip(&widths).for_each(|(cell, width)| text.push_str(&format!("{cell:>width$}  ")));
+        text.push_str(&format!("{name}\n"));
+    }
+    text.push_str(&format!("{} mailboxes: {} done", summaries.len(), done.len()));
+    if !left.is_empty() {
+        text.push_str(&format!(", {} not (once mended, run them again with --only-failed)", left.len()));
+    }
+    text + "\n"
+}
+
 fn one_way(counts: &Counts, rehearsal: bool) -> Vec<String> {
     let Counts { had, fetched, adopted, skipped, failed, deleted_remote, undeleted_remote, bytes_in, .. } = *counts;
     let mut parts = match (rehearsal, fetched) {
@@ -124,6 +149,24 @@ mod tests {
             line("pull", &s, true),
             "work: 1 message would be fetched, 3 here already, 2 skipped, 1 deleted on the server\n"
         );
+    }
+
+    #[test]
+    fn many_mailboxes_are_a_table() {
+        let one = |account: &str, fetched, exit| {
+            let counts = Counts { fetched, had: 2, bytes_in: fetched * 1024, ..Counts::default() };
+            Summary { account: account.into(), ..summary(counts, exit) }
+        };
+        let told = table(&[one("ann", 0, 77), one("ben", 1234, 0), one("cat", 5, 1)], false);
+        let expected = "\
+exit  copied  there  skipped  failed     size  mailbox
+   0    1234      2        0       0  1.2 MiB  ben
+   1       5      2        0       0  5.0 KiB  cat
+  77       0      2        0       0      0 B  ann
+3 mailboxes: 2 done, 1 not (once mended, run them again with --only-failed)
+";
+        assert_eq!(told, expected);
+        assert!(table(&[one("ben", 1, 0), one("cat", 1, 0)], true).ends_with("cat\n2 mailboxes: 2 done\n"));
     }
 
     #[test]

@@ -30,6 +30,7 @@ fn the_example_of_the_manual_is_read_in_full() {
                 timeout: Duration::from_secs(60),
             },
             user: "me@example.com".into(),
+            auth_user: None,
             auth: AuthChoice::Auto,
             password: PasswordSource::Command("pass show mail/work".into()),
             store: Spec {
@@ -239,6 +240,7 @@ fn what_is_shown_means_the_same() {
         ),
         imap("password={netrc=true}\ntls='none'\nallow_cleartext=true\ncompress=false\ntimeout='1s'")
             .replace("work", "\"me@x.y\""),
+        imap("auth_user='admin'"),
         imap("provider='outlook'").replace("kind='maildir'", "kind='maildir',layout='maildir++',line_endings='crlf'"),
         pop3(&format!("password={{file='/p \\u00e9'}}\ntls='starttls'\nca_file='c.pem'\npin_sha256=['{pin}']"))
             .replace("'/p \\u00e9'", "\"/p \\u00e9\""),

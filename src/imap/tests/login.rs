@@ -50,7 +50,7 @@ async fn capabilities_that_come_along_are_not_asked_for_and_id_is_sent_where_off
 
 #[tokio::test]
 async fn odd_names_and_passwords_are_escaped_or_sent_as_literals() {
-    let login = |user: &str, pass: &str| Login { user: user.into(), secret: Secret::new(pass.into()) };
+    let login = |user: &str, pass: &str| Login::new(user, Secret::new(pass.into()));
     for (login, expected) in [
         (login("a\"b", "c\\d {3}"), "LOGIN \"a\\\"b\" \"c\\\\d {3}\""),
         (login("me", "p\u{e4}\u{df}"), "LOGIN \"me\" {5}\r\np\u{e4}\u{df}"),
@@ -254,6 +254,18 @@ async fn a_continuation_nobody_asked_for_is_an_error() {
 }
 
 #[tokio::test]
+async fn nobody_logs_in_as_an_administrator_where_one_name_is_all_that_goes() {
+    let login = Login { auth_user: Some("admin".into()), ..me() };
+    for offered in ["IMAP4rev1", "IMAP4rev1 AUTH=LOGIN AUTH=CRAM-MD5"] {
+        let (result, commands) =
+            log_in(HI, TlsMode::Implicit, AuthChoice::Auto, login.clone(), open_to_all(offered)).await;
+        let e = result.unwrap_err();
+        assert_eq!(e.to_string(), "mail.example offers no way in which admin could log in for me");
+        assert_eq!((e.kind(), commands), (Kind::Unavailable, vec!["CAPABILITY".to_owned()]));
+    }
+}
+
+#[tokio::test]
 async fn the_completion_of_another_command_is_an_error() {
     let answer = |_: &str, _: &str| b"A9999 OK done\r\n".to_vec();
     let (result, _) = log_in(HI, TlsMode::None, AuthChoice::UserPass, me(), answer).await;
@@ -264,7 +276,7 @@ async fn the_completion_of_another_command_is_an_error() {
 async fn a_server_that_repeats_the_password_does_not_make_us_repeat_it() {
     for auth in [AuthChoice::UserPass, AuthChoice::Sasl(Mechanism::Plain)] {
         for before in ["{} NO bad command ", "{} BAD ", "* BYE ", "", "+ "] {
-            let login = Login { user: "me".into(), secret: Secret::new("pa\"ss\\word".into()) };
+            let login = Login::new("me", Secret::new("pa\"ss\\word".into()));
             let (result, commands) = log_in(HI, TlsMode::Implicit, auth, login, move |tag, command| match command {
                 "CAPABILITY" => format!("* CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN\r\n{tag} OK x\r\n").into(),
                 _ => format!("{}{command}\r\n", before.replace("{}", tag)).into(),

@@ -167,7 +167,7 @@ pub fn server(tls: TlsMode) -> Server {
 }
 
 fn me() -> Login {
-    Login { user: "me".into(), secret: Secret::new("pass".into()) }
+    Login::new("me", Secret::new("pass".into()))
 }
 
 async fn logged_in(pipe: Pipe) -> Result<Imap<Pipe>> {

@@ -45,7 +45,7 @@ impl Case {
     }
 
     fn with_login(mut self, user: &str, secret: &str) -> Case {
-        self.login = Login { user: user.to_owned(), secret: Secret::new(secret.to_owned()) };
+        self.login = Login::new(user, Secret::new(secret.to_owned()));
         self
     }
 

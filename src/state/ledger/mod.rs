@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::mail::{Content, Digest, Fingerprint, Key, Side};
 use crate::state::pair;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 mod intents;
@@ -154,6 +155,26 @@ impl Ledger {
                  ORDER BY id",
             )?;
             query.query_map([folder.0], |r| Ok((r.get(0)?, Digest(r.get(1)?))))?.collect()
+        };
+        read().map_err(|e| self.failed(e))
+    }
+
+    /// Records what messages really hold of which only header and size were known.
+    pub fn learn(&mut self, digests: &[(RowId, Digest)]) -> Result<()> {
+        self.write(|tx| {
+            let mut update = tx.prepare_cached("UPDATE message SET digest = ?2 WHERE id = ?1")?;
+            digests.iter().try_for_each(|(row, digest)| update.execute(params![row.0, digest.0]).map(drop))
+        })
+    }
+
+    /// Messages of the server that stood in the store before the first run: nothing was put there for them.
+    pub fn stood_before(&self, folder: FolderId) -> Result<HashSet<Key>> {
+        let read = || -> rusqlite::Result<HashSet<_>> {
+            let mut query = self.db.prepare(
+                "SELECT key FROM message WHERE folder = ?1 AND key IS NOT NULL AND place IS NULL
+                 AND status = 'delivered' AND missing_since IS NULL",
+            )?;
+            query.query_map([folder.0], |r| key_of(r, 0))?.collect()
         };
         read().map_err(|e| self.failed(e))
     }

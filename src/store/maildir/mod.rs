@@ -81,6 +81,11 @@ impl Prepared for MaildirPrepared {
 }
 
 impl Maildir {
+    /// Where it stands.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Opens a Maildir, makes what is missing of it, and clears away its own forgotten files in `tmp`.
     pub fn open(path: impl Into<PathBuf>, line_endings: LineEndings) -> Result<Maildir> {
         let maildir = Maildir::at(path.into(), line_endings);

@@ -73,6 +73,11 @@ impl Prepared for MboxPrepared {
 }
 
 impl Mbox {
+    /// Where it stands.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Opens an mbox, and makes it, with the directories above it, where it is missing.
     pub fn open(path: impl AsRef<Path>, line_endings: LineEndings) -> Result<Mbox> {
         let path = path.as_ref();

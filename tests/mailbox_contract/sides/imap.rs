@@ -62,7 +62,7 @@ impl<O: Offer> Account<O> {
             compress: None,
             timeout: Duration::from_secs(20),
         };
-        let login = Login { user: self.user.name.clone(), secret: Secret::new(self.user.password.clone()) };
+        let login = Login::new(&self.user.name, Secret::new(self.user.password.clone()));
         mailferry::imap::open(&server, &login, AuthChoice::Auto).await.unwrap()
     }
 }
