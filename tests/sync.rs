@@ -111,6 +111,21 @@ impl Pair {
             .unwrap();
     }
 
+    /// Lets a folder here look as if nothing had happened in it for an hour.
+    fn rest(&self, folder: &str) {
+        let before = SystemTime::now() - std::time::Duration::from_secs(3600);
+        for part in ["cur", "new"] {
+            fs::File::open(self.path(folder).join(part)).unwrap().set_modified(before).unwrap();
+        }
+    }
+
+    /// Replaces text in the configuration.
+    fn reconfigure(&self, from: &str, to: &str) {
+        let config = fs::read_to_string(self.ferry.config_file()).unwrap();
+        assert!(config.contains(from), "{config}");
+        self.ferry.configure(&config.replace(from, to));
+    }
+
     /// Has doveadm do something to message `n` of the server's inbox.
     fn there(&self, command: &[&str], n: usize) {
         let (verb, rest) = command.split_first().unwrap();

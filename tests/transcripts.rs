@@ -40,6 +40,7 @@ transcripts! {
     cyrus
     davmail
     dovecot_too_many
+    exchange_no_mail
     exchange_uidvalidity
     exchange_unfetchable
     gmail

@@ -1,6 +1,6 @@
 //! Adds messages to the open folder (RFC 9051 section 6.3.12), many under way at once.
 
-use super::flight::{CHANGED, Flight, Group, Patience, Queue, Ready, SMALL, Sent};
+use super::flight::{CHANGED, Flight, Group, Patience, Queue, Ready, Retried, SMALL, Sent};
 use super::folder::ImapFolder;
 use super::framer::Garbled;
 use super::mailbox::names;
@@ -33,7 +33,8 @@ impl<S: Link> ImapFolder<'_, S> {
     /// thread.
     ///
     /// Where the server has MULTIAPPEND (RFC 3502), a command carries many small messages. It is refused as a whole; its
-    /// messages are then sent again one by one, and so is all that follows.
+    /// messages are then sent again one by one, and so is all that follows, unless it turns out that the server only minded some of
+    /// them.
     pub async fn append(
         &mut self,
         messages: impl Iterator<Item = Result<Outgoing>> + Send,
@@ -43,7 +44,7 @@ impl<S: Link> ImapFolder<'_, S> {
         let limit = self.capabilities.append_limit().unwrap_or(u64::MAX).min(u64::from(u32::MAX));
         let mut queue = Queue::new(messages, limit);
         let (mut done, mut given) = (Vec::new(), BTreeSet::new());
-        let (mut flight, mut patience) = (Flight::default(), Patience::default());
+        let (mut flight, mut patience, mut retried) = (Flight::default(), Patience::default(), Retried::default());
         // The command that the server has to invite the message of.
         let mut invited: Option<(Tag, Ready)> = None;
         loop {
@@ -108,11 +109,13 @@ impl<S: Link> ImapFolder<'_, S> {
                     let keys = match sent {
                         Sent::Many(group) if !is_ok => {
                             self.singly = true;
+                            retried.expect(group.len());
                             queue.again(*group);
                             continue;
                         }
                         sent => sent.keys(),
                     };
+                    self.singly &= !retried.explains(keys.len(), is_ok);
                     let reason = format!("the server refused it: {}", status.text.shown());
                     if !patience.bears(&status) {
                         queue.hopeless = Some(reason.clone());

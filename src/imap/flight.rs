@@ -98,7 +98,8 @@ impl Group {
         (&mut self.first, &mut self.others)
     }
 
-    fn len(&self) -> usize {
+    /// How many messages it has.
+    pub fn len(&self) -> usize {
         1 + self.others.len()
     }
 
@@ -221,6 +222,36 @@ impl<I: Iterator<Item = Result<Outgoing>>> Queue<I> {
     fn too_large(&self, size: u64) -> Option<String> {
         let limit = self.limit;
         (size > limit).then(|| format!("the server takes no message of more than {limit} octets"))
+    }
+}
+
+/// Messages of refused groups on their way one by one, which tells why the groups were refused.
+#[derive(Default)]
+pub struct Retried {
+    left: usize,
+    taken: usize,
+    refused: usize,
+}
+
+impl Retried {
+    /// So many are sent again.
+    pub fn expect(&mut self, messages: usize) {
+        self.left += messages;
+    }
+
+    /// Takes note of a completion. True when the last one has come and the server took some and refused others: groups of
+    /// other messages may be welcome.
+    pub fn explains(&mut self, messages: usize, is_ok: bool) -> bool {
+        if self.left == 0 {
+            return false;
+        }
+        *(if is_ok { &mut self.taken } else { &mut self.refused }) += messages;
+        self.left = self.left.saturating_sub(messages);
+        let explains = self.left == 0 && self.taken > 0 && self.refused > 0;
+        if self.left == 0 {
+            *self = Retried::default();
+        }
+        explains
     }
 }
 

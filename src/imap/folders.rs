@@ -48,6 +48,7 @@ pub struct Tree {
     pub(super) names: Names,
     folders: BTreeMap<FolderName, Folder>,
     cut_short: bool,
+    exchange: bool,
 }
 
 impl Tree {
@@ -65,6 +66,12 @@ impl Tree {
     /// Parts of the answer made no sense: what it lacks may still be there.
     pub fn is_cut_short(&self) -> bool {
         self.cut_short
+    }
+
+    /// Whether a folder holds no mail: calendars and the like, which Exchange lists among the others.
+    pub fn is_no_mail(&self, name: &FolderName) -> bool {
+        const NO_MAIL: [&str; 6] = ["Calendar", "Contacts", "Journal", "Notes", "Sync Issues", "Tasks"];
+        self.exchange && name.levels().first().is_some_and(|outer| NO_MAIL.contains(&outer.as_str()))
     }
 
     /// The folders that the patterns take, the inbox first. One that is named outright is among them even if the server
@@ -122,6 +129,8 @@ pub struct Gathering {
     pub broken: bool,
     /// Names are UTF-8.
     pub utf8: bool,
+    /// The server is Microsoft Exchange.
+    pub exchange: bool,
     entries: Vec<Entry>,
     subscribed: HashSet<Vec<u8>>,
     statuses: HashMap<Vec<u8>, FolderStatus>,
@@ -166,6 +175,7 @@ impl Gathering {
             names: Names { separator, prefix, utf8: self.utf8 },
             folders: BTreeMap::new(),
             cut_short: self.broken,
+            exchange: self.exchange,
         };
         // By name, what stands for it on the wire: mostly one form.
         let mut forms: BTreeMap<FolderName, BTreeSet<Vec<u8>>> = BTreeMap::new();
@@ -324,6 +334,21 @@ mod tests {
         let expected =
             [(Some(3), Some(false), None), (Some(4), Some(true), Some(Role::Sent)), (None, Some(true), None)];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn what_holds_no_mail_is_known_on_exchange_alone() {
+        for exchange in [true, false] {
+            let mut gathering = Gathering { exchange, ..Gathering::default() };
+            let names: [&[u8]; 5] = [b"Calendar/Birthdays", b"INBOX", b"Notes", b"Work/Notes", b"Notes2"];
+            names.iter().for_each(|name| gathering.listed(&entry(Some(b'/'), name)));
+            let tree = gathering.tree(false);
+            let found: Vec<_> = tree.folders().map(|f| &f.name).filter(|n| tree.is_no_mail(n)).collect();
+            assert_eq!(
+                found.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                if exchange { vec!["Calendar/Birthdays", "Notes"] } else { vec![] }
+            );
+        }
     }
 
     #[test]

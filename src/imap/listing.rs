@@ -134,7 +134,8 @@ mod tests {
         for (text, subscribed, role) in [
             ("(\\HasNoChildren \\Subscribed \\sent)", true, Some(Role::Sent)),
             ("(\\JUNK \\Trash)", false, Some(Role::Junk)),
-            ("(\\Important)", false, None),
+            ("(\\Important)", false, Some(Role::Important)),
+            ("(\\Starred)", false, None),
         ] {
             let frame = frame(&format!("* LIST {text} \"/\" x"), &[]);
             let Untagged::List(entry) = Untagged::of(&frame) else { panic!("{text}") };

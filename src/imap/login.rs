@@ -45,6 +45,7 @@ async fn greeting<S: Link>(session: &mut Session<S>) -> Result<(Condition, Optio
     let text = match session.next().await? {
         Event::Untagged(frame) => match Untagged::of(&frame) {
             Untagged::Status(Status { condition: condition @ (Condition::Ok | Condition::PreAuth), text }) => {
+                session.is_exchange |= names_exchange(&text.words);
                 return Ok((condition, carried(&text)));
             }
             Untagged::Status(status) => return Err(session.dismissed(&status.text)),
@@ -237,8 +238,18 @@ async fn settle_in<S: Link>(session: &mut Session<S>, capabilities: &Capabilitie
         match step {
             Step::Done(true, Status { condition: Condition::Ok, .. }) => session.deflate(),
             Step::Done(..) => {}
-            Step::Untagged(_) => session.bounded_answer()?,
+            Step::Untagged(frame) => {
+                session.is_exchange |= names_exchange(&frame.text);
+                session.bounded_answer()?;
+            }
         }
     }
     Ok(())
+}
+
+/// Whether a server calls itself Exchange in its greeting or by ID, or DavMail, behind which there is one.
+fn names_exchange(text: &[u8]) -> bool {
+    const NAMES: [&[u8]; 3] = [b"microsoft exchange", b"microsoft.exchange", b"davmail"];
+    let text = text.to_ascii_lowercase();
+    NAMES.into_iter().any(|name| memchr::memmem::find(&text, name).is_some())
 }

@@ -140,8 +140,7 @@ impl<S: Link> Imap<S> {
         if let Some(folders) = folders::without_list(patterns, self.capabilities.can_namespace()) {
             return Ok(folders);
         }
-        let wanted = Wanted { status: false, subscribed: false };
-        let tree = tree::list(&mut self.session, &self.capabilities, wanted).await?;
+        let tree = tree::list(&mut self.session, &self.capabilities, Wanted::default()).await?;
         Ok(self.tree.insert(tree).select(patterns))
     }
 
@@ -232,8 +231,7 @@ impl<S: Link> Imap<S> {
         if refused.kind() != Kind::Unavailable {
             return Ok(refused);
         }
-        let wanted = Wanted { status: false, subscribed: false };
-        let tree = tree::list(&mut self.session, &self.capabilities, wanted).await?;
+        let tree = tree::list(&mut self.session, &self.capabilities, Wanted::default()).await?;
         if tree.get(&folder.name).is_some() {
             return Ok(refused);
         }

@@ -106,6 +106,8 @@ pub struct Session<S: Link> {
     counts: Counts,
     /// QRESYNC is enabled: VANISHED tells what is gone, in place of EXPUNGE.
     pub resyncs: bool,
+    /// The server says that it is Microsoft Exchange, or stands before one (DavMail).
+    pub is_exchange: bool,
     /// A command was begun whose end is not written yet: anything else would be taken for a part of it.
     unfinished: bool,
 }
@@ -132,6 +134,7 @@ impl<S: Link> Session<S> {
                     unended: 0,
                     counts: Counts::default(),
                     resyncs: false,
+                    is_exchange: false,
                     unfinished: false,
                 })
             }

@@ -11,16 +11,19 @@ use crate::error::Result;
 use crate::mail::FolderName;
 
 /// What a listing is to tell besides names, as far as the server can.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// How each folder stands.
     pub status: bool,
     /// Which ones the user subscribed to, even if that takes a command of its own.
     pub subscribed: bool,
+    /// QRESYNC (RFC 7162) is enabled along with it, where the server has it; no folder is open yet.
+    pub resync: bool,
 }
 
 enum Asked {
     Namespace,
+    Resync,
     Folders,
     Subscriptions,
 }
@@ -52,8 +55,12 @@ async fn attempt<S: Link>(
     if options.is_empty() && wanted.subscribed {
         commands.push(("LSUB \"\" \"*\"".to_owned(), Asked::Subscriptions));
     }
-    let mut gathering = Gathering::default();
+    if wanted.resync && capabilities.can_qresync() && !session.resyncs {
+        commands.push(("ENABLE QRESYNC".to_owned(), Asked::Resync));
+    }
+    let (mut gathering, mut enabled) = (Gathering::default(), false);
     gathering.utf8 = capabilities.names_in_utf8();
+    gathering.exchange = session.is_exchange;
     let mut refused = None;
     let mut pipeline = Pipeline::new(commands.into_iter().map(|(line, asked)| (line, 0, asked)));
     while let Some(step) = pipeline.step(session).await? {
@@ -65,10 +72,12 @@ async fn attempt<S: Link>(
                     Untagged::Lsub(entry) => gathering.subscribed(&entry),
                     Untagged::FolderStatus(wire, status) => gathering.status(&wire, status),
                     Untagged::Namespace(first) => gathering.namespace = first,
+                    Untagged::Enabled(what) => enabled |= what.can_qresync(),
                     Untagged::Broken => gathering.broken = true,
                     _ => {}
                 }
             }
+            Step::Done(Asked::Resync, status) => session.resyncs = enabled && status.condition == Condition::Ok,
             Step::Done(_, status) if status.condition == Condition::Ok => {}
             // Without NAMESPACE there is no prefix to hide.
             Step::Done(Asked::Namespace, _) => {}
@@ -89,7 +98,15 @@ impl<S: Link> Imap<S> {
     /// Every folder that can be opened, with what the server tells of each along with the list. Which ones the user
     /// subscribed to is told for certain only if `subscribed` asks for it.
     pub async fn tree(&mut self, subscribed: bool) -> Result<Tree> {
-        let wanted = Wanted { status: true, subscribed };
+        let wanted = Wanted { status: true, subscribed, resync: false };
+        let tree = list(&mut self.session, &self.capabilities, wanted).await?;
+        self.tree = Some(tree.clone());
+        Ok(tree)
+    }
+
+    /// The same on a connection for a sync, for which changes are counted from then on.
+    pub async fn tree_to_sync(&mut self, subscribed: bool) -> Result<Tree> {
+        let wanted = Wanted { status: true, subscribed, resync: !self.has_opened };
         let tree = list(&mut self.session, &self.capabilities, wanted).await?;
         self.tree = Some(tree.clone());
         Ok(tree)
@@ -179,7 +196,7 @@ pub async fn listed<'t, S: Link>(
 ) -> Result<&'t mut Tree> {
     let tree = match known.take() {
         Some(tree) => tree,
-        None => list(session, capabilities, Wanted { status: false, subscribed: false }).await?,
+        None => list(session, capabilities, Wanted::default()).await?,
     };
     Ok(known.insert(tree))
 }

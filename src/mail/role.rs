@@ -11,6 +11,8 @@ pub enum Role {
     Drafts,
     /// Every flagged message of the account.
     Flagged,
+    /// Every message of the account that the server takes for important (RFC 8457).
+    Important,
     /// Unwanted mail.
     Junk,
     /// Copies of sent messages.
@@ -21,15 +23,21 @@ pub enum Role {
 
 impl Role {
     /// The roles as users write them. Behind the `@` stands what is behind the `\` of the LIST attribute.
-    pub const WORDS: [(&str, Role); 7] = [
+    pub const WORDS: [(&str, Role); 8] = [
         ("@all", Role::All),
         ("@archive", Role::Archive),
         ("@drafts", Role::Drafts),
         ("@flagged", Role::Flagged),
+        ("@important", Role::Important),
         ("@junk", Role::Junk),
         ("@sent", Role::Sent),
         ("@trash", Role::Trash),
     ];
+
+    /// Whether folders of this role only show messages that stand in other folders.
+    pub fn is_view(self) -> bool {
+        matches!(self, Role::All | Role::Flagged | Role::Important)
+    }
 
     /// The role of a word such as `@sent`, in any case.
     pub fn of_word(word: &str) -> Option<Role> {
@@ -63,6 +71,6 @@ mod tests {
         for neither in ["", "@", "sent", "\\Sent", "@\\Sent", "@sent "] {
             assert_eq!(Role::of_word(neither), None, "{neither}");
         }
-        assert_eq!((Role::of_attribute(b"\\Important"), Role::of_attribute(b"@sent")), (None, None));
+        assert_eq!((Role::of_attribute(b"\\Noselect"), Role::of_attribute(b"@sent")), (None, None));
     }
 }

@@ -238,7 +238,7 @@ impl Job {
             }
         };
         if folder.scope != source.scope {
-            self.ledger().change_scope(folder.id, &source.scope)?;
+            self.ledger().change_scope(folder.id, &source.scope, false)?;
             crate::fault::point();
         }
         self.read(folder)

@@ -2,6 +2,7 @@
 
 use super::record::RowId;
 use crate::mail::{Content, Flags, Key, Keyword, Marks, Side, Sides};
+use std::fmt;
 
 /// A message as both sides know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,10 +51,12 @@ pub struct Intent {
     pub marks: Marks,
     /// UIDNEXT of the folder before: it gets this UID or a higher one.
     pub uidnext: u32,
+    /// The folder is the trash: when the message stands there, it is gone from where it was, and its row stays as it is.
+    pub discards: bool,
 }
 
 /// How a folder was found when the last sync left it: what is the same now needs no look.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     /// A sync of it has come to its end before; until then no deletion travels.
     pub synced: bool,
@@ -63,11 +66,82 @@ pub struct Facts {
     pub uidnext: Option<u32>,
     /// HIGHESTMODSEQ (RFC 7162).
     pub highestmodseq: Option<u64>,
-    /// HIGHESTMODSEQ up to which the pairs hold all that the server had, with its marks; but for pairs that are gone on a side
-    /// or have marks pending, of whose marks there they tell nothing.
+    /// HIGHESTMODSEQ up to which the pairs and what was [left over](Leftover) hold all that the server had, with its marks; but
+    /// for pairs that are gone on a side or have marks pending, of whose marks there they tell nothing.
     pub baseline: Option<u64>,
     /// Times of `cur` and `new` in nanoseconds since 1970 UTC.
     pub times: Option<(i64, i64)>,
+    /// What was wanted of it; what was left over under another policy may be wanted now.
+    pub policy: Option<String>,
+}
+
+/// What a side had when the folder was last left, and the pairs do not tell: a message that stands there alone, or the
+/// server's marks of one where others are agreed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    /// The side.
+    pub on: Side,
+    /// Its key there.
+    pub key: Key,
+    /// Its marks there.
+    pub marks: Marks,
+    /// Octets as listed, where known.
+    pub size: Option<u64>,
+    /// When it was received, in seconds since 1970 UTC, where that was asked.
+    pub received_at: Option<i64>,
+    /// Why it stands there alone; `None` where both sides have it.
+    pub why: Option<Why>,
+}
+
+/// Why a message is not copied to the other side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// It is marked as deleted.
+    Deleted,
+    /// `create` does not let it travel.
+    OneWay,
+    /// It holds nothing at all, which no server takes for a message.
+    Empty,
+    /// It is larger than `max_size`.
+    TooLarge,
+    /// It is older than `max_age`.
+    TooOld,
+    /// The other side does not list all that it has, and may have it.
+    CutShort,
+}
+
+impl Why {
+    const WORDS: [(Why, &str); 6] = [
+        (Why::Deleted, "deleted"),
+        (Why::OneWay, "one-way"),
+        (Why::Empty, "empty"),
+        (Why::TooLarge, "too-large"),
+        (Why::TooOld, "too-old"),
+        (Why::CutShort, "cut-short"),
+    ];
+
+    /// As it is kept in the database.
+    pub(super) fn word(self) -> &'static str {
+        Why::WORDS.iter().find(|(why, _)| *why == self).map_or("", |(_, word)| word)
+    }
+
+    /// The reverse.
+    pub(super) fn of_word(word: &str) -> Option<Why> {
+        Why::WORDS.iter().find(|(_, w)| *w == word).map(|(why, _)| *why)
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Why::Deleted => "marked as deleted",
+            Why::OneWay => "not copied in this direction (create)",
+            Why::Empty => "an empty file, which no server takes",
+            Why::TooLarge => "larger than max_size",
+            Why::TooOld => "older than max_age",
+            Why::CutShort => "the other side does not list all its messages and may have it",
+        })
+    }
 }
 
 /// As they are kept in the database: Maildir letters, then keywords, each after a space.

@@ -9,7 +9,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Each entry brings the database from the version of its place to the next.
-const UPGRADES: [&str; 3] = [include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
+const UPGRADES: [&str; 4] = [
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
+];
 
 /// Opens the database and brings it to the newest version; every commit is durable when it returns.
 pub fn open(path: &Path) -> Result<Connection> {

@@ -1,6 +1,7 @@
 //! The sync of one account, from the first connection to the last: rounds, until nothing is left to be planned anew.
 
 use super::connections::Connections;
+use super::look::Kept;
 use super::patience::Patience;
 use super::tell::Once;
 use super::{Limit, Policy, Stumbles};
@@ -75,11 +76,12 @@ impl Job {
         let job = Job { carrier: retrieve::Job { observer, ..self.carrier.clone() }, ..self.clone() };
         let mut connections = Connections::new(access, &self.carrier.interrupt, self.connections);
         let (mut ended, mut patience, mut again) = (Ended::default(), Patience::default(), 1);
+        let mut kept = Kept::default();
         let result = loop {
             let mut this = Ended::default();
             let done = match aim {
-                Aim::Sync => job.sync_round(&mut connections, &mut this).await,
-                Aim::Adopt => job.adopt_round(&mut connections, &mut this).await.map(|()| false),
+                Aim::Sync => job.sync_round(&mut connections, &mut kept, &mut this).await,
+                Aim::Adopt => job.adopt_round(&mut connections, &mut kept, &mut this).await.map(|()| false),
             };
             // A round that did not come to look at any folder tells nothing of them.
             if done.is_ok() || this.counts != Counts::default() {
@@ -89,7 +91,7 @@ impl Job {
             match done {
                 Ok(true) if again < ROUNDS => again += 1,
                 Ok(_) => break Ok(()),
-                Err(e) if connections.was_open() && job.waits(&e, &mut patience, &ended.counts).await => {
+                Err(e) if connections.was_open() && job.waits(&e, &mut patience, &ended.counts, kept.ever()).await => {
                     connections.give_up();
                 }
                 Err(e) => break Err(e),
@@ -104,9 +106,9 @@ impl Job {
     }
 
     /// Waits before the next try, if there is to be one.
-    async fn waits(&self, e: &Error, patience: &mut Patience, counts: &Counts) -> bool {
+    async fn waits(&self, e: &Error, patience: &mut Patience, counts: &Counts, seen: u64) -> bool {
         let interrupt = &self.carrier.interrupt;
-        let done = counts.changed() + counts.adopted;
+        let done = counts.changed() + counts.adopted + seen;
         let Some(pause) = patience.pause(e, done, rand::random()).filter(|_| !interrupt.is_raised()) else {
             return false;
         };

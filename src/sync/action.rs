@@ -1,7 +1,7 @@
 //! What a plan has done, step by step, and why.
 
 use crate::mail::{Change, FolderName, Key, Marks, Side};
-use crate::state::RowId;
+use crate::state::{RowId, Why};
 use std::fmt;
 
 /// One thing to be done. Those of equal kind stand together in a plan and can be carried out in one go. Small, for there
@@ -174,31 +174,4 @@ pub struct Skipped {
     pub key: Key,
     /// Why it is not copied.
     pub why: Why,
-}
-
-/// Why a message is not copied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Why {
-    /// It is marked as deleted.
-    Deleted,
-    /// `create` does not let it travel.
-    OneWay,
-    /// It is larger than `max_size`.
-    TooLarge,
-    /// It is older than `max_age`.
-    TooOld,
-    /// The other side does not list all that it has, and may have it.
-    CutShort,
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Why::Deleted => "marked as deleted",
-            Why::OneWay => "not copied in this direction (create)",
-            Why::TooLarge => "larger than max_size",
-            Why::TooOld => "older than max_age",
-            Why::CutShort => "the other side does not list all its messages and may have it",
-        })
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::account::{Ended, Job};
 use super::connections::Connections;
-use super::look::Glance;
+use super::look::{Glance, Kept};
 use super::observe::Observed;
 use super::survey::Survey;
 use crate::error::Result;
@@ -12,7 +12,12 @@ use std::collections::BTreeSet;
 
 impl Job {
     /// Looks at every folder that stands on both sides.
-    pub(super) async fn adopt_round(&self, connections: &mut Connections, ended: &mut Ended) -> Result<()> {
+    pub(super) async fn adopt_round(
+        &self,
+        connections: &mut Connections,
+        kept: &mut Kept,
+        ended: &mut Ended,
+    ) -> Result<()> {
         let Some(imap) = connections.first().await? else { return Ok(()) };
         let Survey { tree, here, patterns } = self.survey(imap).await?;
         let names: BTreeSet<&FolderName> = tree.folders().map(|f| &f.name).chain(&here).collect();
@@ -21,7 +26,8 @@ impl Job {
             match (tree.get(name), here.contains(name)) {
                 (Some(remote), true) => {
                     let remote = Some(remote.clone());
-                    glances.push(Glance { name: name.clone(), remote, removal: None, is_new: false });
+                    let name = name.clone();
+                    glances.push(Glance { name, remote, removal: None, is_new: false, is_replaced: false });
                 }
                 (_, local) => {
                     let side = if local { "here" } else { "on the server" };
@@ -29,13 +35,13 @@ impl Job {
                 }
             }
         }
-        let looks = self.look(connections, glances, ended).await?;
+        let looks = self.look(connections, glances, kept, ended).await?;
         looks.iter().for_each(|look| self.tell_alone(look, &mut ended.counts));
         Ok(())
     }
 
     fn tell_alone(&self, look: &Observed, counts: &mut Counts) {
-        let alone = Sides::of(|side| look.comparison.alone(side).len() as u64);
+        let alone = Sides::of(|side| look.comparison.unpaired.on(side).len() as u64);
         counts.listed += look.comparison.shown.on(Side::Remote);
         counts.had += look.comparison.shown.on(Side::Remote).saturating_sub(alone.remote);
         counts.skipped += alone.remote + alone.local;

@@ -76,6 +76,11 @@ pub struct Unpaired {
 }
 
 impl Unpaired {
+    /// Octets with CRLF line ends, as listed or as counted, as far as known.
+    pub fn octets(&self) -> Option<u64> {
+        self.size.or_else(|| self.traits.as_ref()?.size)
+    }
+
     /// Whether it is marked as deleted.
     pub fn is_deleted(&self) -> bool {
         self.marks.flags.contains(Flags::DELETED)
@@ -251,9 +256,9 @@ impl Comparison {
         self.unpaired.remote = Vec::new();
     }
 
-    /// The messages that a side has alone.
-    pub fn alone(&self, side: Side) -> Vec<Key> {
-        self.unpaired.on(side).iter().map(|u| u.key.clone()).collect()
+    /// The messages that a side has alone, and of which it is not known when they were received.
+    pub fn undated(&self, side: Side) -> Vec<Key> {
+        self.unpaired.on(side).iter().filter(|u| u.received_at.is_none()).map(|u| u.key.clone()).collect()
     }
 
     /// How many rows have lost their message on a side, as far as that is no tombstone.

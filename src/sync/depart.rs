@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::event::Counts;
 use crate::imap::{ImapFolder, Link};
 use crate::mail::{Change, Content, Flags, FolderName, Key, Marks, Side, Sides};
-use crate::state::{Intent, IntentId, RowId};
+use crate::state::{FolderId, Intent, IntentId, RowId};
 use crate::store::{Mailbox, MaildirFolder};
 use std::collections::{HashMap, HashSet};
 
@@ -136,14 +136,11 @@ impl Errand<'_> {
         moves: &[&Step],
     ) -> Result<usize> {
         let ledger = || self.job.carrier.ledger();
-        let rows =
-            ledger().rows_of(&moves.iter().filter_map(|s| Some(relocation(&s.action)?.0)).collect::<Vec<_>>())?;
-        let rows: HashMap<RowId, _> = rows.into_iter().map(|r| (r.id, r)).collect();
+        let known = self.contents(moves.iter().filter_map(|s| Some(relocation(&s.action)?.0)).collect())?;
         let (mut keys, mut intents) = (Vec::new(), Vec::new());
         for step in moves {
             let Action::Relocate { row, key, arrived, agreed, .. } = &step.action else { continue };
-            let Some(known) = rows.get(row) else { continue };
-            let content = Content::known(known.wire_size, known.digest, known.fingerprint);
+            let Some(content) = known.get(row).copied() else { continue };
             keys.push(key.clone());
             intents.push(Intent {
                 row: Some(*row),
@@ -151,6 +148,7 @@ impl Errand<'_> {
                 content,
                 marks: (**agreed).clone(),
                 uidnext: target.uidnext,
+                discards: false,
             });
         }
         let ids: Vec<IntentId> = ledger().intend(target.id, &intents)?;
@@ -163,6 +161,58 @@ impl Errand<'_> {
         ledger().settled(target.id, &settled, self.job.carrier.now)?;
         crate::fault::point();
         Ok(settled.len())
+    }
+
+    /// What the bytes of rows tell.
+    fn contents(&self, rows: Vec<RowId>) -> Result<HashMap<RowId, Content>> {
+        let rows = self.job.carrier.ledger().rows_of(&rows)?;
+        Ok(rows.into_iter().map(|r| (r.id, Content::known(r.wire_size, r.digest, r.fingerprint))).collect())
+    }
+
+    /// Writes down that messages are about to be moved to the trash of the server. Without MOVE they are copied, and a run
+    /// that dies before they are removed leaves them in both folders. Where the trash is not synced, nothing is known of it.
+    fn intend_to_discard(
+        &self,
+        trash: &FolderName,
+        doomed: &[(&Step, RowId, Key)],
+    ) -> Result<Option<(FolderId, Vec<IntentId>)>> {
+        let ledger = || self.job.carrier.ledger();
+        let Some(folder) = ledger().folder(&trash.to_string())? else { return Ok(None) };
+        let looked = self.all.iter().map(|case| &case.look).find(|look| look.id == folder.id);
+        let uidnext = looked.map_or_else(|| ledger().facts(folder.id).map(|f| f.uidnext), |l| Ok(Some(l.uidnext)))?;
+        let known = self.contents(doomed.iter().map(|(_, row, _)| *row).collect())?;
+        let intent = |(row, content): (&RowId, &Content)| Intent {
+            row: Some(*row),
+            local: Key::new(""),
+            content: *content,
+            marks: Marks::default(),
+            uidnext: uidnext.unwrap_or(1),
+            discards: true,
+        };
+        let ids = ledger().intend(folder.id, &known.iter().map(intent).collect::<Vec<_>>())?;
+        crate::fault::point();
+        Ok(Some((folder.id, ids)))
+    }
+
+    /// Moves messages to the trash, where they are no longer marked as deleted: there they are mail like any other.
+    async fn throw_away(
+        &self,
+        side: Side,
+        mailbox: &mut impl Mailbox,
+        doomed: &[(&Step, RowId, Key)],
+        trash: &FolderName,
+    ) -> Result<Vec<Key>> {
+        let unmark = Change { remove: Marks::of(Flags::DELETED), ..Change::default() };
+        let edits: Vec<(Key, Change)> = doomed.iter().map(|(.., key)| (key.clone(), unmark.clone())).collect();
+        mailbox.edit(&edits).await?;
+        let intended = if side == Side::Remote { self.intend_to_discard(trash, doomed)? } else { None };
+        let keys: Vec<Key> = edits.into_iter().map(|(key, _)| key).collect();
+        mailbox.relocate(&keys, trash).await?;
+        if let Some((folder, ids)) = intended {
+            let settled: Vec<(IntentId, Option<Key>)> = ids.into_iter().map(|id| (id, None)).collect();
+            self.job.carrier.ledger().settled(folder, &settled, self.job.carrier.now)?;
+        }
+        Ok(Vec::new())
     }
 
     /// Removes messages on a side, or moves them to the trash. Gives the rows of those that may still be there.
@@ -188,7 +238,7 @@ impl Errand<'_> {
             let keys: Vec<Key> = doomed.iter().map(|(.., key)| key.clone()).collect();
             let still: Vec<Key> = match trash {
                 None => mailbox.remove(&keys).await?,
-                Some(trash) => throw_away(mailbox, &keys, trash).await?,
+                Some(trash) => self.throw_away(side, mailbox, &doomed, trash).await?,
             };
             crate::fault::point();
             for (step, row, key) in doomed {
@@ -203,13 +253,6 @@ impl Errand<'_> {
         }
         Ok(left)
     }
-}
-
-/// Moves messages to the trash, where they are no longer marked as deleted: there they are mail like any other.
-async fn throw_away(mailbox: &mut impl Mailbox, keys: &[Key], trash: &FolderName) -> Result<Vec<Key>> {
-    let unmark = Change { remove: Marks::of(Flags::DELETED), ..Change::default() };
-    mailbox.edit(&keys.iter().map(|key| (key.clone(), unmark.clone())).collect::<Vec<_>>()).await?;
-    mailbox.relocate(keys, trash).await.map(|_| Vec::new())
 }
 
 fn relocation_edit(action: &Action) -> Option<(RowId, Key, Change)> {

@@ -316,7 +316,8 @@ impl Errand<'_> {
                 continue;
             };
             let (row, uidnext) = (known.map(|(row, _)| row), self.look.uidnext);
-            intents.push((*step, Intent { row, local: key.clone(), content, marks: marks.clone(), uidnext }));
+            let (local, marks) = (key.clone(), marks.clone());
+            intents.push((*step, Intent { row, local, content, marks, uidnext, discards: false }));
         }
         Ok(intents)
     }

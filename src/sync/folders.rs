@@ -36,6 +36,25 @@ pub fn resolved(patterns: &[FolderPattern], tree: &Tree) -> Vec<FolderPattern> {
     resolved
 }
 
+/// Folders of the server that are left out unless the patterns name them: those without mail, and those that show once more
+/// what stands in others. Of these, the user is told.
+pub fn set_aside(patterns: &[FolderPattern], tree: &Tree) -> Vec<(FolderPattern, Option<String>)> {
+    let named = |name: &FolderName| patterns.iter().any(|p| p.is_literal() && p.as_str() == name.to_string());
+    let taken = tree.folders().filter(|f| !named(&f.name) && FolderPattern::selects(patterns, &f.name));
+    let aside = taken.filter_map(|f| {
+        let is_view = f.role.is_some_and(Role::is_view);
+        let note = is_view.then(|| {
+            format!(
+                "{0} shows messages of other folders, and is left out. To sync it too, name it in folders: \"{0}\"",
+                f.name
+            )
+        });
+        let pattern = FolderPattern::parse(&format!("!{}", f.name)).filter(|_| is_view || tree.is_no_mail(&f.name))?;
+        Some((pattern, note))
+    });
+    aside.collect()
+}
+
 /// The folder for what is deleted, where it may be named by its role.
 pub fn trash(wanted: Option<&FolderName>, tree: &Tree) -> Result<Option<FolderName>> {
     let Some(wanted) = wanted else { return Ok(None) };

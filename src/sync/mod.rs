@@ -8,6 +8,7 @@
 mod account;
 mod action;
 mod adopt;
+mod baseline;
 mod compare;
 mod connections;
 mod depart;
@@ -34,7 +35,7 @@ mod traits;
 mod tests;
 
 pub use account::{Ended, Job};
-pub use action::{Action, Reason, Skipped, Step, Why};
+pub use action::{Action, Reason, Skipped, Step};
 pub use compare::{Comparison, Open, Presence, Sought, Unpaired, compare};
 pub use guard::{Cause, Limit, Stop, Tally, judge};
 pub use pairing::{Pairing, pair};

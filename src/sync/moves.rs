@@ -4,6 +4,7 @@ use super::compare::{Open, Presence, Unpaired};
 use super::plan::Folder;
 use super::traits::matched;
 use crate::mail::{Flags, Side};
+use std::collections::HashSet;
 
 /// A message moved on one side. Indices are those of the folders, and of what their comparisons hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +29,20 @@ pub fn moves(folders: &[Folder<'_>]) -> Vec<Move> {
         let found: Vec<_> = each(folders, |f| f.comparison.unpaired.on(on))
             .filter(|(folder, _, u)| folder.policy.create.reaches(across) && is_new(u))
             .collect();
-        let lost_traits: Vec<_> = lost.iter().map(|(.., o)| o.traits.as_deref()).collect();
-        let found_traits: Vec<_> = found.iter().map(|(.., u)| u.traits.as_deref()).collect();
-        for (from, to) in matched(&lost_traits, &found_traits).pairs {
-            let (Some((_, from, _)), Some((_, to, _))) = (lost.get(from), found.get(to)) else { continue };
-            if from.0 != to.0 {
-                moves.push(Move { on, from: *from, to: *to });
+        let (doomed, lost): (Vec<_>, Vec<_>) = lost.into_iter().partition(|(.., o)| is_deleted(o, across));
+        let mut taken = HashSet::new();
+        // What is deleted is on its way to the trash, and nowhere else.
+        for (lost, to_trash) in [(lost, false), (doomed, true)] {
+            let fits = |folder: &Folder<'_>| !to_trash || folder.policy.trash.as_ref() == Some(folder.name);
+            let free: Vec<_> = found.iter().filter(|(folder, at, _)| fits(folder) && !taken.contains(at)).collect();
+            let lost_traits: Vec<_> = lost.iter().map(|(.., o)| o.traits.as_deref()).collect();
+            let free_traits: Vec<_> = free.iter().map(|(.., u)| u.traits.as_deref()).collect();
+            for (from, to) in matched(&lost_traits, &free_traits).pairs {
+                let (Some((_, from, _)), Some((_, to, _))) = (lost.get(from), free.get(to)) else { continue };
+                if from.0 != to.0 {
+                    taken.insert(*to);
+                    moves.push(Move { on, from: *from, to: *to });
+                }
             }
         }
     }
@@ -50,10 +59,15 @@ fn each<'a, T: 'a>(
         .flat_map(move |(at, folder)| of(folder).iter().enumerate().map(move |(i, entry)| (folder, (at, i), entry)))
 }
 
-/// Whether the row's message has left the folder on one side, and stands on the other as a living one.
+/// Whether the row's message has left the folder on one side, and stands on the other.
 fn is_lost(open: &Open, on: Side) -> bool {
-    let living = |p: &Presence| p.marks().is_some_and(|m| !m.flags.contains(Flags::DELETED));
-    open.pair.gone.is_none() && *open.presence.on(on) == Presence::Vanished && living(open.presence.on(on.other()))
+    let stands = open.presence.on(on.other()).marks().is_some();
+    open.pair.gone.is_none() && *open.presence.on(on) == Presence::Vanished && stands
+}
+
+/// Whether the row's message is marked as deleted on a side.
+fn is_deleted(open: &Open, on: Side) -> bool {
+    open.presence.on(on).marks().is_some_and(|m| m.flags.contains(Flags::DELETED))
 }
 
 fn is_new(unpaired: &Unpaired) -> bool {

@@ -1,15 +1,16 @@
 //! How a folder stands on both sides: what was left half done is settled, both are looked at, and what can be recognised is.
 
 use super::account::Job;
-use super::{Comparison, Folder, Pairing, Plan, Policy, Sought, compare, pair};
+use super::look::Glance;
+use super::{Comparison, Folder, Pairing, Policy, Sought, compare, pair};
 use crate::error::Result;
 use crate::event::{Counts, Event};
-use crate::imap::{self, Baseline, FolderStatus, Imap, ImapFolder, Link};
+use crate::imap::{self, Imap, ImapFolder, Link};
 use crate::mail::{Flags, FolderName, Key, Marks, Side, Sides};
 use crate::retrieve::Retriever;
-use crate::state::{Facts, FolderId, Intent, IntentId, Pair, RowId};
+use crate::state::{Facts, FolderId, Intent, IntentId, Leftover, RowId};
 use crate::store::{Holds, Mailbox, MaildirFolder, Snapshot};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 /// Messages that are looked at together. What is found out about them is in memory twice.
@@ -37,23 +38,17 @@ pub(super) struct Observed {
 
 impl Observed {
     /// Looks at both sides. One on which the folder was removed holds nothing, and it is not made there again.
-    pub async fn of<S: Link>(
-        job: &Job,
-        imap: &mut Imap<S>,
-        name: &FolderName,
-        remote: Option<imap::Folder>,
-        removal: Option<Side>,
-        counts: &mut Counts,
-    ) -> Result<Observed> {
+    pub async fn of<S: Link>(job: &Job, imap: &mut Imap<S>, glance: Glance, counts: &mut Counts) -> Result<Observed> {
+        let Glance { name, remote, removal, is_replaced, .. } = glance;
         let local = match job.dry_run || removal == Some(Side::Remote) {
-            true => MaildirFolder::standing(&job.store, name)?,
-            false => Some(MaildirFolder::open(&job.store, name)?),
+            true => MaildirFolder::standing(&job.store, &name)?,
+            false => Some(MaildirFolder::open(&job.store, &name)?),
         };
-        let mut sides = Opened { local, remote: None };
+        let mut sides = Opened { local, remote: None, is_replaced };
         if let Some(folder) = &remote {
             sides.remote = Some(imap.mailbox(folder, !job.dry_run).await?);
         }
-        let seen = sides.observe(job, name, remote.clone(), counts).await?;
+        let seen = sides.observe(job, &name, remote.clone(), counts).await?;
         Ok(Observed { removal, ..seen })
     }
 
@@ -61,13 +56,6 @@ impl Observed {
     pub fn folder<'a>(&'a self, policy: &'a Policy) -> Folder<'a> {
         let holds = Sides { remote: &self.holds.remote, local: &self.holds.local };
         Folder { name: &self.name, comparison: &self.comparison, holds, policy, synced: self.synced }
-    }
-
-    /// What to remember of it once the plan is carried out, and nothing left, but that it may have to be planned again.
-    pub fn facts_after(&self, plan: &Plan, again: bool) -> Facts {
-        let is_quiet = plan.steps.is_empty() && plan.skipped.is_empty();
-        let facts = if is_quiet { self.facts } else { Facts::default() };
-        Facts { synced: true, baseline: self.facts.highestmodseq.filter(|_| plan.covers.remote && !again), ..facts }
     }
 
     /// Looks at messages on the server that may be what is sought in other folders.
@@ -85,6 +73,7 @@ impl Observed {
 struct Opened<'a, S: Link> {
     local: Option<MaildirFolder>,
     remote: Option<ImapFolder<'a, S>>,
+    is_replaced: bool,
 }
 
 impl<S: Link> Opened<'_, S> {
@@ -104,7 +93,7 @@ impl<S: Link> Opened<'_, S> {
             None => carrier.ledger().begin(&text, &scope, &[], carrier.now)?,
         };
         if folder.scope != scope && self.remote.is_some() {
-            carrier.ledger().change_scope(folder.id, &scope)?;
+            carrier.ledger().change_scope(folder.id, &scope, self.is_replaced)?;
             crate::fault::point();
         }
         if let (false, Some(local)) = (job.dry_run, &self.local) {
@@ -138,7 +127,8 @@ impl<S: Link> Opened<'_, S> {
             comparison = self.compared(job, folder.id, seen, Some(comparison)).await?;
         }
         if job.policy.max_age.is_some() {
-            self.date(&mut comparison).await?;
+            let left = carrier.ledger().leftovers(folder.id)?;
+            self.date(&mut comparison, &left).await?;
         }
         let uids = there.messages.keys().filter_map(Key::uid);
         let highest = uids.max().unwrap_or(0);
@@ -148,6 +138,7 @@ impl<S: Link> Opened<'_, S> {
             uidnext: self.remote.as_ref().and_then(ImapFolder::uidnext),
             highestmodseq: self.remote.as_ref().and_then(ImapFolder::highestmodseq),
             baseline: None,
+            policy: None,
             times: settled.map(|t| (t.cur, t.new)),
         };
         let synced = carrier.ledger().facts(folder.id)?.synced;
@@ -170,9 +161,13 @@ impl<S: Link> Opened<'_, S> {
         })
     }
 
-    /// Finds out how old the messages are that stand on one side alone.
-    async fn date(&mut self, comparison: &mut Comparison) -> Result<()> {
-        let alone = Sides::of(|side| comparison.alone(side));
+    /// Finds out how old the messages are that stand on one side alone, as far as the last sync did not.
+    async fn date(&mut self, comparison: &mut Comparison, left: &[Leftover]) -> Result<()> {
+        for side in Side::BOTH {
+            let dated = left.iter().filter(|l| l.on == side).filter_map(|l| Some((l.key.clone(), l.received_at?)));
+            comparison.date(side, &dated.collect());
+        }
+        let alone = Sides::of(|side| comparison.undated(side));
         if let (Some(local), false) = (&mut self.local, alone.local.is_empty()) {
             comparison.date(Side::Local, &local.received_at(&alone.local).await?);
         }
@@ -242,23 +237,6 @@ pub(super) async fn find<S: Link>(
 }
 
 impl Job {
-    /// What the server had when the folder was last left, as far as the ledger knows all of it.
-    fn baseline(&self, folder: FolderId, same_scope: bool) -> Result<Option<Baseline>> {
-        let ledger = self.carrier.ledger();
-        let Some(modseq) = ledger.facts(folder)?.baseline.filter(|_| same_scope) else { return Ok(None) };
-        let mut doubtful = BTreeSet::new();
-        let mut certain = |pair: Pair| {
-            let uid = pair.keys.remote.as_ref().filter(|_| pair.gone != Some(Side::Remote))?.uid()?;
-            if pair.gone.is_some() || pair.pending.is_some() {
-                doubtful.insert(uid);
-                return None;
-            }
-            Some((pair.keys.remote?, pair.agreed, None))
-        };
-        let messages = ledger.with_pairs(folder, |pairs| pairs.filter_map(&mut certain).collect())?;
-        Ok(Some(Baseline { modseq, messages, doubtful }))
-    }
-
     fn recognise(&self, folder: FolderId, pairing: &Pairing) -> Result<()> {
         let mut ledger = self.carrier.ledger();
         for side in Side::BOTH {
@@ -319,23 +297,5 @@ impl Job {
             }
         }
         Ok(())
-    }
-
-    /// How many pairs a folder has in which nothing has changed since the last sync; `None` where something may have.
-    pub(super) fn unchanged(&self, name: &FolderName, status: &FolderStatus) -> Result<Option<u64>> {
-        let ledger = self.carrier.ledger();
-        let Some(folder) = ledger.folder(&name.to_string())? else { return Ok(None) };
-        let facts = ledger.facts(folder.id)?;
-        let same_scope = status.uidvalidity.is_some() && status.uidvalidity == imap::uidvalidity_in(&folder.scope);
-        let same_there = facts.highestmodseq.is_some()
-            && facts.highestmodseq == status.highestmodseq
-            && (facts.messages, facts.uidnext) == (status.messages, status.uidnext);
-        if !facts.synced || !same_scope || !same_there || facts.times.is_none() {
-            return Ok(None);
-        }
-        let Some(local) = MaildirFolder::standing(&self.store, name)? else { return Ok(None) };
-        let times = local.times()?;
-        let open = !ledger.unsettled(folder.id)?.is_empty() || !ledger.intents(folder.id)?.is_empty();
-        Ok((facts.times == Some((times.cur, times.new)) && !open).then_some(u64::from(facts.messages.unwrap_or(0))))
     }
 }

@@ -1,12 +1,13 @@
 //! What is to be done in each folder: a pure function of the comparisons and the policies.
 
-use super::action::{Action, Reason, Skipped, Step, Why};
+use super::action::{Action, Reason, Skipped, Step};
 use super::compare::{Comparison, Open, Unpaired};
 use super::guard::Tally;
 use super::merge::{Merged, Room, merge, understood, without_deleted};
 use super::moves::{Move, moves};
 use super::policy::Policy;
 use crate::mail::{Flags, FolderName, Key, Marks, Side, Sides};
+use crate::state::{Leftover, Why};
 use crate::store::Holds;
 use std::collections::{HashMap, HashSet};
 
@@ -35,8 +36,9 @@ pub struct Plan {
     pub skipped: Vec<Skipped>,
     /// What the guard judges by.
     pub tally: Tally,
-    /// Whether the ledger knows all that a side has, with its marks, once this is carried out. Pairs that are gone on a side count as known.
-    pub covers: Sides<bool>,
+    /// What the ledger has to be told beside the pairs once this is carried out, to know all that the server has, and what is
+    /// left here for good; by side and key. Of pairs that are gone on a side it is not told the marks.
+    pub leftovers: Vec<Leftover>,
 }
 
 impl Plan {
@@ -49,19 +51,6 @@ impl Plan {
         });
         let left = self.skipped.iter().filter(|s| s.on == on && s.why != Why::Deleted).map(|s| &s.key);
         new.chain(left).collect()
-    }
-
-    /// Leaves out what removes messages, and what is forgotten with them.
-    pub fn without_removals(&mut self) {
-        let doomed: HashSet<_> = (self.steps.iter())
-            .filter_map(|s| if let Action::Remove { row, .. } = &s.action { Some(*row) } else { None })
-            .collect();
-        self.covers = Sides::default();
-        self.steps.retain(|s| match &s.action {
-            Action::Remove { .. } => false,
-            Action::Forget { row } => !doomed.contains(row),
-            _ => true,
-        });
     }
 }
 
@@ -87,7 +76,7 @@ pub fn plan(folders: &[Folder<'_>], now: i64) -> Vec<Plan> {
         for on in Side::BOTH {
             for (i, unpaired) in folder.comparison.unpaired.on(on).iter().enumerate() {
                 if arrived.contains(&(on, (at, i))) {
-                    *draft.unlike.on_mut(on) = true;
+                    draft.leave(on, unpaired, None);
                 } else if let Some(room) = rooms.get_mut(at) {
                     draft.copy(folder, on, unpaired, now, room);
                 }
@@ -111,8 +100,7 @@ struct Draft {
     forgotten: Vec<Step>,
     skipped: Vec<Skipped>,
     doomed: u64,
-    /// A message of the side is not known afterwards, or not with its marks.
-    unlike: Sides<bool>,
+    leftovers: Vec<Leftover>,
 }
 
 impl Draft {
@@ -143,8 +131,9 @@ impl Draft {
         ] {
             steps.extend(others);
         }
-        let covers = Sides::of(|side| !self.unlike.on(side) && !c.cut_short.on(side));
-        Plan { steps, skipped: self.skipped, tally, covers }
+        let mut leftovers = self.leftovers;
+        leftovers.sort_by(|a, b| (a.on, &a.key).cmp(&(b.on, &b.key)));
+        Plan { steps, skipped: self.skipped, tally, leftovers }
     }
 
     fn decide(&mut self, folder: &Folder<'_>, open: &Open, room: &mut Room<'_>) {
@@ -175,7 +164,7 @@ impl Draft {
     /// A message that one side has, and the other has no longer, or may have unlisted.
     fn lost(&mut self, folder: &Folder<'_>, open: &Open, gone: Side, kept: &Marks) {
         if *open.presence.on(gone) == super::Presence::Unlisted || open.pair.gone == Some(gone) {
-            return;
+            return self.keep_marks(open, gone.other(), kept.clone(), &open.pair.agreed);
         }
         if open.pair.gone.is_none() && folder.synced && folder.policy.delete.reaches(gone.other()) {
             let shown = Sides { remote: kept, local: kept };
@@ -198,7 +187,7 @@ impl Draft {
             }
         }
         for on in Side::BOTH {
-            *self.unlike.on_mut(on) |= shown.on(on).after(change.on(on)) != agreed;
+            self.keep_marks(open, on, shown.on(on).after(change.on(on)), &agreed);
         }
         if agreed != pair.agreed || pair.pending.is_some() {
             self.agreed.push(Step { action: Action::Agree { row, marks: agreed }, reason: Reason::Same });
@@ -220,13 +209,15 @@ impl Draft {
 
     fn relocate(&mut self, folders: &[Folder<'_>], open: &Open, moved: &Move, rooms: &mut [Room<'_>]) {
         let on = moved.on.other();
-        let (Some(from), Some(to)) = (folders.get(moved.from.0), folders.get(moved.to.0)) else { return };
+        let Some(to) = folders.get(moved.to.0) else { return };
         let Some(arrived) = to.comparison.unpaired.on(moved.on).get(moved.to.1) else { return };
         let (Some(here), Some(key)) = (open.presence.on(on).marks(), open.pair.keys.on(on)) else { return };
         let mut shown = Sides { remote: here, local: here };
         *shown.on_mut(moved.on) = &arrived.marks;
         let Some(room) = rooms.get_mut(moved.to.0) else { return };
-        let Merged { change, agreed } = merge(&open.pair, shown, to.policy, room);
+        let Merged { mut change, agreed } = merge(&open.pair, shown, to.policy, room);
+        // A run that was throwing it away ended when one side had: in the trash it is mail like any other.
+        change.on_mut(on).remove.flags = change.on(on).remove.flags | (here.flags & Flags::DELETED);
         let action = Action::Relocate {
             on,
             row: open.pair.row,
@@ -235,7 +226,7 @@ impl Draft {
             arrived: arrived.key.clone(),
             change: Box::new(change.on(on).clone()),
             across: Box::new(change.on(moved.on).clone()),
-            agreed: Box::new(with_deleted(from, open.pair.agreed.flags, shown, agreed)),
+            agreed: Box::new(without_deleted(&agreed)),
         };
         self.moves.on_mut(on).push(Step { action, reason: Reason::Moved(moved.on) });
     }
@@ -248,7 +239,9 @@ impl Draft {
             Why::Deleted
         } else if !policy.create.reaches(to) {
             Why::OneWay
-        } else if policy.max_size.zip(message.size).is_some_and(|(most, size)| size > most) {
+        } else if to == Side::Remote && message.octets() == Some(0) {
+            Why::Empty
+        } else if policy.max_size.zip(message.octets()).is_some_and(|(most, size)| size > most) {
             Why::TooLarge
         } else if message.received_at.is_some_and(too_old) {
             Why::TooOld
@@ -256,13 +249,31 @@ impl Draft {
             Why::CutShort
         } else {
             let marks = room.take(to, &message.marks);
-            *self.unlike.on_mut(on) |= marks != message.marks;
+            if marks != message.marks {
+                self.leave(on, message, None);
+            }
             let row = message.row.as_ref().map(|row| row.0);
             let action = Action::Copy { to, key: message.key.clone(), marks, size: message.size, row };
             return self.copies.on_mut(to).push(Step { action, reason: Reason::New(on) });
         };
-        *self.unlike.on_mut(on) = true;
+        self.leave(on, message, Some(why));
         self.skipped.push(Skipped { on, key: message.key.clone(), why });
+    }
+
+    /// A message of one side that the pairs will not tell of, or not with its marks. Of those here, only what is told
+    /// has to be remembered.
+    fn leave(&mut self, on: Side, message: &Unpaired, why: Option<Why>) {
+        if on == Side::Remote || matches!(why, Some(Why::TooOld | Why::TooLarge | Why::Empty)) {
+            let Unpaired { key, marks, size, received_at, .. } = message.clone();
+            self.leftovers.push(Leftover { on, key, marks, size, received_at, why });
+        }
+    }
+
+    /// The message of a pair that keeps marks which may not be those agreed.
+    fn keep_marks(&mut self, open: &Open, on: Side, marks: Marks, agreed: &Marks) {
+        if let (Side::Remote, Some(key), true) = (on, &open.pair.keys.remote, marks != *agreed) {
+            self.leftovers.push(Leftover { on, key: key.clone(), marks, size: None, received_at: None, why: None });
+        }
     }
 }
 

@@ -71,7 +71,7 @@ impl Job {
             crate::fault::point();
             self.write_down_names(&renamed)?;
             crate::fault::point();
-            trees.there = imap.tree(false).await?;
+            trees.there = imap.tree(self.subscribed).await?;
             trees.here = self.store.tree()?.folders.into_keys().collect();
             trees.known = self.known()?;
         }

@@ -4,7 +4,7 @@ use super::account::{Ended, Job};
 use super::connections::{Connections, Work, ends_all, worth};
 use super::execute::{Case, Done, Errand, load};
 use super::folders::{self, Fate};
-use super::look::Glance;
+use super::look::{Glance, Kept, find_replaced};
 use super::observe::Observed;
 use super::patience::is_setback;
 use super::rename::Trees;
@@ -18,15 +18,20 @@ use std::sync::Arc;
 
 impl Job {
     /// Goes through the account; whether some of it has to be planned again.
-    pub(super) async fn sync_round(&self, connections: &mut Connections, ended: &mut Ended) -> Result<bool> {
+    pub(super) async fn sync_round(
+        &self,
+        connections: &mut Connections,
+        kept: &mut Kept,
+        ended: &mut Ended,
+    ) -> Result<bool> {
         let Some(imap) = connections.first().await? else { return Ok(false) };
         let Survey { tree, here, patterns } = self.survey(imap).await?;
         let policy = Policy { trash: folders::trash(self.policy.trash.as_ref(), &tree)?, ..self.policy.clone() };
         let mut trees = Trees { there: tree, here, known: self.known()? };
         self.follow_renames(imap, &mut trees, &patterns, &mut ended.counts).await?;
         let chosen = folders::choose(&trees.there, &trees.here, &trees.known, &patterns, self.subscribed, &policy);
-        let (glances, mut tallies) = self.sort_out(imap, chosen, &trees, ended).await?;
-        let mut observed = self.look(connections, glances, ended).await?;
+        let (glances, mut tallies) = self.sort_out(imap, chosen, &trees, &policy, ended).await?;
+        let mut observed = self.look(connections, glances, kept, ended).await?;
         let Some(imap) = connections.first().await?.filter(|_| !self.carrier.interrupt.is_raised()) else {
             return Ok(false);
         };
@@ -46,7 +51,7 @@ impl Job {
         }
         observed.iter_mut().for_each(|look| look.comparison.planned());
         let cases = observed.into_iter().zip(plans).map(|(look, plan)| Case { look, plan });
-        self.carry_out(connections, cases.collect(), ended).await
+        self.carry_out(connections, cases.collect(), &policy, ended).await
     }
 
     /// What is to be looked at, made on the server where it is missing there. A folder in which nothing has changed is
@@ -56,6 +61,7 @@ impl Job {
         imap: &mut Imap<S>,
         chosen: Vec<(FolderName, Fate)>,
         trees: &Trees,
+        policy: &Policy,
         ended: &mut Ended,
     ) -> Result<(Vec<Glance>, Vec<Tally>)> {
         let (mut glances, mut tallies) = (Vec::new(), Vec::new());
@@ -89,14 +95,16 @@ impl Job {
                 ended.counts.folders += 1;
             }
             if let (None, Some(status)) = (removal, remote.as_ref().and_then(|f| f.status))
-                && let Some(pairs) = self.unchanged(&name, &status)?
+                && let Some(tally) = self.unchanged(&name, &status, policy)?
             {
-                tallies.push(Tally::unchanged(name.to_string(), pairs));
+                self.report_left(&name, &mut ended.counts)?;
+                tallies.push(tally);
                 continue;
             }
             let is_new = removal.is_none() && !trees.here.contains(&name);
-            glances.push(Glance { name, remote, removal, is_new });
+            glances.push(Glance { name, remote, removal, is_new, is_replaced: false });
         }
+        find_replaced(self, &mut glances)?;
         Ok((glances, tallies))
     }
 
@@ -132,9 +140,17 @@ impl Job {
 
     /// Carries the plans of all folders out: first, over several connections, what leaves every message where it is; then,
     /// folder after folder, moves and removals.
-    async fn carry_out(&self, connections: &mut Connections, cases: Vec<Case>, ended: &mut Ended) -> Result<bool> {
+    async fn carry_out(
+        &self,
+        connections: &mut Connections,
+        cases: Vec<Case>,
+        policy: &Policy,
+        ended: &mut Ended,
+    ) -> Result<bool> {
         let cases = Arc::new(cases);
-        cases.iter().for_each(|case| self.report_skipped(&case.look, &case.plan, &mut ended.counts));
+        for case in cases.iter() {
+            self.report_skipped(&case.look, &case.plan, &mut ended.counts)?;
+        }
         let (places, loads): (Vec<usize>, Vec<u64>) =
             cases.iter().enumerate().filter_map(|(place, case)| Some((place, load(case)?))).unzip();
         let wanted = worth(loads, connections.most());
@@ -154,7 +170,7 @@ impl Job {
                 return Ok(false);
             }
             let Some(mut done) = done else { continue };
-            match self.finish(imap, case, &cases, &mut done, &mut ended.counts).await {
+            match self.finish(imap, case, &cases, policy, &mut done, &mut ended.counts).await {
                 Ok(()) => again |= done.again,
                 Err(e) if ends_all(&e) => return Err(e),
                 Err(e) => ended.problems.push(e),
@@ -169,6 +185,7 @@ impl Job {
         imap: &mut Imap<S>,
         case: &Case,
         all: &[Case],
+        policy: &Policy,
         done: &mut Done,
         counts: &mut Counts,
     ) -> Result<()> {
@@ -178,8 +195,8 @@ impl Job {
         }
         errand.depart(imap, plan, done, counts).await?;
         if done.whole {
-            let facts = look.facts_after(plan, done.again);
-            self.carrier.ledger().set_facts(look.id, &facts)?;
+            let facts = look.facts_after(plan, done.again, policy);
+            self.carrier.ledger().set_facts(look.id, &facts, &plan.leftovers)?;
             crate::fault::point();
         }
         Ok(())

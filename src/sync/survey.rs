@@ -27,11 +27,15 @@ impl Job {
     /// Lists the folders of both sides, and settles what an interrupted run may have sent.
     pub(super) async fn survey<S: Link>(&self, imap: &mut Imap<S>) -> Result<Survey> {
         self.store_stands()?;
-        let tree = imap.tree(self.subscribed).await?;
+        let tree = imap.tree_to_sync(self.subscribed).await?;
         self.settle_intents(imap, &tree).await?;
         let here = self.store.tree()?;
         here.notes.iter().for_each(|note| self.tell(Event::Warning(note)));
-        let patterns = folders::resolved(&self.folders, &tree);
+        let mut patterns = folders::resolved(&self.folders, &tree);
+        for (aside, note) in folders::set_aside(&patterns, &tree) {
+            patterns.push(aside);
+            note.into_iter().for_each(|note| self.tell(Event::Note(&note)));
+        }
         Ok(Survey { tree, here: here.folders.into_keys().collect(), patterns })
     }
 

@@ -2,11 +2,12 @@
 
 use super::account::Job;
 use super::observe::Observed;
-use super::{Action, Plan, Skipped, Step, Why};
+use super::{Action, Plan, Skipped, Step};
 use crate::error::Result;
 use crate::event::{Counts, Deed, Event, Observer};
 use crate::imap::{Imap, Link};
-use crate::mail::{Key, Keyword, Side, Sides};
+use crate::mail::{FolderName, Key, Keyword, Side, Sides};
+use crate::state::{FolderId, Why};
 use crate::store::{Mailbox, MaildirFolder};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -31,7 +32,7 @@ impl Job {
             Action::Remove { on, trash: None, .. } => (*on, Deed::Remove),
             Action::Agree { .. } | Action::Revive { .. } | Action::Tombstone { .. } | Action::Forget { .. } => return,
         };
-        self.tell_deed(look, on, key, deed, &step.reason.to_string(), subject);
+        self.tell_deed(&look.name, on, key, deed, &step.reason.to_string(), subject);
     }
 
     /// Tells of keywords that one side has and the other cannot hold: they stay where they are.
@@ -55,8 +56,8 @@ impl Job {
         }
     }
 
-    fn tell_deed(&self, look: &Observed, on: Side, key: &Key, deed: Deed<'_>, reason: &str, subject: Option<&str>) {
-        let folder = &look.name.to_string();
+    fn tell_deed(&self, name: &FolderName, on: Side, key: &Key, deed: Deed<'_>, reason: &str, subject: Option<&str>) {
+        let folder = &name.to_string();
         self.tell(Event::Deed { folder, on, deed, key, subject, reason, rehearsal: self.dry_run });
     }
 
@@ -68,11 +69,12 @@ impl Job {
         plan: &Plan,
         counts: &mut Counts,
     ) -> Result<()> {
-        let subjects = self.subjects(imap, look, plan).await?;
+        let skipped = self.told(look.id, plan)?;
+        let subjects = self.subjects(imap, look, plan, &skipped).await?;
         let subject = |(side, key): (Side, &Key)| subjects.on(side).get(key).map(String::as_str);
-        for skipped in told(plan) {
+        for skipped in skipped {
             counts.skipped += 1;
-            self.tell_skipped(look, skipped, subject((skipped.on, &skipped.key)));
+            self.tell_skipped(&look.name, skipped, subject((skipped.on, &skipped.key)));
         }
         for step in &plan.steps {
             self.tell_step_about(look, step, step.message().and_then(subject));
@@ -87,9 +89,10 @@ impl Job {
         imap: &mut Imap<S>,
         look: &Observed,
         plan: &Plan,
+        skipped: &[&Skipped],
     ) -> Result<Sides<HashMap<Key, String>>> {
         let mut keys: Sides<Vec<Key>> = Sides::default();
-        let skipped = told(plan).map(|s| (s.on, &s.key));
+        let skipped = skipped.iter().map(|s| (s.on, &s.key));
         for (side, key) in plan.steps.iter().filter_map(Step::message).chain(skipped) {
             keys.on_mut(side).push(key.clone());
         }
@@ -106,21 +109,43 @@ impl Job {
     }
 
     /// Tells of messages that stay on one side alone.
-    pub(super) fn report_skipped(&self, look: &Observed, plan: &Plan, counts: &mut Counts) {
-        for skipped in told(plan) {
+    pub(super) fn report_skipped(&self, look: &Observed, plan: &Plan, counts: &mut Counts) -> Result<()> {
+        for skipped in self.told(look.id, plan)? {
             counts.skipped += 1;
-            self.tell_skipped(look, skipped, None);
+            self.tell_skipped(&look.name, skipped, None);
         }
+        Ok(())
     }
 
-    fn tell_skipped(&self, look: &Observed, skipped: &Skipped, subject: Option<&str>) {
-        self.tell_deed(look, skipped.on, &skipped.key, Deed::Skip, &skipped.why.to_string(), subject);
+    /// Tells of messages that the last sync left on one side of a folder in which nothing has changed since.
+    pub(super) fn report_left(&self, name: &FolderName, counts: &mut Counts) -> Result<()> {
+        let Some(folder) = self.carrier.ledger().folder(&name.to_string())? else { return Ok(()) };
+        for left in self.carrier.ledger().leftovers(folder.id)? {
+            if let Some(why @ Why::TooLarge) = left.why {
+                counts.skipped += 1;
+                self.tell_skipped(name, &Skipped { on: left.on, key: left.key, why }, None);
+            }
+        }
+        Ok(())
     }
-}
 
-/// What a plan leaves on one side alone. What the policy never lets travel is no news.
-fn told(plan: &Plan) -> impl Iterator<Item = &Skipped> {
-    plan.skipped.iter().filter(|s| !matches!(s.why, Why::OneWay | Why::Deleted))
+    /// What a plan leaves on one side alone, as far as that is told: what the policy never lets travel is no news, and what
+    /// is too old or empty remains so, and is told once.
+    fn told<'p>(&self, folder: FolderId, plan: &'p Plan) -> Result<Vec<&'p Skipped>> {
+        let mut told: Vec<&Skipped> =
+            plan.skipped.iter().filter(|s| !matches!(s.why, Why::OneWay | Why::Deleted)).collect();
+        let once = |why| matches!(why, Why::TooOld | Why::Empty);
+        if told.iter().any(|s| once(s.why)) {
+            let left = self.carrier.ledger().leftovers(folder)?;
+            let before: HashSet<_> = left.iter().filter_map(|l| Some((l.on, &l.key, l.why?))).collect();
+            told.retain(|s| !once(s.why) || !before.contains(&(s.on, &s.key, s.why)));
+        }
+        Ok(told)
+    }
+
+    fn tell_skipped(&self, name: &FolderName, skipped: &Skipped, subject: Option<&str>) {
+        self.tell_deed(name, skipped.on, &skipped.key, Deed::Skip, &skipped.why.to_string(), subject);
+    }
 }
 
 /// Counts a step as done.

@@ -1,6 +1,7 @@
-//! Who has to keep the contract: IMAP on a real Dovecot, in full and with less and less of what makes it fast.
+//! Who has to keep the contract: Maildirs, and IMAP on a real Dovecot, in full and with less and less of what makes it fast.
 
 mod imap;
+mod maildir;
 
 use super::*;
 use crate::support::dovecot::{Dovecot, User};
@@ -35,4 +36,6 @@ keeps_the_contract! {
     imap_in_full: imap::Account<imap::InFull>;
     imap_without_move: imap::Account<imap::WithoutMove>;
     imap4rev1_alone: imap::Account<imap::Bare>;
+    maildir_nested: maildir::Root<maildir::Usual>;
+    maildir_plus_plus: maildir::Root<maildir::PlusPlus>;
 }

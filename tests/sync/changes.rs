@@ -24,7 +24,7 @@ pub fn a_first_sync_brings_all_and_the_second_nothing() {
 pub fn what_no_mail_should_be_goes_up_once_and_is_recognised() {
     let pair = Pair::of(1, "");
     let cur = pair.path("INBOX").join("cur");
-    // Dovecot takes no empty message, and replaces NUL, in a header beyond recognition.
+    // No server takes an empty message, and Dovecot replaces NUL, in a header beyond recognition.
     let able = |(name, _): &(&str, Vec<u8>)| !["empty", "no text at all"].contains(name);
     let all: Vec<_> = mail::nasty().into_iter().filter(able).collect();
     for (i, (_, bytes)) in all.iter().enumerate() {
@@ -37,6 +37,29 @@ pub fn what_no_mail_should_be_goes_up_once_and_is_recognised() {
     assert_eq!(pair.sync(), format!("adopted {}", all.len() + 1));
     pair.is_idle();
     assert_eq!(pair.user.messages("INBOX").len(), all.len() + 1);
+}
+
+#[test]
+fn an_empty_file_is_no_message() {
+    let pair = Pair::of(1, "");
+    fs::write(pair.path("INBOX").join("cur").join("empty.file:2,S"), "").unwrap();
+    let first = pair.run(&[]).expect(0);
+    assert_eq!(counts(&first), "skipped 1");
+    let told: Vec<_> = first.events().into_iter().filter(|e| e["action"] == "skip").collect();
+    assert_eq!((told.len(), told[0]["reason"].as_str()), (1, Some("an empty file, which no server takes")));
+    pair.is_idle();
+}
+
+#[test]
+fn what_is_too_large_goes_neither_way() {
+    let pair = Pair::with("\n[accounts.x.sync]\nmax_size = \"1 kB\"\n");
+    pair.user.deliver("INBOX", &[message(1), [message(2), vec![b'x'; 2000]].concat()]);
+    pair.add_here("INBOX", 3);
+    fs::write(pair.file("INBOX", 3), [mail::with_lf(&message(3)), vec![b'x'; 2000]].concat()).unwrap();
+    for expected in ["fetched 1, skipped 2", "skipped 2"] {
+        assert_eq!(pair.sync(), expected);
+    }
+    assert_eq!((pair.here("INBOX").len(), pair.user.messages("INBOX").len()), (2, 2));
 }
 
 #[test]
@@ -156,6 +179,28 @@ pub fn a_move_that_is_cut_off_is_finished() {
         assert_eq!(run.code, Some(if cut { 75 } else { 0 }), "{command}: {}", run.stderr);
         pair.run(&[]).expect(0);
         assert_eq!((pair.both("INBOX"), pair.both("Archive")), ("2".to_owned(), "1 9S".to_owned()), "{command}");
+        pair.is_idle();
+    }
+}
+
+#[test]
+pub fn what_is_thrown_away_amid_a_cut_is_in_the_trash_once() {
+    for command in [" MOVE ", " COPY ", "(\\Deleted)", " EXPUNGE"] {
+        let (pair, cutter) = Pair::behind_cutter(variants::dovecot(), "\n[accounts.x.sync]\ntrash = \"Trash\"\n");
+        pair.user.deliver("INBOX", &[message(1), message(2), message(3)]);
+        pair.add_here("Trash", 9);
+        pair.sync();
+        fs::remove_file(pair.file("INBOX", 1)).unwrap();
+        pair.mark_here(2, "T");
+        cutter.arm_before(command);
+        cutter.stay_cut();
+        let run = pair.run(&[]);
+        let cut = !cutter.disarm();
+        assert_eq!(run.code, Some(if cut { 75 } else { 0 }), "{command}: {}", run.stderr);
+        pair.run(&[]).expect(0);
+        // What was thrown away on one side is new in its trash.
+        pair.run(&[]).expect(0);
+        assert_eq!((pair.both("INBOX"), pair.both("Trash")), ("3".to_owned(), "1 2 9S".to_owned()), "{command}");
         pair.is_idle();
     }
 }

@@ -202,6 +202,37 @@ fn a_folder_renamed_on_the_server_is_renamed_here() {
 }
 
 #[test]
+fn a_rename_brings_in_no_folder_that_is_not_subscribed_to() {
+    let pair = Pair::with(&format!("{REMOVING}subscribed = true\n"));
+    for (folder, n) in [("A", 2), ("B", 3)] {
+        pair.user.deliver(folder, &[message(n)]);
+    }
+    pair.folders_there("subscribe", &["A"]);
+    pair.folders_there("unsubscribe", &["B"]);
+    assert_eq!(pair.sync(), "fetched 1");
+    pair.folders_there("rename", &["A", "Z"]);
+    pair.folders_there("subscribe", &["Z"]);
+    assert_eq!(pair.sync(), "");
+    assert_eq!((pair.both("Z"), pair.path("A").exists(), pair.path("B").exists()), ("2".into(), false, false));
+}
+
+#[test]
+fn folders_that_swap_their_names_on_the_server_swap_their_mail_here() {
+    for sync in ["", REMOVING] {
+        let pair = Pair::with(sync);
+        pair.user.deliver("A", &[message(1), message(2)]);
+        pair.user.deliver("B", &[message(3), message(4), message(5)]);
+        assert_eq!(pair.sync(), "fetched 5");
+        [["A", "C"], ["B", "A"], ["C", "B"]].iter().for_each(|names| pair.folders_there("rename", names));
+        pair.user.deliver("A", &[message(6)]);
+        fs::remove_file(pair.file("B", 5)).unwrap();
+        assert_eq!(pair.sync(), "fetched 2, moved_local 4");
+        assert_eq!((pair.both("A"), pair.both("B")), ("3 4 5 6".to_owned(), "1 2".to_owned()));
+        pair.is_idle();
+    }
+}
+
+#[test]
 fn an_empty_folder_renamed_on_the_server_is_renamed_here() {
     let pair = with_folders();
     pair.folders_there("create", &["Empty", "Other"]);

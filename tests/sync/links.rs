@@ -187,6 +187,30 @@ fn what_is_left_alone_is_told_once() {
 }
 
 #[test]
+fn what_was_looked_at_before_a_cut_is_not_looked_at_again() {
+    let (pair, cutter) = Pair::behind_cutter(Dovecot::shared(), "\n[accounts.x.sync]\nconnections = 1\n");
+    let folders: Vec<String> = (0..40).map(|n| format!("F{n:02}")).collect();
+    folders.iter().enumerate().for_each(|(n, folder)| pair.add_here(folder, n));
+    pair.sync();
+    folders.iter().for_each(|folder| pair.rest(folder));
+    pair.is_idle();
+    let received = || {
+        let before = cutter.received();
+        pair.is_idle();
+        cutter.received() - before
+    };
+    let little = received();
+    // Where something else is wanted, all folders are looked at.
+    pair.reconfigure("connections = 1", "connections = 1\nmax_size = \"1 MB\"");
+    let all = received();
+    pair.reconfigure("1 MB", "2 MB");
+    cutter.arm(Way::ToClient, usize::try_from(all * 9 / 10).unwrap());
+    let again = received();
+    assert!(!cutter.disarm());
+    assert!(again < all + 3 * little, "{again} octets, {all} without a cut, {little} without a look");
+}
+
+#[test]
 fn an_adoption_goes_on_over_another_link() {
     let (pair, cutter) = Pair::with_cutter();
     pair.user.deliver("INBOX", &[message(1), message(2)]);

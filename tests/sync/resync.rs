@@ -36,14 +36,37 @@ pub fn of_many_messages_only_changes_are_told() {
 }
 
 #[test]
-pub fn what_cannot_be_copied_is_looked_at_again() {
-    let (pair, cutter) = Pair::with_cutter();
+pub fn what_stays_on_the_server_alone_is_known_too() {
+    let limit = "\n[accounts.x.sync]\nmax_size = \"1 kB\"\n";
+    let (pair, cutter) = Pair::behind_cutter(variants::dovecot(), limit);
     pair.user.deliver("INBOX", &(1..=300).map(message).collect::<Vec<_>>());
     pair.user.deliver_as("INBOX", &message(301), "T", SystemTime::now());
-    assert_eq!(pair.sync(), "fetched 300");
-    // Its mark goes: that it was there, and with which marks, nobody wrote down.
+    pair.user.deliver("INBOX", &[[message(302), vec![b'x'; 2000]].concat()]);
+    assert_eq!(pair.sync(), "fetched 300, skipped 1");
+    assert_eq!(sync(&pair, &cutter, LITTLE), "skipped 1");
+    pair.user.deliver("INBOX", &[message(303)]);
+    pair.there(&["flags add", "\\Flagged"], 302);
+    assert_eq!(sync(&pair, &cutter, LITTLE), "fetched 1, skipped 1");
+    // Its mark goes.
     pair.there(&["flags remove", "\\Deleted"], 301);
-    assert_eq!(pair.sync(), "fetched 1");
-    pair.user.deliver("INBOX", &[message(302)]);
+    assert_eq!(sync(&pair, &cutter, LITTLE), "fetched 1, skipped 1");
+    pair.there(&["expunge"], 302);
+    assert_eq!(sync(&pair, &cutter, 2 * LITTLE), "");
+    pair.is_idle();
+}
+
+#[test]
+pub fn marks_that_do_not_travel_are_known_too() {
+    let (pair, cutter) = Pair::behind_cutter(variants::dovecot(), "\n[accounts.x.sync]\nflags = \"none\"\n");
+    pair.user.deliver("INBOX", &(1..=300).map(message).collect::<Vec<_>>());
+    assert_eq!(pair.sync(), "fetched 300");
+    pair.there(&["flags add", "\\Flagged"], 7);
+    assert_eq!(sync(&pair, &cutter, LITTLE), "");
+    pair.user.deliver("INBOX", &[message(301)]);
     assert_eq!(sync(&pair, &cutter, LITTLE), "fetched 1");
+    pair.rest("INBOX");
+    assert_eq!(sync(&pair, &cutter, LITTLE), "");
+    pair.reconfigure("flags = \"none\"", "flags = \"both\"");
+    assert_eq!(sync(&pair, &cutter, LITTLE), "flags_local 1");
+    assert!(pair.both("INBOX").contains(" 7F "));
 }

@@ -94,7 +94,8 @@ without! {
 without! {
     without_qresync_with_many: "QRESYNC", [
         resync::of_many_messages_only_changes_are_told
-        resync::what_cannot_be_copied_is_looked_at_again
+        resync::what_stays_on_the_server_alone_is_known_too
+        resync::marks_that_do_not_travel_are_known_too
         random::edits_and_deaths
     ];
 }
@@ -105,6 +106,7 @@ without! {
         random::edits_and_deaths
         random::edits_and_cut_links
         changes::a_move_that_is_cut_off_is_finished
+        changes::what_is_thrown_away_amid_a_cut_is_in_the_trash_once
     ];
 }
 

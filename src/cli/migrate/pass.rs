@@ -145,7 +145,7 @@ impl<'r> Pass<'r> {
         let named = |f: &imap::Folder| self.plan_names(&f.name);
         // A view of what other folders hold.
         let folders: Vec<imap::Folder> = (tree.select(&self.run.migration.plan.folders).into_iter())
-            .filter(|f| f.role != Some(Role::Flagged) || named(f))
+            .filter(|f| !matches!(f.role, Some(Role::Flagged | Role::Important)) || named(f))
             .collect();
         if let Some(all) = folders.iter().find(|f| f.role == Some(Role::All) && folders.len() > 1 && !named(f)) {
             let note = format!(

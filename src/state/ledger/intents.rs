@@ -14,8 +14,8 @@ impl Ledger {
     pub fn intend(&mut self, folder: FolderId, intents: &[Intent]) -> Result<Vec<IntentId>> {
         self.write(|tx| {
             let mut insert = tx.prepare_cached(
-                "INSERT INTO intent (folder, row, local_key, wire_size, digest, fingerprint, marks, uidnext)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO intent (folder, row, local_key, wire_size, digest, fingerprint, marks, uidnext, discards)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?;
             let put = |i: &Intent| {
                 let c = &i.content;
@@ -27,7 +27,8 @@ impl Ledger {
                     c.digest.0,
                     c.fingerprint.0,
                     write_marks(&i.marks),
-                    i.uidnext
+                    i.uidnext,
+                    i.discards
                 ])?;
                 Ok(IntentId(tx.last_insert_rowid()))
             };
@@ -44,7 +45,7 @@ impl Ledger {
     pub fn intents(&self, folder: FolderId) -> Result<Vec<(IntentId, Intent)>> {
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut query = self.db.prepare_cached(
-                "SELECT id, row, local_key, wire_size, digest, fingerprint, marks, uidnext
+                "SELECT id, row, local_key, wire_size, digest, fingerprint, marks, uidnext, discards
                  FROM intent WHERE folder = ?1 ORDER BY id",
             )?;
             query
@@ -52,7 +53,8 @@ impl Ledger {
                     let content = Content::known(r.get(3)?, Digest(r.get(4)?), Fingerprint(r.get(5)?));
                     let row = r.get::<_, Option<i64>>(1)?.map(RowId);
                     let marks = read_marks(r.get_ref(6)?.as_str()?);
-                    Ok((IntentId(r.get(0)?), Intent { row, local: key_of(r, 2)?, content, marks, uidnext: r.get(7)? }))
+                    let (local, uidnext, discards) = (key_of(r, 2)?, r.get(7)?, r.get(8)?);
+                    Ok((IntentId(r.get(0)?), Intent { row, local, content, marks, uidnext, discards }))
                 })?
                 .collect()
         };
@@ -60,13 +62,13 @@ impl Ledger {
     }
 
     /// Settles intents of the folder. One whose message stands on the server under a key becomes a pair: its row is taken
-    /// to this folder, or made; one that never arrived (`None`) is forgotten.
+    /// to this folder, or made; one that never arrived (`None`) is forgotten, and so is one that was thrown away.
     pub fn settled(&mut self, folder: FolderId, settled: &[(IntentId, Option<Key>)], now: i64) -> Result<()> {
         let intents: HashMap<IntentId, Intent> = self.intents(folder)?.into_iter().collect();
         self.write(|tx| {
             for (id, key) in settled {
                 tx.prepare_cached("DELETE FROM intent WHERE id = ?1")?.execute([id.0])?;
-                let (Some(i), Some(key)) = (intents.get(id), key) else { continue };
+                let (Some(i), Some(key)) = (intents.get(id).filter(|i| !i.discards), key) else { continue };
                 let keys = Sides { remote: key.clone(), local: i.local.clone() };
                 if let Some(row) = i.row {
                     relocate(tx, row, folder, &keys.clone().map(Some))?;

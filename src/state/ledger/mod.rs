@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::path::PathBuf;
 
 mod intents;
+mod leftovers;
 mod pairs;
 #[cfg(test)]
 mod tests;
@@ -66,16 +67,22 @@ impl Ledger {
         })
     }
 
-    /// Records that the folder is in a new scope: no key of it holds any longer.
-    pub fn change_scope(&mut self, folder: FolderId, scope: &str) -> Result<()> {
+    /// Records that the folder is in a new scope: no key of it holds any longer. Where it `is_replaced` by another one, what it
+    /// held is known not to be in it, and its messages get keys that no message can have.
+    pub fn change_scope(&mut self, folder: FolderId, scope: &str, is_replaced: bool) -> Result<()> {
         self.write(|tx| {
             tx.execute(
                 "UPDATE folder SET scope = ?2, messages = NULL, uidnext = NULL, highestmodseq = NULL, baseline = NULL
                  WHERE id = ?1",
                 params![folder.0, scope],
             )?;
-            tx.execute("UPDATE message SET key = NULL WHERE folder = ?1", [folder.0])?;
+            let of_before = if is_replaced { " AND CAST(key AS TEXT) LIKE '-%'" } else { "" };
+            tx.execute(&format!("UPDATE message SET key = NULL WHERE folder = ?1{of_before}"), [folder.0])?;
+            let elsewhere =
+                "UPDATE message SET key = CAST('-' || CAST(key AS TEXT) AS BLOB) WHERE folder = ?1 AND key IS NOT NULL";
+            tx.execute(elsewhere, [folder.0])?;
             tx.execute("UPDATE intent SET uidnext = 1 WHERE folder = ?1", [folder.0])?;
+            tx.execute("DELETE FROM leftover WHERE folder = ?1 AND side = 'remote'", [folder.0])?;
             tx.execute("DELETE FROM quarantine WHERE folder = ?1", [folder.0]).map(drop)
         })
     }

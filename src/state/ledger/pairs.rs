@@ -3,7 +3,7 @@
 use super::{Ledger, free_key, key_of, maybe_key_of, row_of};
 use crate::error::Result;
 use crate::mail::{Content, Key, Marks, Side, Sides};
-use crate::state::pair::{Adoption, Facts, Pair, read_marks, write_marks};
+use crate::state::pair::{Adoption, Pair, read_marks, write_marks};
 use crate::state::record::{FolderId, Row, RowId};
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -192,48 +192,6 @@ impl Ledger {
     pub fn synced_folders(&self) -> Result<Vec<String>> {
         self.names("SELECT name FROM folder WHERE synced ORDER BY name")
     }
-
-    /// How the last sync left the folder.
-    pub fn facts(&self, folder: FolderId) -> Result<Facts> {
-        self.db
-            .query_row(
-                "SELECT synced, messages, uidnext, highestmodseq, baseline, cur_time, new_time FROM folder WHERE id = ?1",
-                [folder.0],
-                |r| {
-                    Ok(Facts {
-                        synced: r.get(0)?,
-                        messages: r.get(1)?,
-                        uidnext: r.get(2)?,
-                        highestmodseq: r.get(3)?,
-                        baseline: r.get(4)?,
-                        times: r.get::<_, Option<i64>>(5)?.zip(r.get(6)?),
-                    })
-                },
-            )
-            .map_err(|e| self.failed(e))
-    }
-
-    /// Records how a sync leaves the folder.
-    pub fn set_facts(&mut self, folder: FolderId, facts: &Facts) -> Result<()> {
-        let (cur, new) = facts.times.unzip();
-        self.write(|tx| {
-            tx.execute(
-                "UPDATE folder SET synced = ?2, messages = ?3, uidnext = ?4, highestmodseq = ?5, baseline = ?6,
-                        cur_time = ?7, new_time = ?8 WHERE id = ?1",
-                params![
-                    folder.0,
-                    facts.synced,
-                    facts.messages,
-                    facts.uidnext,
-                    facts.highestmodseq,
-                    facts.baseline,
-                    cur,
-                    new
-                ],
-            )
-            .map(drop)
-        })
-    }
 }
 
 fn pair_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<Pair> {
@@ -258,6 +216,7 @@ fn forget_folder(tx: &Transaction<'_>, folder: FolderId) -> rusqlite::Result<()>
         "DELETE FROM intent WHERE folder = ?1",
         "UPDATE intent SET row = NULL WHERE row IN (SELECT id FROM message WHERE folder = ?1)",
         "DELETE FROM quarantine WHERE folder = ?1",
+        "DELETE FROM leftover WHERE folder = ?1",
         "DELETE FROM message WHERE folder = ?1",
         "DELETE FROM folder WHERE id = ?1",
     ] {

@@ -73,7 +73,7 @@ fn a_name_belongs_to_one_message_at_a_time() {
     ledger.rekey(folder, &[Paired { row: first[0], key: Some(Key::new("a")), listed_size: Some(9) }]).unwrap();
     assert_eq!(keys(&ledger), [true, false, false, false]);
     assert_eq!(ledger.rows(folder).unwrap()[0].listed_size, Some(9));
-    ledger.change_scope(folder, "other").unwrap();
+    ledger.change_scope(folder, "other", false).unwrap();
     assert_eq!(keys(&ledger), [false; 4]);
     ledger.set_in_doubt(folder, true).unwrap();
     let found = Folder { id: folder, scope: "other".into(), in_doubt: true };

@@ -159,7 +159,7 @@ impl Scene {
 fn lines(plan: &Plan) -> BTreeSet<String> {
     let steps = plan.steps.iter().map(|s| format!("{s:?}"));
     let skipped = plan.skipped.iter().map(|s| format!("{s:?}"));
-    steps.chain(skipped).chain([format!("{:?} {:?}", plan.tally, plan.covers)]).collect()
+    steps.chain(skipped).chain([format!("{:?}", plan.tally)]).collect()
 }
 
 fn mirrored_plan(mut plan: Plan) -> Plan {
@@ -179,7 +179,6 @@ fn mirrored_plan(mut plan: Plan) -> Plan {
         }
     }
     plan.skipped.iter_mut().for_each(|s| s.on = s.on.other());
-    plan.covers = plan.covers.mirrored();
     let Tally { shown, vanished, removals, .. } = plan.tally.clone();
     plan.tally =
         Tally { shown: shown.mirrored(), vanished: vanished.mirrored(), removals: removals.mirrored(), ..plan.tally };

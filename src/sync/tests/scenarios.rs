@@ -3,9 +3,9 @@
 use super::world::{Edit, Message, World, content, name};
 use super::{marks, one_way};
 use crate::mail::{Key, Marks, Side, Sides};
-use crate::state::{Adoption, Facts, Pair};
+use crate::state::{Adoption, Facts, Pair, Why};
 use crate::store::Holds;
-use crate::sync::{Policy, Travel, Why};
+use crate::sync::{Policy, Travel};
 use std::time::Duration;
 
 /// One message: what the server shows, what was agreed, what is here. `.` no marks, `x` was there, `-` never was.
@@ -32,7 +32,7 @@ fn write(marks: &Marks) -> String {
 fn set_up(policy: &Policy, rows: &[Row], synced: bool) -> World {
     let mut world = World::new(policy.clone());
     let id = world.id(0);
-    world.ledger.set_facts(id, &Facts { synced, ..Facts::default() }).unwrap();
+    world.ledger.set_facts(id, &Facts { synced, ..Facts::default() }, &[]).unwrap();
     for (i, [far, agreed, near]) in rows.iter().enumerate() {
         let keys = Sides { remote: Key::new((i + 1).to_string()), local: Key::new(format!("f{i}")) };
         for (side, cell) in [(Side::Remote, far), (Side::Local, near)] {
@@ -239,7 +239,7 @@ fn sides_that_are_filled_already_are_paired() {
         true,
         &|world| {
             let id = world.id(0);
-            world.ledger.change_scope(id, "other").unwrap();
+            world.ledger.change_scope(id, "other", false).unwrap();
             let renamed = std::mem::take(&mut world.sides.remote[0]);
             world.sides.remote[0] =
                 renamed.into_iter().map(|(k, m)| (Key::new([b"9", k.as_bytes()].concat()), m)).collect();
@@ -285,14 +285,31 @@ fn removals_go_to_the_trash_where_there_is_one() {
 }
 
 #[test]
-fn a_plan_without_removals_keeps_their_rows() {
+fn a_death_on_the_way_to_the_trash_leaves_one_copy() {
+    let policy = Policy { trash: Some(name(1)), ..Policy::default() };
+    for row in [["T", ".", "."], [".", ".", "ST"], ["T", ".", "T"], ["x", ".", "F"], [".", ".", "x"]] {
+        for breath in 0.. {
+            let mut world = set_up(&policy, &[row], true);
+            world.breath = breath;
+            let is_over = world.sync().is_ok();
+            world.breath = usize::MAX;
+            world.sync().unwrap();
+            world.sync().unwrap();
+            let counts = Sides::of(|side| world.sides.on(side).each_ref().map(|folder| folder.len()));
+            assert_eq!(counts, Sides { remote: [0, 1], local: [0, 1] }, "{row:?} after {breath} effects");
+            if is_over {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_plan_tells_what_the_guard_judges_by() {
     let mut world = set_up(&Policy::default(), &[["x", ".", "."], ["x", ".", "x"], ["F", ".", "."]], true);
-    let mut plan = world.plan().unwrap().remove(0);
+    let plan = world.plan().unwrap().remove(0);
     assert_eq!((plan.tally.messages, plan.tally.removals), (1, Sides { remote: 0, local: 1 }));
     assert_eq!((plan.tally.vanished, plan.tally.pairs), (Sides { remote: 2, local: 1 }, 3));
-    plan.without_removals();
-    let told: Vec<String> = plan.steps.iter().map(|s| s.reason.to_string()).collect();
-    assert_eq!(told, ["marks changed on the server", "same marks on both sides", "on neither side any longer"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use super::*;
 use crate::mail::Sides;
-use crate::state::{Adoption, Facts, Intent, Pair};
+use crate::state::pair::read_marks;
+use crate::state::{Adoption, Facts, Intent, Leftover, Pair, Why};
 
 fn key(text: &str) -> Key {
     Key::new(text)
@@ -21,7 +22,7 @@ fn adoption(n: u8, remote: &str, local: &str, letters: &str) -> Adoption {
 }
 
 fn marks(letters: &str) -> Marks {
-    crate::state::pair::read_marks(letters)
+    read_marks(letters)
 }
 
 /// Each pair as a line: keys, what was agreed, where it is gone.
@@ -62,7 +63,13 @@ fn a_key_belongs_to_one_pair_and_halves_become_one() {
     ledger.rename(folder, Side::Local, &[(rows[0], key("b"))]).unwrap();
     assert_eq!(told(&ledger, folder), ["1 b [S]", "2 - []"]);
     ledger.rename(folder, Side::Remote, &[(rows[0], key("3"))]).unwrap();
-    ledger.change_scope(folder, "other").unwrap();
+    for again in ["new", "newer"] {
+        ledger.change_scope(folder, again, true).unwrap();
+        let expected = if again == "new" { ["-3 b [S]", "-2 - []"] } else { ["- b [S]", "- - []"] };
+        assert_eq!(told(&ledger, folder), expected);
+    }
+    ledger.rename(folder, Side::Remote, &[(rows[0], key("3"))]).unwrap();
+    ledger.change_scope(folder, "other", false).unwrap();
     assert_eq!(told(&ledger, folder), ["- b [S]", "- - []"]);
     let both = Sides { remote: Some(rows[1]), local: Some(rows[0]) };
     ledger.adopt(folder, &[Adoption { rows: both, ..adoption(1, "5", "b", "F") }], 0).unwrap();
@@ -123,6 +130,7 @@ fn intents_become_pairs_or_are_forgotten() {
         content: content(n),
         marks: marks(letters),
         uidnext: 40,
+        discards: false,
     };
     let sent = [
         intent(None, "x", 3, "F"),
@@ -138,7 +146,7 @@ fn intents_become_pairs_or_are_forgotten() {
     let status: Vec<_> = ledger.folders().unwrap().into_iter().map(|f| (f.name, f.paired, f.sending)).collect();
     assert_eq!(status, [("Archive".to_owned(), 0, 4), ("INBOX".to_owned(), 2, 0)]);
     assert_eq!(ledger.folders_sent_to().unwrap(), ["Archive"]);
-    ledger.change_scope(other, "new").unwrap();
+    ledger.change_scope(other, "new", false).unwrap();
     assert!(ledger.intents(other).unwrap().iter().all(|(_, i)| i.uidnext == 1), "UIDs of another scope tell nothing");
     ledger.forget(&rows[1..]).unwrap();
     assert_eq!(ledger.intents(other).unwrap()[3].1.row, None);
@@ -162,14 +170,27 @@ fn how_a_folder_was_left_is_kept_until_its_scope_changes() {
         uidnext: Some(u32::MAX),
         highestmodseq: Some(1 << 62),
         times: Some((1, -2)),
+        policy: Some("all".into()),
     };
+    let leftover = |on, key: &str, why| {
+        let (key, marks, size, received_at) = (Key::new(key), read_marks("FS a b"), Some(7), Some(-8));
+        Leftover { on, key, marks, size, received_at, why }
+    };
+    let left = vec![
+        leftover(Side::Remote, "9", Some(Why::OneWay)),
+        leftover(Side::Remote, "10", None),
+        leftover(Side::Local, "9", Some(Why::TooOld)),
+    ];
     assert!(!ledger.folders().unwrap()[0].synced);
     assert_eq!(ledger.synced_folders().unwrap(), [""; 0]);
-    ledger.set_facts(folder, &facts).unwrap();
-    assert_eq!(ledger.facts(folder).unwrap(), facts);
+    ledger.set_facts(folder, &facts, &left).unwrap();
+    assert_eq!((ledger.facts(folder).unwrap(), ledger.leftovers(folder).unwrap()), (facts, left));
+    assert_eq!(ledger.alone_there(folder).unwrap(), 1);
     assert!(ledger.folders().unwrap()[0].synced);
     assert_eq!(ledger.synced_folders().unwrap(), ["INBOX"]);
-    ledger.change_scope(folder, "other").unwrap();
-    let kept = Facts { synced: true, times: Some((1, -2)), ..Facts::default() };
-    assert_eq!(ledger.facts(folder).unwrap(), kept);
+    ledger.change_scope(folder, "other", false).unwrap();
+    let kept = Facts { synced: true, times: Some((1, -2)), policy: Some("all".into()), ..Facts::default() };
+    assert_eq!((ledger.facts(folder).unwrap(), ledger.leftovers(folder).unwrap().len()), (kept, 1));
+    ledger.set_facts(folder, &Facts::default(), &[]).unwrap();
+    assert_eq!(ledger.leftovers(folder).unwrap(), []);
 }

@@ -38,19 +38,22 @@ impl World {
         }
         let plans = self.plan()?;
         let shown = self.sides.remote.each_ref().map(|folder| (self.modseq, folder.keys().cloned().collect()));
-        for ((folder, plan), shown) in plans.iter().enumerate().zip(shown) {
+        for (folder, plan) in plans.iter().enumerate() {
             self.free = plan.may_be_had(Side::Local).into_iter().cloned().collect();
             for step in &plan.steps {
                 self.carry_out(folder, &step.action)?;
             }
-            self.baselines[folder] = Some(shown).filter(|_| plan.covers.remote && !self.recognised);
         }
-        for folder in 0..2 {
+        for ((folder, plan), shown) in plans.iter().enumerate().zip(shown) {
             let id = self.id(folder);
-            if !self.ledger.facts(id).unwrap().synced {
+            let synced = self.ledger.facts(id).unwrap().synced;
+            if !synced {
                 self.breathe()?;
-                self.ledger.set_facts(id, &Facts { synced: true, ..Facts::default() }).unwrap();
             }
+            if !synced || self.ledger.leftovers(id).unwrap() != plan.leftovers {
+                self.ledger.set_facts(id, &Facts { synced: true, ..Facts::default() }, &plan.leftovers).unwrap();
+            }
+            self.baselines[folder] = Some(shown).filter(|_| !self.recognised);
         }
         Ok(plans)
     }
@@ -217,6 +220,7 @@ impl World {
             content: content(self.sides.on(on)[from][key].body),
             marks: agreed.clone(),
             uidnext: self.next,
+            discards: false,
         };
         let mut written = Vec::new();
         if on == Side::Remote {
@@ -284,13 +288,13 @@ impl World {
             return Ok(());
         }
         let body = self.sides.local[folder][key].body;
-        let intent =
-            Intent { row, local: key.clone(), content: content(body), marks: marks.clone(), uidnext: self.next };
+        let (local, marks, uidnext) = (key.clone(), marks.clone(), self.next);
+        let intent = Intent { row, local, content: content(body), marks: marks.clone(), uidnext, discards: false };
         self.breathe()?;
         let intents = self.ledger.intend(id, &[intent]).unwrap();
         self.breathe()?;
         let uid = self.new_key(Side::Remote);
-        self.sides.remote[folder].insert(uid.clone(), Message { body, marks: marks.clone() });
+        self.sides.remote[folder].insert(uid.clone(), Message { body, marks });
         self.breathe()?;
         self.ledger.settled(id, &[(intents[0], Some(uid))], 0).unwrap();
         Ok(())
