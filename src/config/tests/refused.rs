@@ -181,13 +181,13 @@ fn bad_values_are_told_with_place_and_remedy() {
         (
             "sync={folders=['*','!@spam']}",
             "6:20: accounts.work.sync.folders: “@spam” is not known | Write one of `@all`, `@archive`, `@drafts`, \
-             `@flagged`, `@junk`, `@sent`, `@trash`."
+             `@flagged`, `@important`, `@junk`, `@sent`, `@trash`."
                 .into(),
         ),
         (
             "sync={folders=['@Sent']}",
             "6:16: accounts.work.sync.folders: “@Sent” is not known | Did you mean `@sent`? Write one of `@all`, \
-             `@archive`, `@drafts`, `@flagged`, `@junk`, `@sent`, `@trash`."
+             `@archive`, `@drafts`, `@flagged`, `@important`, `@junk`, `@sent`, `@trash`."
                 .into(),
         ),
         (
