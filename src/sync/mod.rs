@@ -8,12 +8,14 @@
 mod account;
 mod action;
 mod adopt;
+mod astray;
 mod baseline;
 mod compare;
 mod connections;
 mod depart;
 mod execute;
 mod folders;
+mod footing;
 mod guard;
 mod look;
 mod merge;

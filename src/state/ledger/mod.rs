@@ -11,6 +11,7 @@ use std::path::PathBuf;
 mod intents;
 mod leftovers;
 mod pairs;
+mod places;
 #[cfg(test)]
 mod tests;
 
