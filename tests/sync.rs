@@ -8,6 +8,7 @@ mod command;
 mod crash;
 mod cut;
 mod folders;
+mod footing;
 mod guard;
 mod healing;
 mod links;

@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::store::StoreKind;
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 use zeroize::Zeroizing;
 
@@ -107,7 +107,7 @@ fn accounts(mut root: Table<'_>, around: &Surroundings<'_>, text: &str) -> Vec<A
         names.push(name);
         let place = table.clone();
         let Some(account) = account(name, table, around) else { continue };
-        let others = accounts.iter().filter(|(other, _)| other.store.path == account.store.path);
+        let others = accounts.iter().filter(|(other, _)| resolved(&other.store.path) == resolved(&account.store.path));
         let collision = others.filter_map(|(other, at)| Some((collide(other, &account)?, other, at))).next();
         if let Some((remedy, other, at)) = collision {
             let (line, _) = position(text, *at);
@@ -118,6 +118,18 @@ fn accounts(mut root: Table<'_>, around: &Surroundings<'_>, text: &str) -> Vec<A
     }
     root.finish(&[]);
     accounts.into_iter().map(|(account, _)| account).collect()
+}
+
+/// A path without symbolic links, as far as it stands.
+fn resolved(path: &Path) -> PathBuf {
+    let mut tail = Vec::new();
+    for above in path.ancestors() {
+        if let Ok(real) = above.canonicalize() {
+            return tail.into_iter().rev().fold(real, |path, name| path.join(name));
+        }
+        tail.extend(above.file_name());
+    }
+    path.to_owned()
 }
 
 /// What to do about two accounts with one path, unless they may share it: mail is only pulled into it, from both as the

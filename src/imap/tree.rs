@@ -129,6 +129,11 @@ impl<S: Link> Imap<S> {
         Ok(self.listed().await?.insert(name, wire))
     }
 
+    /// Whether a folder was listed.
+    pub async fn has(&mut self, name: &FolderName) -> Result<bool> {
+        Ok(self.listed().await?.get(name).is_some())
+    }
+
     /// Subscribes to a folder, or no longer. Whether other programs show it is no matter: a refusal is none.
     pub async fn subscribe(&mut self, folder: &Folder, wanted: bool) -> Result<()> {
         let verb = if wanted { "SUBSCRIBE" } else { "UNSUBSCRIBE" };

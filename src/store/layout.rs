@@ -2,10 +2,13 @@
 //!
 //! What a file name cannot hold, or would mean something else there, is written as `%` and two hex digits; a `%` that
 //! would read like one of those is written so too. Hence no two folders share a path.
+//!
+//! Other tools (mbsync, offlineimap, Dovecot) write names on the disk as IMAP does, in modified UTF-7: a name that reads so
+//! is the folder that it means there, and one that only looks so is written with `%26` for its `&`.
 
 use super::{Layout, Spec, StoreKind};
 use crate::error::{Error, Kind, Result, quoted};
-use crate::mail::FolderName;
+use crate::mail::{FolderName, decode_utf7, encode_utf7};
 use std::path::{Path, PathBuf};
 
 /// Octets in a file name, on every file system in use.
@@ -32,13 +35,13 @@ impl Spec {
             (_, Layout::Single) => {}
             (StoreKind::Maildir, Layout::Nested) => {
                 for level in folder.levels() {
-                    push(encode(level, NESTED_CLASHES), 0)?;
+                    push(write(level, NESTED_CLASHES), 0)?;
                 }
             }
             (StoreKind::Maildir, Layout::MaildirPlusPlus) if folder.is_inbox() => {}
             (StoreKind::Maildir, Layout::MaildirPlusPlus) => {
                 let levels = folder.levels().iter();
-                push(levels.map(|level| format!(".{}", encode(level, DOTTED_CLASHES))).collect(), 0)?;
+                push(levels.map(|level| format!(".{}", write(level, DOTTED_CLASHES))).collect(), 0)?;
             }
             (StoreKind::Mbox, _) => {
                 let names = folder.levels().iter().map(|level| encode(level, MBOX_CLASHES));
@@ -66,17 +69,18 @@ impl Spec {
             }
             (_, Layout::Single) => return None,
             (StoreKind::Maildir, Layout::Nested) => {
-                names()?.into_iter().map(|name| decode(name, NESTED_CLASHES)).collect()
+                names()?.into_iter().map(|name| read(name, NESTED_CLASHES)).collect()
             }
             (StoreKind::Maildir, Layout::MaildirPlusPlus) => {
                 let names = below.to_str()?.strip_prefix('.')?.split('.');
-                names.map(|name| decode(name, DOTTED_CLASHES)).collect()
+                names.map(|name| read(name, DOTTED_CLASHES)).collect()
             }
             (StoreKind::Mbox, _) => {
                 let mut names = names()?;
                 let last = names.pop()?;
-                let above = names.into_iter().map(|name| decode(name.strip_suffix(CHILDREN)?, MBOX_CLASHES));
-                above.chain([decode(last, MBOX_CLASHES)]).collect()
+                let level = |name: &str| decode(name).filter(|level| encode(level, MBOX_CLASHES) == name);
+                let above = names.into_iter().map(|name| level(name.strip_suffix(CHILDREN)?));
+                above.chain([level(last)]).collect()
             }
         };
         let folder = FolderName::from_levels(levels?)?;
@@ -106,6 +110,30 @@ fn dots(level: &str, at: usize) -> bool {
     level.as_bytes().get(at) == Some(&b'.')
 }
 
+/// What a file name in modified UTF-7 says; `None` where it is none, says nothing else than it shows, or what no level holds.
+fn of_utf7(name: &str) -> Option<String> {
+    let is_plain = |said: &String| !said.chars().any(|c| c == '/' || c.is_control());
+    let said = decode_utf7(name).filter(|said| said != name && is_plain(said))?;
+    (encode_utf7(&said) == name).then_some(said)
+}
+
+/// A level in a file name that does not read like another one in modified UTF-7.
+fn write(level: &str, clashes: &[Clash]) -> String {
+    let name = encode(level, clashes);
+    if of_utf7(&name).is_some() { name.replace('&', "%26") } else { name }
+}
+
+/// The level that a file name stands for; `None` where it stands for none.
+fn read(name: &str, clashes: &[Clash]) -> Option<String> {
+    of_utf7(name).or_else(|| decode(name).filter(|level| write(level, clashes) == name))
+}
+
+/// How other tools write a level in a file name of this kind; `None` where that is how it is written in any case.
+pub(super) fn in_utf7(level: &str) -> Option<String> {
+    let name = encode_utf7(level);
+    (of_utf7(&name)? == level).then_some(name)
+}
+
 fn dot_of_suffix(level: &str, at: usize) -> bool {
     level.get(at..).is_some_and(|rest| [CHILDREN, DOT_LOCK].iter().any(|suffix| rest.eq_ignore_ascii_case(suffix)))
 }
@@ -127,8 +155,8 @@ fn encode(level: &str, clashes: &[Clash]) -> String {
     name
 }
 
-/// The inverse of [`encode`]; `None` where that makes no such name.
-fn decode(name: &str, clashes: &[Clash]) -> Option<String> {
+/// The inverse of [`encode`], also of names that it does not make.
+fn decode(name: &str) -> Option<String> {
     let mut rest = name.as_bytes();
     let mut level = Vec::with_capacity(rest.len());
     while let Some((first, after)) = rest.split_first() {
@@ -144,7 +172,7 @@ fn decode(name: &str, clashes: &[Clash]) -> Option<String> {
             }
         }
     }
-    String::from_utf8(level).ok().filter(|level| encode(level, clashes) == name)
+    String::from_utf8(level).ok()
 }
 
 fn too_long(folder: &FolderName) -> Error {
@@ -210,6 +238,28 @@ mod tests {
     }
 
     #[test]
+    fn names_in_modified_utf_7_are_what_they_mean() {
+        let found = |how, path: &str| spec(how).folder_at(Path::new(path)).unwrap().to_string();
+        for (name, means) in [
+            ("&AMQ-rger", "\u{c4}rger"),
+            ("A&-B", "A&B"),
+            ("50%25&AMQ-", "50%25\u{c4}"),
+            ("R&D", "R&D"),
+            ("a&AGE-", "a&AGE-"),
+            ("&AC8-", "&AC8-"),
+            ("%26AMQ-rger", "&AMQ-rger"),
+        ] {
+            assert_eq!(found(NESTED, &format!("/m/Work/{name}")), format!("Work/{means}"));
+            assert_eq!(found(PLUS_PLUS, &format!("/m/.Work.{name}")), format!("Work/{means}"));
+        }
+        assert_eq!(path(NESTED, &["&AMQ-rger", "R&D"]).unwrap(), "/m/%26AMQ-rger/R&D");
+        assert_eq!(path(PLUS_PLUS, &["A&-B"]).unwrap(), "/m/.A%26-B");
+        assert_eq!(path(NESTED, &["a\n&AOQ-"]).unwrap(), "/m/a%0A%26AOQ-");
+        assert_eq!(in_utf7("\u{c4}rger").as_deref(), Some("&AMQ-rger"));
+        assert_eq!((in_utf7("Work"), in_utf7("a\n")), (None, None));
+    }
+
+    #[test]
     fn a_name_that_fits_no_file_is_refused() {
         let long = "x".repeat(252);
         assert!(path(NESTED, &[&long]).is_ok());
@@ -260,7 +310,7 @@ mod tests {
         #[test]
         fn every_path_leads_back_to_its_folder(
             levels in proptest::collection::vec(
-                "(cur|new|TMP|INBOX|a)?[%.2Ff/a\u{1}\u{7f}é~ ]{0,8}(\\.sbd|\\.lock)?".prop_filter("empty", |l| !l.is_empty()),
+                "(cur|new|TMP|INBOX|a|&AOQ-)?[%.2Ff/a\u{1}\u{7f}é~& -]{0,8}(\\.sbd|\\.lock)?".prop_filter("empty", |l| !l.is_empty()),
                 1..4,
             ),
             how in prop::sample::select(vec![NESTED, PLUS_PLUS, MBOX]),

@@ -1,6 +1,7 @@
 //! The folders that stand in a Maildir store, and what makes, removes and renames them.
 
 use super::directory::{self, rename_new};
+use super::layout::in_utf7;
 use super::{Layout, Maildir, Spec, StoreKind};
 use crate::error::{Error, Kind, Result, quoted};
 use crate::mail::FolderName;
@@ -140,9 +141,14 @@ impl Spec {
         Ok((plain, links))
     }
 
-    /// The path of a folder's mailbox, where INBOX goes by whatever case it stands in.
+    /// The path of a folder's mailbox, where INBOX goes by whatever case it stands in, and any other by the name in modified
+    /// UTF-7 that another tool gave it.
     pub fn standing_path(&self, folder: &FolderName) -> Result<PathBuf> {
         let path = self.mailbox_path(folder)?;
+        let path = match self.kind {
+            StoreKind::Maildir if path.symlink_metadata().is_err() => self.utf7_path(folder, path),
+            _ => path,
+        };
         let is_below_inbox = folder.levels().first().is_some_and(|level| level == "INBOX");
         let Some(first) = path.strip_prefix(&self.path).ok().and_then(|below| below.components().next()) else {
             return Ok(path);
@@ -163,6 +169,31 @@ impl Spec {
             Some(found) => found.join(below),
             None => path,
         })
+    }
+
+    /// The path of a folder that does not stand where it would, by levels that other tools named.
+    fn utf7_path(&self, folder: &FolderName, path: PathBuf) -> PathBuf {
+        let names = folder.levels().iter().map(|level| in_utf7(level));
+        match self.layout {
+            Layout::Single => path,
+            Layout::MaildirPlusPlus => {
+                let level = |(name, level): (Option<String>, &String)| format!(".{}", name.as_ref().unwrap_or(level));
+                let name: String = names.zip(folder.levels()).map(level).collect();
+                Some(self.path.join(name))
+                    .filter(|p| self.folder_at(p).as_ref() == Some(folder) && p.exists())
+                    .unwrap_or(path)
+            }
+            Layout::Nested => {
+                let Ok(own) = path.strip_prefix(&self.path) else { return path };
+                let mut found = self.path.clone();
+                for (own, utf7) in own.components().zip(names) {
+                    let (own, utf7) = (found.join(own), utf7.map(|name| found.join(name)));
+                    let is_it = own.symlink_metadata().is_err();
+                    found = utf7.filter(|utf7| is_it && utf7.symlink_metadata().is_ok()).unwrap_or(own);
+                }
+                found
+            }
+        }
     }
 
     /// Makes a folder, where it does not stand already.

@@ -45,6 +45,14 @@ pub struct Open {
 }
 
 impl Open {
+    /// Its message, as one that stands on this side alone.
+    pub fn alone_on(&self, side: Side) -> Option<Unpaired> {
+        let (key, marks) = (self.pair.keys.on(side).as_ref()?, self.presence.on(side).marks()?);
+        let size = self.traits.as_ref().and_then(|traits| traits.size);
+        let row = Some(Box::new((self.pair.row, self.pair.agreed.clone())));
+        Some(Unpaired { size, row, traits: self.traits.clone(), ..Unpaired::new(key, marks) })
+    }
+
     /// Whether its message may be on this side under another key: it was there, and the other side has it still, or it is
     /// known that it is there alone.
     pub fn seeks_on(&self, side: Side) -> bool {
@@ -215,6 +223,13 @@ impl Comparison {
                 unpaired.traits = earlier.unpaired_of_mut(side, &unpaired.key).and_then(|u| u.traits.take());
             }
         }
+    }
+
+    /// What tells a message from others that stands here alone, or whose row the server has lost.
+    pub fn traits_here(&self, key: &Key, row: Option<RowId>) -> Option<&Traits> {
+        let alone = self.unpaired_of(Side::Local, key).map(|unpaired| &unpaired.traits);
+        let lost = || Some(&self.open.get(self.open.binary_search_by_key(&row?, |o| o.pair.row).ok()?)?.traits);
+        alone.or_else(lost)?.as_deref()
     }
 
     /// A message that a side has alone, by its key.

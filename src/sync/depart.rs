@@ -105,7 +105,7 @@ impl Errand<'_> {
         }
         let mut folder = MaildirFolder::open(&self.job.store, &target.name)?;
         folder.snapshot().await?;
-        self.mark(Side::Local, &mut folder, &edits).await
+        self.mark(Side::Local, &mut folder, &edits).await.map(drop)
     }
 
     async fn move_local(&self, local: &mut MaildirFolder, target: &Observed, moves: &[&Step]) -> Result<usize> {
@@ -233,6 +233,10 @@ impl Errand<'_> {
             {
                 by_trash.entry(trash.as_ref()).or_default().push((step, *row, key.clone()));
             }
+        }
+        if side == Side::Remote {
+            let doomed = by_trash.values().flatten().map(|(_, row, key)| (*row, key.clone())).collect();
+            self.are_known(mailbox, doomed).await?;
         }
         for (trash, doomed) in by_trash {
             let keys: Vec<Key> = doomed.iter().map(|(.., key)| key.clone()).collect();

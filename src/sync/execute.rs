@@ -84,17 +84,22 @@ impl Errand<'_> {
             if self.job.carrier.interrupt.is_raised() {
                 return Ok(Done { whole: false, ..done });
             }
+            let mut gone = HashSet::new();
             for side in [Side::Local, Side::Remote] {
                 let edits: Edits = steps.iter().filter_map(|s| edit_on(side, &s.action)).collect();
-                match side {
+                gone.extend(match side {
                     Side::Local => self.mark(side, &mut local, &edits).await?,
                     Side::Remote => self.mark(side, &mut remote, &edits).await?,
-                }
+                });
             }
             self.tell_notes(&mut remote);
-            self.tell_done(steps, counts, |a| matches!(a, Action::Mark { .. }));
+            self.tell_done(steps, counts, |a| matches!(a, Action::Mark { row, .. } if !gone.contains(row)));
+            // Where they went, the next round finds out.
+            done.again |= !gone.is_empty();
+            self.write_down(steps, &gone)?;
+            return Ok(done);
         }
-        self.write_down(steps)?;
+        self.write_down(steps, &HashSet::new())?;
         Ok(done)
     }
 
@@ -113,6 +118,7 @@ impl Errand<'_> {
         // Nothing is done on either side of a folder that was made anew on the server meanwhile.
         let Some(mut remote) = self.open(imap).await? else { return Ok(()) };
         let mut local = MaildirFolder::open(&self.job.store, &self.look.name)?;
+        self.hand_on_marks(steps, done).await?;
         // Before the moves: without MOVE and UIDPLUS a message that is moved is marked as deleted, and so is one that is to be
         // removed; neither could be expunged beside the other.
         let mut left = HashSet::new();
@@ -305,13 +311,14 @@ impl Errand<'_> {
         let known = self.job.carrier.ledger().known_here(self.look.id, &keys)?;
         let mut intents = Vec::new();
         for (step, known) in copies.iter().zip(known) {
-            let Action::Copy { key, marks, .. } = &step.action else { continue };
-            if known.is_some_and(|(row, paired)| paired || recognised.contains(&row)) {
+            let Action::Copy { key, marks, row, .. } = &step.action else { continue };
+            // What was removed on the server before the first sync came to its end is known by its row still.
+            let is_had = |(known, paired)| recognised.contains(&known) || (paired && *row != Some(known));
+            if known.is_some_and(is_had) {
                 continue;
             }
-            let unpaired = self.look.comparison.unpaired_of(Side::Local, key);
             // It was gone, or could not be read, when it was looked at.
-            let Some(content) = unpaired.and_then(|u| content(u.traits.as_deref()?)) else {
+            let Some(content) = self.look.comparison.traits_here(key, *row).and_then(content) else {
                 done.whole = false;
                 continue;
             };
@@ -372,26 +379,32 @@ impl Errand<'_> {
         Ok(())
     }
 
-    /// Changes marks on a side; what is under way is written down before.
-    pub(super) async fn mark(&self, side: Side, mailbox: &mut impl Mailbox, edits: &Edits) -> Result<()> {
+    /// Changes marks on a side; what is under way is written down before. Gives the rows of messages that were gone
+    /// meanwhile: of their marks, what was agreed stays agreed.
+    pub(super) async fn mark(&self, side: Side, mailbox: &mut impl Mailbox, edits: &Edits) -> Result<HashSet<RowId>> {
         if edits.is_empty() {
-            return Ok(());
+            return Ok(HashSet::new());
         }
         let pending: Vec<(RowId, Marks)> = edits.iter().map(|(row, _, c)| (*row, c.add.with(&c.remove))).collect();
         self.job.carrier.ledger().pend(side, &pending)?;
         crate::fault::point();
-        let edits: Vec<(Key, Change)> = edits.iter().map(|(_, key, change)| (key.clone(), change.clone())).collect();
-        // One that is gone meanwhile is the next run's business.
-        mailbox.edit(&edits).await?;
+        let changes: Vec<(Key, Change)> = edits.iter().map(|(_, key, change)| (key.clone(), change.clone())).collect();
+        let gone: HashSet<Key> = mailbox.edit(&changes).await?.into_iter().collect();
         crate::fault::point();
-        Ok(())
+        let rows = edits.iter().filter(|(_, key, _)| gone.contains(key)).map(|(row, ..)| *row);
+        let rows: HashSet<RowId> = rows.collect();
+        let open = self.look.comparison.open.iter().filter(|open| rows.contains(&open.pair.row));
+        let certain = open.filter(|open| open.pair.pending.is_none());
+        let agreed: Vec<(RowId, Marks)> = certain.map(|open| (open.pair.row, open.pair.agreed.clone())).collect();
+        self.job.carrier.ledger().agree(&agreed)?;
+        Ok(rows)
     }
 
-    fn write_down(&self, steps: &[Step]) -> Result<()> {
+    fn write_down(&self, steps: &[Step], gone_meanwhile: &HashSet<RowId>) -> Result<()> {
         let (mut agreed, mut revived, mut gone) = (Vec::new(), Vec::new(), Sides::<Vec<RowId>>::default());
         for step in steps {
             match &step.action {
-                Action::Agree { row, marks } => agreed.push((*row, marks.clone())),
+                Action::Agree { row, marks } if !gone_meanwhile.contains(row) => agreed.push((*row, marks.clone())),
                 Action::Revive { row } => revived.push(*row),
                 Action::Tombstone { row, gone: side } => gone.on_mut(*side).push(*row),
                 _ => {}

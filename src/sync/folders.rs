@@ -17,8 +17,8 @@ pub enum Fate {
     Remove(Side),
     /// It is on neither side any longer.
     Gone,
-    /// It is left as it is, for this reason.
-    Left(String),
+    /// It is missing on this side, and left as it is on the other, for this reason.
+    Left(Side, String),
 }
 
 /// Patterns with the folders that have a role in place of the role; a role that no folder has takes none.
@@ -90,17 +90,25 @@ pub fn choose(
                 (true, false, false) if policy.create.reaches(Side::Local) => Fate::Sync,
                 (false, true, false) if policy.create.reaches(Side::Remote) => Fate::CreateRemote,
                 (true, false, true) if may_go(name, policy, Side::Remote) => Fate::Remove(Side::Remote),
-                (true, false, true) => Fate::Left(format!(
-                    "{name} was removed here; it stays on the server, and is not synced. Create the folder again, or remove it \
-                     there too."
-                )),
+                // There always is an inbox.
+                (true, false, true) if name.is_inbox() && policy.create.reaches(Side::Local) => Fate::Sync,
+                (true, false, true) => {
+                    let note = format!(
+                        "{name} was removed here; it stays on the server, and is not synced. Create the folder again, and its \
+                         mail is copied into it, or remove it there too."
+                    );
+                    Fate::Left(Side::Local, note)
+                }
                 (false, _, true) if tree.is_cut_short() => return None,
                 (false, false, true) => Fate::Gone,
                 (false, true, true) if may_go(name, policy, Side::Local) => Fate::Remove(Side::Local),
-                (false, true, true) => Fate::Left(format!(
-                    "{name} was removed on the server; it stays here, and is not synced. Create the folder again, or remove it \
-                     here too."
-                )),
+                (false, true, true) => {
+                    let note = format!(
+                        "{name} was removed on the server; it stays here, and is not synced. Create the folder again, and its \
+                         mail is copied into it, or remove it here too."
+                    );
+                    Fate::Left(Side::Remote, note)
+                }
                 _ => return None,
             };
             Some((name.clone(), fate))
@@ -259,7 +267,7 @@ mod tests {
             let policy = Policy { remove_folders: travel, ..Policy::default() };
             let chosen = choose(&tree, &names(here), &names(&format!("A {here}")), &all, false, &policy);
             let shown = |(name, fate): &(FolderName, Fate)| match fate {
-                Fate::Left(_) => format!("{name} Left"),
+                Fate::Left(..) => format!("{name} Left"),
                 fate => format!("{name} {fate:?}"),
             };
             assert_eq!(chosen.iter().map(shown).collect::<Vec<_>>().join(", "), expected, "{here} {travel:?}");

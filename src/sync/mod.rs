@@ -8,11 +8,13 @@
 mod account;
 mod action;
 mod adopt;
+mod astray;
 mod baseline;
 mod compare;
 mod depart;
 mod execute;
 mod folders;
+mod footing;
 mod guard;
 mod look;
 mod merge;

@@ -4,7 +4,7 @@ use super::compare::{Open, Presence, Unpaired};
 use super::plan::Folder;
 use super::traits::matched;
 use crate::mail::{Flags, Side};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// A message moved on one side. Indices are those of the folders, and of what their comparisons hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,18 +17,20 @@ pub struct Move {
     pub to: (usize, usize),
 }
 
+/// What became of messages that left their folder: [moves](Move), and strays.
+type Moved = (Vec<Move>, HashMap<(usize, usize), Side>);
+
 /// Finds messages that were moved, as far as the policies let the other side follow: the deletion in one folder and the
-/// copy in the other both have to travel.
-pub fn moves(folders: &[Folder<'_>]) -> Vec<Move> {
-    let mut moves = Vec::new();
+/// copy in the other both have to travel. Where only the copy may not, the message is a stray: it is not deleted on the other
+/// side. Its place among the open rows, and the side on which it was moved.
+pub fn moves(folders: &[Folder<'_>]) -> Moved {
+    let (mut moves, mut strays) = (Vec::new(), HashMap::new());
     for on in Side::BOTH {
         let across = on.other();
         let lost: Vec<_> = each(folders, |f| &f.comparison.open)
-            .filter(|(folder, _, o)| folder.synced && folder.policy.delete.reaches(across) && is_lost(o, on))
+            .filter(|(folder, _, o)| folder.policy.delete.reaches(across) && is_lost(o, on))
             .collect();
-        let found: Vec<_> = each(folders, |f| f.comparison.unpaired.on(on))
-            .filter(|(folder, _, u)| folder.policy.create.reaches(across) && is_new(u))
-            .collect();
+        let found: Vec<_> = each(folders, |f| f.comparison.unpaired.on(on)).filter(|(.., u)| is_new(u)).collect();
         let (doomed, lost): (Vec<_>, Vec<_>) = lost.into_iter().partition(|(.., o)| is_deleted(o, across));
         let mut taken = HashSet::new();
         // What is deleted is on its way to the trash, and nowhere else.
@@ -41,12 +43,16 @@ pub fn moves(folders: &[Folder<'_>]) -> Vec<Move> {
                 let (Some((_, from, _)), Some((_, to, _))) = (lost.get(from), free.get(to)) else { continue };
                 if from.0 != to.0 {
                     taken.insert(*to);
-                    moves.push(Move { on, from: *from, to: *to });
+                    let follows = folders.get(to.0).is_some_and(|f| f.policy.create.reaches(across));
+                    match follows {
+                        true => moves.push(Move { on, from: *from, to: *to }),
+                        false => drop(strays.insert(*from, on)),
+                    }
                 }
             }
         }
     }
-    moves
+    (moves, strays)
 }
 
 fn each<'a, T: 'a>(

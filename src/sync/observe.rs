@@ -40,11 +40,14 @@ impl Observed {
     /// Looks at both sides. One on which the folder was removed holds nothing, and it is not made there again.
     pub async fn of<S: Link>(job: &Job, imap: &mut Imap<S>, glance: Glance, counts: &mut Counts) -> Result<Observed> {
         let Glance { name, remote, removal, is_replaced, .. } = glance;
-        let local = match job.dry_run || removal == Some(Side::Remote) {
-            true => MaildirFolder::standing(&job.store, &name)?,
-            false => Some(MaildirFolder::open(&job.store, &name)?),
-        };
-        let mut sides = Opened { local, remote: None, is_replaced };
+        let mut local = MaildirFolder::standing(&job.store, &name)?;
+        if local.is_none() && removal.is_none() {
+            job.found_missing(&name, Side::Local)?;
+        }
+        if !job.dry_run && removal != Some(Side::Remote) {
+            local = Some(MaildirFolder::open(&job.store, &name)?);
+        }
+        let mut sides = Opened { local, remote: None, removal, is_replaced };
         if let Some(folder) = &remote {
             sides.remote = Some(imap.mailbox(folder, !job.dry_run).await?);
         }
@@ -73,6 +76,7 @@ impl Observed {
 struct Opened<'a, S: Link> {
     local: Option<MaildirFolder>,
     remote: Option<ImapFolder<'a, S>>,
+    removal: Option<Side>,
     is_replaced: bool,
 }
 
@@ -92,9 +96,13 @@ impl<S: Link> Opened<'_, S> {
             Some(folder) => folder,
             None => carrier.ledger().begin(&text, &scope, &[], carrier.now)?,
         };
-        if folder.scope != scope && self.remote.is_some() {
+        let is_back = job.is_back(&folder)?;
+        if (folder.scope != scope || is_back) && self.remote.is_some() {
             carrier.ledger().change_scope(folder.id, &scope, self.is_replaced)?;
             crate::fault::point();
+        }
+        if is_back {
+            carrier.ledger().set_place(folder.id, Side::Remote, "there")?;
         }
         if let (false, Some(local)) = (job.dry_run, &self.local) {
             carrier.settle(&text, &**local.store())?;
@@ -106,11 +114,11 @@ impl<S: Link> Opened<'_, S> {
             Some(local) => local.snapshot().await?,
             None => Snapshot::default(),
         };
+        if self.removal != Some(Side::Remote) {
+            job.keep_place(folder.id, self.local.as_ref(), &local)?;
+        }
         let there = match &mut self.remote {
-            Some(remote) => match job.baseline(folder.id, folder.scope == scope)? {
-                Some(known) => remote.snapshot_since(known).await?,
-                None => remote.snapshot().await?,
-            },
+            Some(remote) => job.listed(folder.id, remote, folder.scope == scope && !is_back).await?,
             None => Snapshot::default(),
         };
         for note in local.notes.iter().chain(&there.notes) {

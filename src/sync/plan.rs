@@ -56,7 +56,7 @@ impl Plan {
 
 /// Plans all folders of an account, for messages move between them. `now` is in seconds since 1970 UTC.
 pub fn plan(folders: &[Folder<'_>], now: i64) -> Vec<Plan> {
-    let moves = moves(folders);
+    let (moves, strays) = moves(folders);
     let mut rooms: Vec<Room<'_>> = folders.iter().map(|f| Room::new(f.holds)).collect();
     let left: HashMap<(usize, usize), &Move> = moves.iter().map(|m| (m.from, m)).collect();
     let arrived: HashSet<(Side, (usize, usize))> = moves.iter().map(|m| (m.on, m.to)).collect();
@@ -68,7 +68,8 @@ pub fn plan(folders: &[Folder<'_>], now: i64) -> Vec<Plan> {
                 Some(moved) => draft.relocate(folders, open, moved, &mut rooms),
                 None => {
                     if let Some(room) = rooms.get_mut(at) {
-                        draft.decide(folder, open, room);
+                        let strays = strays.get(&(at, i)).copied();
+                        draft.decide(folder, open, strays, now, room);
                     }
                 }
             }
@@ -136,10 +137,13 @@ impl Draft {
         Plan { steps, skipped: self.skipped, tally, leftovers }
     }
 
-    fn decide(&mut self, folder: &Folder<'_>, open: &Open, room: &mut Room<'_>) {
+    fn decide(&mut self, folder: &Folder<'_>, open: &Open, stray: Option<Side>, now: i64, room: &mut Room<'_>) {
         let (row, pair) = (open.pair.row, &open.pair);
         if open.is_nowhere() {
             return self.forgotten.push(Step { action: Action::Forget { row }, reason: Reason::Nowhere });
+        }
+        if let Some(gone) = stray {
+            return self.written.push(Step { action: Action::Tombstone { row, gone }, reason: Reason::Kept(gone) });
         }
         if let Some((on, marked)) = deleted_by_mark(folder, open) {
             return self.remove(folder, open, Reason::Deleted { on, marked });
@@ -155,14 +159,14 @@ impl Draft {
                 }
                 self.mark(folder, open, shown, room);
             }
-            (Some(kept), None) => self.lost(folder, open, Side::Local, kept),
-            (None, Some(kept)) => self.lost(folder, open, Side::Remote, kept),
+            (Some(kept), None) => self.lost(folder, open, Side::Local, kept, now, room),
+            (None, Some(kept)) => self.lost(folder, open, Side::Remote, kept, now, room),
             (None, None) => {}
         }
     }
 
     /// A message that one side has, and the other has no longer, or may have unlisted.
-    fn lost(&mut self, folder: &Folder<'_>, open: &Open, gone: Side, kept: &Marks) {
+    fn lost(&mut self, folder: &Folder<'_>, open: &Open, gone: Side, kept: &Marks, now: i64, room: &mut Room<'_>) {
         if *open.presence.on(gone) == super::Presence::Unlisted || open.pair.gone == Some(gone) {
             return self.keep_marks(open, gone.other(), kept.clone(), &open.pair.agreed);
         }
@@ -170,6 +174,12 @@ impl Draft {
             let shown = Sides { remote: kept, local: kept };
             let marked = without_deleted(&understood(&open.pair, shown)) != without_deleted(kept);
             return self.remove(folder, open, Reason::Removed { on: gone, marked });
+        }
+        // Before the end of a first sync nobody can have meant it: it comes again.
+        if let Some(alone) = open.alone_on(gone.other()).filter(|_| !folder.synced)
+            && why_left(folder, gone.other(), &alone, now).is_none()
+        {
+            return self.copy(folder, gone.other(), &alone, now, room);
         }
         let action = Action::Tombstone { row: open.pair.row, gone };
         self.written.push(Step { action, reason: Reason::Kept(gone) });
@@ -232,32 +242,18 @@ impl Draft {
     }
 
     fn copy(&mut self, folder: &Folder<'_>, on: Side, message: &Unpaired, now: i64, room: &mut Room<'_>) {
+        if let Some(why) = why_left(folder, on, message, now) {
+            self.leave(on, message, Some(why));
+            return self.skipped.push(Skipped { on, key: message.key.clone(), why });
+        }
         let to = on.other();
-        let policy = folder.policy;
-        let too_old = |at: i64| policy.max_age.is_some_and(|age| now.saturating_sub(at) > age.as_secs() as i64);
-        let why = if message.is_deleted() {
-            Why::Deleted
-        } else if !policy.create.reaches(to) {
-            Why::OneWay
-        } else if to == Side::Remote && message.octets() == Some(0) {
-            Why::Empty
-        } else if policy.max_size.zip(message.octets()).is_some_and(|(most, size)| size > most) {
-            Why::TooLarge
-        } else if message.received_at.is_some_and(too_old) {
-            Why::TooOld
-        } else if *folder.comparison.cut_short.on(to) && (!folder.synced || message.row.is_some()) {
-            Why::CutShort
-        } else {
-            let marks = room.take(to, &message.marks);
-            if marks != message.marks {
-                self.leave(on, message, None);
-            }
-            let row = message.row.as_ref().map(|row| row.0);
-            let action = Action::Copy { to, key: message.key.clone(), marks, size: message.size, row };
-            return self.copies.on_mut(to).push(Step { action, reason: Reason::New(on) });
-        };
-        self.leave(on, message, Some(why));
-        self.skipped.push(Skipped { on, key: message.key.clone(), why });
+        let marks = room.take(to, &message.marks);
+        if marks != message.marks {
+            self.leave(on, message, None);
+        }
+        let row = message.row.as_ref().map(|row| row.0);
+        let action = Action::Copy { to, key: message.key.clone(), marks, size: message.size, row };
+        self.copies.on_mut(to).push(Step { action, reason: Reason::New(on) });
     }
 
     /// A message of one side that the pairs will not tell of, or not with its marks. Of those here, only what is told
@@ -274,6 +270,27 @@ impl Draft {
         if let (Side::Remote, Some(key), true) = (on, &open.pair.keys.remote, marks != *agreed) {
             self.leftovers.push(Leftover { on, key: key.clone(), marks, size: None, received_at: None, why: None });
         }
+    }
+}
+
+/// Why a message that stands on a side alone is not copied to the other, where it is not.
+fn why_left(folder: &Folder<'_>, on: Side, message: &Unpaired, now: i64) -> Option<Why> {
+    let (to, policy) = (on.other(), folder.policy);
+    let too_old = |at: i64| policy.max_age.is_some_and(|age| now.saturating_sub(at) > age.as_secs() as i64);
+    if message.is_deleted() {
+        Some(Why::Deleted)
+    } else if !policy.create.reaches(to) {
+        Some(Why::OneWay)
+    } else if to == Side::Remote && message.octets() == Some(0) {
+        Some(Why::Empty)
+    } else if policy.max_size.zip(message.octets()).is_some_and(|(most, size)| size > most) {
+        Some(Why::TooLarge)
+    } else if message.received_at.is_some_and(too_old) {
+        Some(Why::TooOld)
+    } else if *folder.comparison.cut_short.on(to) && (!folder.synced || message.row.is_some()) {
+        Some(Why::CutShort)
+    } else {
+        None
     }
 }
 

@@ -7,7 +7,7 @@ use super::look::{Glance, Kept, find_replaced};
 use super::observe::Observed;
 use super::rename::Trees;
 use super::survey::Survey;
-use super::{Folder, Plan, Policy, Sought, Tally, judge, plan};
+use super::{Action, Folder, Plan, Policy, Sought, Step, Tally, judge, plan};
 use crate::connections::{Connections, Work, ends_all, worth};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counts, Event};
@@ -49,6 +49,7 @@ impl Job {
             }
             return Ok(false);
         }
+        self.make_trash(imap, &policy, &plans, ended).await?;
         observed.iter_mut().for_each(|look| look.comparison.planned());
         let cases = observed.into_iter().zip(plans).map(|(look, plan)| Case { look, plan });
         self.carry_out(connections, cases.collect(), &policy, ended).await
@@ -70,8 +71,8 @@ impl Job {
                 break;
             }
             let (mut remote, removal) = match fate {
-                Fate::Left(note) => {
-                    self.tell(Event::Warning(&note));
+                Fate::Left(missing, note) => {
+                    self.tell_left(&name, missing, &note)?;
                     continue;
                 }
                 Fate::Gone => {
@@ -136,6 +137,27 @@ impl Job {
             }
         }
         plans
+    }
+
+    /// Makes the folder for what is deleted, where something is and the server has none of that name.
+    async fn make_trash<S: Link>(
+        &self,
+        imap: &mut Imap<S>,
+        policy: &Policy,
+        plans: &[Plan],
+        ended: &mut Ended,
+    ) -> Result<()> {
+        let Some(trash) = &policy.trash else { return Ok(()) };
+        let throws = |step: &Step| matches!(step.action, Action::Remove { on: Side::Remote, trash: Some(_), .. });
+        if !plans.iter().any(|plan| plan.steps.iter().any(throws)) || imap.has(trash).await? {
+            return Ok(());
+        }
+        match imap.create_folder(trash).await {
+            Ok(_) => ended.counts.folders += 1,
+            Err(e) if ends_all(&e) => return Err(e),
+            Err(e) => ended.problems.push(e),
+        }
+        Ok(())
     }
 
     /// Carries the plans of all folders out: first, over several connections, what leaves every message where it is; then,

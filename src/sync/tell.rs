@@ -2,7 +2,7 @@
 
 use super::account::Job;
 use super::observe::Observed;
-use super::{Action, Plan, Skipped, Step};
+use super::{Action, Plan, Reason, Skipped, Step};
 use crate::error::Result;
 use crate::event::{Counts, Deed, Event, Observer};
 use crate::imap::{Imap, Link};
@@ -21,6 +21,14 @@ impl Job {
 
     fn tell_step_about(&self, look: &Observed, step: &Step, subject: Option<&str>) {
         let Some((_, key)) = step.message() else { return };
+        if let Action::Relocate { on, to, arrived, change, across, .. } = &step.action {
+            for (folder, on, key, change) in [(&look.name, *on, key, change), (to, on.other(), arrived, across)] {
+                if !change.is_empty() {
+                    let reason = Reason::Marked(on.other()).to_string();
+                    self.tell_deed(folder, on, key, Deed::Mark(change), &reason, subject);
+                }
+            }
+        }
         let folder;
         let (on, deed) = match &step.action {
             Action::Copy { to, .. } => (*to, Deed::Copy),
@@ -39,19 +47,19 @@ impl Job {
     pub(super) fn tell_unstorable(&self, look: &Observed) {
         for side in Side::BOTH {
             let holds = look.holds.on(side);
-            if holds.room > 0 {
-                continue;
-            }
             let across = side.other();
             let paired = look.comparison.open.iter().filter_map(|open| open.presence.on(across).marks());
             let alone = look.comparison.unpaired.on(across).iter().map(|unpaired| &unpaired.marks);
             let wanted: BTreeSet<&Keyword> = paired.chain(alone).flat_map(|marks| &marks.keywords).collect();
             let missing: Vec<&str> =
                 wanted.into_iter().filter(|k| !holds.marks.keywords.contains(*k)).map(Keyword::as_str).collect();
-            if !missing.is_empty() {
+            if missing.len() > holds.room {
                 let place = if side == Side::Remote { "the server" } else { "the Maildir" };
-                let list = missing.join(", ");
-                self.tell(Event::Warning(&format!("{}: {place} can hold no further keywords: {list}", look.name)));
+                let most = match holds.room {
+                    0 => "no further keywords".to_owned(),
+                    room => format!("only {room} of these keywords"),
+                };
+                self.tell(Event::Warning(&format!("{}: {place} can hold {most}: {}", look.name, missing.join(", "))));
             }
         }
     }

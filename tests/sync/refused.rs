@@ -14,7 +14,9 @@ fn keywords(n: usize) -> String {
 fn more_keywords_than_letters_come_to_rest() {
     let pair = Pair::of(3, "");
     pair.there(&["flags add", &keywords(30)], 1);
-    assert_eq!(pair.sync(), "flags_local 1");
+    let outcome = pair.run(&[]).expect(0);
+    assert_eq!(counts(&outcome), "flags_local 1");
+    assert!(outcome.stderr.contains("the Maildir can hold only 26 of these keywords: k00, k01"), "{}", outcome.stderr);
     pair.is_idle();
     pair.there(&["flags add", "\\Flagged k29 k05"], 2);
     pair.sync();

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 mod intents;
 mod leftovers;
 mod pairs;
+mod places;
 #[cfg(test)]
 mod tests;
 

@@ -2,7 +2,7 @@
 
 use super::{Ledger, free_key, key_of, maybe_key_of, row_of};
 use crate::error::Result;
-use crate::mail::{Content, Key, Marks, Side, Sides};
+use crate::mail::{Content, Digest, Key, Marks, Side, Sides};
 use crate::state::pair::{Adoption, Pair, read_marks, write_marks};
 use crate::state::record::{FolderId, Row, RowId};
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -68,6 +68,20 @@ impl Ledger {
                  FROM message WHERE id = ?1",
             )?;
             rows.iter().filter_map(|row| query.query_row([row.0], row_of).optional().transpose()).collect()
+        };
+        read().map_err(|e| self.failed(e))
+    }
+
+    /// What has come into the store since a time (in seconds since 1970 UTC) and is on the server too: each one's digest,
+    /// folder, and key here.
+    pub fn arrived_since(&self, time: i64) -> Result<Vec<(Digest, String, Key)>> {
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut query = self.db.prepare_cached(
+                "SELECT message.digest, folder.name, message.local_key FROM message JOIN folder ON folder.id = message.folder
+                 WHERE message.first_seen >= ?1 AND message.key IS NOT NULL AND message.local_key IS NOT NULL
+                   AND message.status = 'delivered' AND message.gone IS NULL",
+            )?;
+            query.query_map([time], |r| Ok((Digest(r.get(0)?), r.get(1)?, key_of(r, 2)?)))?.collect()
         };
         read().map_err(|e| self.failed(e))
     }
@@ -218,6 +232,7 @@ fn forget_folder(tx: &Transaction<'_>, folder: FolderId) -> rusqlite::Result<()>
         "DELETE FROM quarantine WHERE folder = ?1",
         "DELETE FROM leftover WHERE folder = ?1",
         "DELETE FROM message WHERE folder = ?1",
+        "DELETE FROM fact WHERE name IN ('place local ' || ?1, 'place remote ' || ?1)",
         "DELETE FROM folder WHERE id = ?1",
     ] {
         tx.execute(sql, [folder.0])?;

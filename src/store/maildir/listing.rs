@@ -152,6 +152,16 @@ impl Maildir {
         read.map_err(|e| Error::local_io(format!("cannot read {}", self.path.display()), e).folder())
     }
 
+    /// When `cur` and `new` were made.
+    pub(super) fn place(&self) -> Result<Option<String>> {
+        let made = |part: &str| {
+            let meta = fs::metadata(self.path.join(part));
+            let meta = meta.map_err(|e| Error::local_io(format!("cannot read {}", self.path.display()), e).folder())?;
+            Ok(meta.created().ok().map(nanos))
+        };
+        Ok(made("cur")?.zip(made("new")?).map(|(cur, new)| format!("{cur} {new}")))
+    }
+
     /// Every message's file.
     pub(super) fn listing(&self) -> Result<Listing> {
         self.listing_of(|_| true)

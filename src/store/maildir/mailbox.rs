@@ -51,6 +51,12 @@ impl MaildirFolder {
         self.maildir.times()
     }
 
+    /// By what its place on the disk is told from another that has come to bear its name, and stays the same as long as it
+    /// stands; `None` where the file system does not tell. Blocks for a moment.
+    pub fn place(&self) -> Result<Option<String>> {
+        self.maildir.place()
+    }
+
     /// Finds the files of messages that are about to [go out](Self::outgoing), all at once. Blocks.
     pub fn find(&self, keys: &[&Key]) -> Result<()> {
         let found = self.maildir.listing_among(keys.iter().map(|key| key.as_bytes()))?;

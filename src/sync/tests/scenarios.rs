@@ -183,9 +183,24 @@ fn a_deletion_that_does_not_travel_is_not_undone_either() {
 
 #[test]
 fn before_the_first_sync_has_ended_no_deletion_travels() {
-    let rows: [Row; 4] = [["x", ".", "."], [".", ".", "x"], ["T", ".", "."], ["S", ".", "F"]];
-    let expected = ["- | gone remote | .", ". | gone local | -", "T | T | .", "FS | FS | FS"];
+    let rows: [Row; 4] = [["x", ".", "F"], ["S", ".", "x"], ["T", ".", "."], ["S", ".", "F"]];
+    let expected = ["F | F | F", "S | S | S", "T | T | .", "FS | FS | FS"];
     check_with("pulled before", &Policy::default(), &rows, &expected, false, &|_| {});
+    let keep = Policy { create: Travel::None, ..Policy::default() };
+    let expected = ["- | gone remote | F", "S | gone local | -", "T | T | .", "FS | FS | FS"];
+    check_with("where nothing is copied", &keep, &rows, &expected, false, &|_| {});
+    for side in Side::BOTH {
+        check_with(
+            "moved meanwhile",
+            &Policy::default(),
+            &[[".", ".", "."]],
+            &["Archive . | . | Archive ."],
+            false,
+            &|world| {
+                world.edit(side, &Edit::Move { folder: 0, nth: 0, renamed: true });
+            },
+        );
+    }
 }
 
 #[test]
@@ -218,6 +233,11 @@ fn moves_are_followed_and_keep_what_was_marked_meanwhile() {
         };
         check_with("a copy where deletions do not travel", &keep, &[[".", ".", "."]], &[copied], true, &moved(0, true));
     }
+    let stray = Policy { create: Travel::None, ..Policy::default() };
+    let kept = [". | gone local | Archive ."];
+    check_with("a move that may not be followed", &stray, &[[".", ".", "."]], &kept, true, &|world| {
+        world.edit(Side::Local, &Edit::Move { folder: 0, nth: 0, renamed: true });
+    });
     check_with("renamed in its folder", &both, &[["F", ".", "."]], &["F | F | F"], true, &|world| {
         world.edit(Side::Local, &Edit::Rename { folder: 0, nth: 0 });
     });

@@ -283,7 +283,7 @@ impl World {
 
     fn upload(&mut self, folder: usize, key: &Key, marks: &Marks, row: Option<RowId>) -> Lived<()> {
         let id = self.id(folder);
-        let paired = |p: &Pair| p.keys.local.as_ref() == Some(key) && p.keys.remote.is_some();
+        let paired = |p: &Pair| p.keys.local.as_ref() == Some(key) && p.keys.remote.is_some() && Some(p.row) != row;
         if self.ledger.pairs(id).unwrap().iter().any(paired) {
             return Ok(());
         }
