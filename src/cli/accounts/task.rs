@@ -11,8 +11,9 @@ use crate::event::Counts;
 use crate::imap::Access;
 use crate::interrupt::Interrupt;
 use crate::retrieve::Job;
-use crate::state::Home;
-use std::path::Path;
+use crate::state::{Home, Lock};
+use crate::store::Layout;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -43,8 +44,10 @@ const NOT_BEFORE: &str = "login_not_before";
 /// The longest pause that a server can ask for, in seconds: a server that lies, or a clock that was wrong, must not keep
 /// an account from ever being worked on again.
 const LONGEST_PAUSE: i64 = 86_400;
-/// The fact under which the store's path is remembered.
+/// The fact under which the store's path is remembered,
 const STORE: &str = "store";
+/// and the one under which it is, once it was found missing and the owner was told.
+const MISSED: &str = "store_missed";
 
 impl Task {
     /// A task with the options of the command line.
@@ -100,6 +103,41 @@ impl Task {
         Ok(!self.account.store.path.exists() && job.ledger().fact(STORE)? == Some(self.store_fact()))
     }
 
+    /// Why nothing may be brought into the store: it is gone, or its disk is not mounted where it stands. One that the owner
+    /// makes anew, once told that it is gone, is not missed any more.
+    pub fn misses_store(&self, job: &Job) -> Result<Option<Error>> {
+        let (spec, fact) = (&self.account.store, Some(self.store_fact()));
+        let path = spec.path.display();
+        if job.ledger().fact(STORE)? != fact {
+            return Ok(None);
+        }
+        if !spec.path.exists() {
+            job.ledger().set_fact(MISSED, &self.store_fact())?;
+            return Ok(Some(Error::new(
+                Kind::LocalIo,
+                format!("the store {path} was there last time and is gone"),
+                "Mount its disk or bring it back; if it is to start anew, create it as an empty folder or file.",
+            )));
+        }
+        if !spec.is_hollow() || job.ledger().fact(MISSED)? == fact || !job.ledger().knows_any()? {
+            return Ok(None);
+        }
+        let first = if spec.layout == Layout::Nested { "INBOX" } else { "cur" };
+        Ok(Some(Error::new(
+            Kind::LocalIo,
+            format!("the store {path} held mail last time and is an empty folder now"),
+            format!("Mount its disk or bring it back; if it is to start anew, create the folder {first} in it."),
+        )))
+    }
+
+    /// Keeps other runs, which keep another state, from bringing mail from the same source into the same store; `None` when
+    /// told to stop. Where no such file can be made, nothing is held.
+    pub async fn gate(&self, path: Option<PathBuf>) -> Result<Option<Option<Lock>>> {
+        let Some(path) = path else { return Ok(Some(None)) };
+        let what = format!("the store {}", self.account.store.path.display());
+        self.interrupt.unless_raised(Lock::pass(&path, &what, self.wait)).await
+    }
+
     /// Whether the server lets this account log in yet.
     pub fn may_log_in(&self, job: &Job) -> Result<()> {
         let not_before = job.ledger().fact(NOT_BEFORE)?.and_then(|t| t.parse::<i64>().ok());
@@ -116,6 +154,9 @@ impl Task {
     /// Writes down that the store stands; to be done before anything is put into it.
     pub fn remember_store(&self, job: &Job) -> Result<()> {
         let (mut ledger, fact) = (job.ledger(), self.store_fact());
+        if ledger.fact(MISSED)?.is_some_and(|missed| !missed.is_empty()) {
+            ledger.set_fact(MISSED, "")?;
+        }
         if ledger.fact(STORE)?.as_ref() == Some(&fact) { Ok(()) } else { ledger.set_fact(STORE, &fact) }
     }
 
