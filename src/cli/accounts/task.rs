@@ -83,9 +83,10 @@ impl Task {
             interrupt: self.interrupt.clone(),
             now,
         };
-        if let Err(e) = work.run(self, &job, tally).await {
+        let told = work.run(self, &job, tally).await.err().map(|e| {
             tally.failed(&e);
-        }
+            e.to_string()
+        });
         if !self.dry_run {
             let summary = Summary {
                 account: self.account.name.clone(),
@@ -93,7 +94,12 @@ impl Task {
                 seconds: begun.elapsed().as_secs_f64(),
                 exit: tally.exit(),
             };
-            held::record(&mut job.ledger(), now, &summary)?;
+            // What ended the work may well keep this from being written down, too.
+            if let Err(e) = held::record(&mut job.ledger(), now, &summary)
+                && told.is_none_or(|told| told != e.to_string())
+            {
+                return Err(e);
+            }
         }
         Ok(())
     }
