@@ -131,6 +131,14 @@ impl Error {
         self
     }
 
+    /// Adds a sentence to the remedy.
+    #[must_use]
+    pub fn advising(mut self, advice: &str) -> Self {
+        self.remedy.push(' ');
+        self.remedy.push_str(advice);
+        self
+    }
+
     /// What kind of failure it is.
     pub fn kind(&self) -> Kind {
         self.kind

@@ -31,6 +31,38 @@ fn in_the_tree(path: &str) -> String {
 }
 
 #[test]
+fn what_cannot_be_printed_is_an_error_but_for_a_reader_that_went_away() {
+    let ferry = Ferry::new();
+    ferry.configure("");
+    for (line, code) in
+        [(&["completions", "bash"][..], 74), (&["config", "path"], 74), (&["pull", "nobody", "--json"], 78)]
+    {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let out = ferry.command(line).stdin(Stdio::null()).stdout(full).output().unwrap();
+        let said = String::from_utf8(out.stderr).unwrap();
+        assert_eq!(out.status.code(), Some(code), "{line:?}: {said}");
+        assert!(said.contains("cannot write to standard output"), "{said}");
+    }
+}
+
+#[test]
+fn json_has_its_first_and_last_event_however_early_a_run_ends() {
+    let ferry = Ferry::new();
+    ferry.configure("nonsense = 1\n");
+    for (line, code) in
+        [(&["pull", "--json"][..], 78), (&["sync", "--json"], 78), (&["pull", "--json", "--jobs", "0"], 64)]
+    {
+        let outcome = ferry.run(line).expect(code);
+        let events = outcome.events();
+        let names: Vec<_> = events.iter().map(|e| e["event"].as_str().unwrap()).collect();
+        assert_eq!(names, ["start", "error", "summary"], "{line:?}");
+        assert_eq!((&events[0]["command"], &events[1]["exit"]), (&line[0].into(), &code.into()));
+        assert_eq!(events[2], serde_json::json!({"event": "summary", "accounts": [], "exit": code}));
+        assert!(!outcome.stderr.is_empty());
+    }
+}
+
+#[test]
 fn help_and_version_are_for_stdout() {
     let ferry = Ferry::new();
     let version = ferry.run(&["--version"]).expect(0);

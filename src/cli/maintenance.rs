@@ -1,12 +1,11 @@
 //! The commands around the work: `config`, `completions`, `man`.
 
 use super::args::{Cli, ConfigArgs, ConfigCommand, Global};
-use super::exit;
+use super::{exit, report};
 use crate::config::{self, Account};
 use crate::error::Result;
 use anyhow::Context;
 use clap::CommandFactory;
-use std::io::Write;
 use std::path::Path;
 
 /// `mailferry config …`.
@@ -27,8 +26,7 @@ pub fn config(global: &Global, args: &ConfigArgs) -> Result<u8> {
             accounts.iter().map(Account::to_string).collect::<Vec<_>>().join("\n")
         }
     };
-    // A reader that went away is no error of ours.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    report::print(text.as_bytes());
     Ok(exit::DONE)
 }
 
@@ -36,7 +34,7 @@ pub fn config(global: &Global, args: &ConfigArgs) -> Result<u8> {
 pub fn completions(shell: clap_complete::Shell) -> u8 {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "mailferry", &mut script);
-    let _ = std::io::stdout().lock().write_all(&script);
+    report::print(&script);
     exit::DONE
 }
 

@@ -35,7 +35,23 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> u8 {
             return exit::USAGE;
         }
     };
-    start(&cli).unwrap_or_else(|e| report::failure(&cli.global, &e))
+    let working = working(&cli.command);
+    let code = start(&cli).unwrap_or_else(|e| report::failure(&cli.global, working, &e));
+    match report::output_failure() {
+        Some(e) => exit::worst([code, report::failure(&cli.global, None, &e.into())]),
+        None => code,
+    }
+}
+
+/// The name of a command that works on accounts.
+fn working(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Pull(_) => Some("pull"),
+        Command::Sync(_) => Some("sync"),
+        Command::Adopt(_) => Some("adopt"),
+        Command::Migrate(_) => Some("migrate"),
+        Command::Status(_) | Command::Config(_) | Command::Completions { .. } | Command::Man { .. } => None,
+    }
 }
 
 fn start(cli: &Cli) -> anyhow::Result<u8> {

@@ -1,11 +1,11 @@
 //! `mailferry status`: what the state tells about each account.
 
 use super::args::{AccountArgs, Global};
+use super::report;
 use crate::config::{self, Account};
 use crate::error::Result;
 use crate::state::{FolderStatus, Home, Ledger, Run};
 use serde_json::{Value, json};
-use std::io::Write;
 
 /// Runs the command and gives its exit code.
 pub fn run(global: &Global, args: &AccountArgs) -> Result<u8> {
@@ -21,8 +21,7 @@ pub fn run(global: &Global, args: &AccountArgs) -> Result<u8> {
             as_text(name, run.as_ref(), &folders)
         });
     }
-    // A reader that went away is no error of ours.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    report::print(text.as_bytes());
     Ok(super::exit::DONE)
 }
 
@@ -51,7 +50,8 @@ fn as_text(account: &str, run: Option<&Run>, folders: &[FolderStatus]) -> String
         }
         text.push('\n');
         for q in &f.quarantined {
-            text.push_str(&format!("    left: {} ({} tries): {}\n", q.key, q.tries, q.reason));
+            let tries = if q.tries == 1 { "1 try".to_owned() } else { format!("{} tries", q.tries) };
+            text.push_str(&format!("    left: {} ({tries}): {}\n", q.key, q.reason));
         }
     }
     text

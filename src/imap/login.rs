@@ -7,7 +7,7 @@ use super::session::{Command, Event, Link, Session};
 use super::status::{Condition, Status, Text};
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result};
-use crate::net::{AuthChoice, Exchange, Mechanism, Server, TlsMode, Transport, choose};
+use crate::net::{AuthChoice, Exchange, Mechanism, Server, TlsMode, Transport, advised, choose};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
@@ -118,7 +118,7 @@ async fn authenticate<S: Transport>(
         }
     };
     match (mechanism, auth) {
-        (Some(mechanism), _) => sasl(session, login, mechanism, offered).await,
+        (Some(mechanism), _) => sasl(session, login, mechanism, offered).await.map_err(|e| advised(e, auth, mechanism)),
         (None, AuthChoice::Sasl(mechanism)) => {
             let what = format!("{} does not offer {}", session.server().host, mechanism.name());
             Err(Error::new(Kind::Unavailable, what, "Choose another value for auth, or leave it out."))

@@ -1,7 +1,8 @@
 //! Copies into which another program wrote: what it inserted, and what the message was before.
 //!
 //! mbsync marks each copy it makes with a field of its own; getmail, fetchmail and mpop put trace fields on top of what
-//! they retrieve. Who comes to mailferry from them has such copies here, and the server has the messages as they were.
+//! they retrieve; whoever reads an mbox keeps its marks in fields of its messages. Such copies are here, and the server has
+//! the messages as they were.
 
 use super::{Content, Digest, Digester};
 use std::ops::Range;
@@ -36,6 +37,18 @@ const TRACE: [&[u8]; 5] = [b"return-path", b"delivered-to", b"x-original-to", b"
 /// How those who retrieve mail name themselves in the Received field that they add.
 const RETRIEVERS: [&[u8]; 3] = [b" getmail", b"(fetchmail-", b"(mpop-"];
 
+/// Fields in which those who read an mbox keep what they know of its messages.
+const MARKS: [&[u8]; 8] = [
+    b"status",
+    b"x-status",
+    b"x-keywords",
+    b"x-uid",
+    b"x-imap",
+    b"x-imapbase",
+    b"x-mozilla-status",
+    b"x-mozilla-status2",
+];
+
 /// What other programs inserted into a header, in order.
 fn inserted(header: &[u8]) -> Vec<Range<usize>> {
     let fields = fields(header);
@@ -62,7 +75,15 @@ fn inserted(header: &[u8]) -> Vec<Range<usize>> {
             on_top.iter().enumerate().filter(|(at, field)| !moved(*at, field)).map(|(_, field)| (*field).clone()),
         );
     }
-    out.extend(fields.iter().filter(|field| named(field, b"x-tuid")).cloned());
+    let behind = fields.get(out.len()..).unwrap_or_default();
+    // A length is written beside the marks; alone, it may be the message's own.
+    let is_marked = behind.iter().any(|field| MARKS.iter().any(|name| named(field, name)));
+    let is_inserted = |field: &&Range<usize>| {
+        named(field, b"x-tuid")
+            || MARKS.iter().any(|name| named(field, name))
+            || is_marked && named(field, b"content-length")
+    };
+    out.extend(behind.iter().filter(is_inserted).cloned());
     out
 }
 
@@ -177,6 +198,8 @@ mod tests {
             ("Return-Path: <u>\nDelivered-To: u\nReceived: by h (Postfix); x\nReceived: from s by h (fetchmail-6.4)\n".to_owned() + MAIL, MAIL),
             ("Return-Path: <unknown>\nReceived: from s by h with POP3 getmail6 msgid:1; x\n".to_owned() + MAIL, MAIL),
             ("Return-Path: <a@b>\nDelivered-To: u\nReceived: from s by h with POP3 getmail6; x\n".to_owned() + MAIL, with_path.as_str()),
+            (MAIL.replacen("\n\n", "\nStatus: RO\nX-Status: F\n\n", 1), MAIL),
+            ("X-IMAPbase: 1 2\nX-UID: 1\nStatus: RO\nContent-Length: 17\nX-Keywords: a\n b\n".to_owned() + MAIL, MAIL),
         ] {
             let (before, crlf) = (content(before.as_bytes(), 7), copy.replace('\n', "\r\n"));
             for (bytes, piece) in [(copy.as_bytes(), 1), (copy.as_bytes(), 1000), (crlf.as_bytes(), 13)] {
@@ -192,6 +215,7 @@ mod tests {
             "Received: from a by b (Postfix)\nDelivered-To: x\n\n",
             "Subject: x\nReceived: from s by h (mpop-1.4)\n\n",
             "X-TUID-Like: x\n\n",
+            "Content-Length: 5\nDelivery-Status: x\n\nbody\n",
             "From: a\n\nX-TUID: abcdefghijkl\n",
             "",
         ] {

@@ -16,7 +16,7 @@ pub use connect::connect;
 pub use exchange::Exchange;
 pub use failure::lost;
 pub use pin::Pin;
-pub use sasl::{AuthChoice, Mechanism, choose};
+pub use sasl::{AuthChoice, Mechanism, advised, choose};
 pub use stream::{Stream, Transport};
 
 use std::fmt;

@@ -1,5 +1,6 @@
 //! SASL mechanisms (RFC 4422): their names, and which one to use.
 
+use crate::error::{Error, Kind};
 use std::fmt;
 
 /// The `auth` key of an account.
@@ -90,9 +91,38 @@ pub fn choose(wanted: AuthChoice, offered: &[String], encrypted: bool, delegated
     candidates.iter().copied().find(|m| offered.iter().any(|name| name.eq_ignore_ascii_case(m.name())))
 }
 
+/// A refused log-in by a mechanism that the user did not choose, with advice where it may not be the password's fault.
+pub fn advised(e: Error, wanted: AuthChoice, used: Mechanism) -> Error {
+    match used {
+        Mechanism::ScramSha256 | Mechanism::CramMd5 if wanted == AuthChoice::Auto && e.kind() == Kind::Login => {
+            let name = used.name();
+            e.advising(&format!(
+                "If these are right, the server may keep the password in a form that {name} cannot work with: with TLS, set \
+                 `auth = \"plain\"`."
+            ))
+        }
+        _ => e,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_is_put_down_to_the_mechanism_only_where_nobody_chose_it() {
+        let (auto, scram, plain) = (AuthChoice::Auto, Mechanism::ScramSha256, Mechanism::Plain);
+        for (kind, wanted, used, advises) in [
+            (Kind::Login, auto, scram, true),
+            (Kind::TryLater, auto, scram, false),
+            (Kind::Login, auto, plain, false),
+            (Kind::Login, AuthChoice::Sasl(scram), scram, false),
+        ] {
+            let e = advised(Error::new(kind, "refused", "Check it."), wanted, used);
+            assert_eq!(e.remedy().contains("SCRAM-SHA-256"), advises, "{kind:?} {wanted} {used:?}");
+            assert!(e.remedy().starts_with("Check it."));
+        }
+    }
 
     #[test]
     fn picks_the_strongest_that_fits() {

@@ -6,7 +6,7 @@ use super::refusal::login_refused;
 use super::wire::Reply;
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result, quoted};
-use crate::net::{AuthChoice, Exchange, Mechanism, Server, Transport, choose};
+use crate::net::{AuthChoice, Exchange, Mechanism, Server, Transport, advised, choose};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use md5::{Digest as _, Md5};
@@ -41,7 +41,11 @@ pub(super) async fn authenticate<S: Transport>(
     }?;
     verdict.map_err(|text| {
         let delay = offered.and_then(|c| c.login_delay);
-        login_refused(attempt.connection.server(), login, &text, attempt.reason.as_deref(), delay)
+        let e = login_refused(attempt.connection.server(), login, &text, attempt.reason.as_deref(), delay);
+        match means {
+            Means::Sasl(mechanism) => advised(e, auth, mechanism),
+            Means::Apop | Means::UserPass => e,
+        }
     })
 }
 

@@ -17,7 +17,7 @@ const BUFFER: usize = 64 * 1024;
 /// Octets of a status or listing line; RFC 2449 section 4 allows 512, long UIDLs exist.
 const LINE: usize = 8 * 1024;
 /// Octets of a whole listing, which is kept in memory: some hundred thousand messages.
-pub(super) const LISTING: usize = 64 << 20;
+pub(super) const LISTING: usize = 32 << 20;
 /// Octets of a whole CAPA reply.
 pub(super) const CAPA: usize = 64 << 10;
 

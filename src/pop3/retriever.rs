@@ -169,7 +169,17 @@ impl<S: Transport> Pop3<S> {
         let mut refusal: Option<(Handle, String)> = None;
         for handle in wanted {
             pipeline.refill(&mut self.connection).await;
-            let (reply, bare_lf) = self.connection.reply().await?;
+            let (reply, bare_lf) = match self.connection.reply().await {
+                Ok(answer) => answer,
+                Err(e) => {
+                    // Where this message has the server talk nonsense, next time it comes last, and keeps no other back.
+                    if e.kind() == Kind::Protocol {
+                        // What the store has to say to that is of no importance any more.
+                        let _ = into.begin(*handle, Envelope::default()).await;
+                    }
+                    return Err(e);
+                }
+            };
             let refused = match reply {
                 Reply::Ok(_) => None,
                 Reply::Err(text) => Some((*handle, format!("the server refuses it: {}", quoted(text)))),

@@ -6,6 +6,7 @@
 
 use super::pairing::{ByContent, by_content};
 use super::select::Had;
+use super::sizes::{Sizes, falls_short};
 use super::{Handle, Intake, Job, Listed};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Action, Event};
@@ -43,6 +44,8 @@ pub struct Desk<S: Store> {
     pub folder_id: FolderId,
     /// The store.
     pub store: Arc<S>,
+    /// How the sizes that the server stated held so far.
+    pub sizes: Sizes,
 }
 
 impl<S: Store> Desk<S> {
@@ -65,8 +68,12 @@ pub struct Delivered {
     pub fetched: u64,
     /// Rows whose messages were fetched again, and recognised by content.
     pub recognised: Vec<RowId>,
-    /// Of all these, the ones that are to leave the server.
+    /// Of all these, the ones that are to leave the server,
     pub leaving: Vec<Had>,
+    /// and the ones that would have to, were they not shorter than the server said.
+    pub short: Vec<Had>,
+    /// How the sizes that the server stated held.
+    pub sizes: Sizes,
     /// Octets of the messages fetched.
     pub bytes: u64,
     /// What the server did not give or the store did not take, with the reasons.
@@ -99,8 +106,8 @@ impl Delivery {
     pub fn start<S: Store>(desk: Desk<S>, wanted: &[&Listed], suspects: Vec<Row>) -> Delivery {
         let (loads, incoming) = channel(LOADS);
         let (batches, prepared) = sync_channel(1);
-        let store = Arc::clone(&desk.store);
-        let delivered = Arc::default();
+        let (store, sizes) = (Arc::clone(&desk.store), desk.sizes);
+        let delivered = Arc::new(Mutex::new(Delivered { sizes, ..Delivered::default() }));
         let counter = Arc::new(Counter { batches: Mutex::new(prepared), is_broken: AtomicBool::new(false), desk });
         let commit = |_| {
             let (counter, delivered) = (Arc::clone(&counter), Arc::clone(&delivered));
@@ -119,7 +126,7 @@ impl Delivery {
             under_way: None,
             refused: Vec::new(),
             gone: Vec::new(),
-            staging: spawn_blocking(move || stage(&*store, incoming, by_content(suspects), &batches)),
+            staging: spawn_blocking(move || stage(&*store, incoming, by_content(suspects), sizes, &batches)),
         }
     }
 
@@ -228,17 +235,26 @@ struct Batch<T> {
     messages: Vec<(Listed, Content)>,
     staged: Vec<T>,
     recognised: Vec<(Listed, Content, Row)>,
+    /// Not whole, and why that is sure.
+    cut: Vec<(Listed, String)>,
     bytes: u64,
     since: Instant,
 }
 
 impl<T> Batch<T> {
     fn new() -> Batch<T> {
-        Batch { messages: Vec::new(), staged: Vec::new(), recognised: Vec::new(), bytes: 0, since: Instant::now() }
+        Batch {
+            messages: Vec::new(),
+            staged: Vec::new(),
+            recognised: Vec::new(),
+            cut: Vec::new(),
+            bytes: 0,
+            since: Instant::now(),
+        }
     }
 
     fn is_empty(&self) -> bool {
-        self.staged.is_empty() && self.recognised.is_empty()
+        self.staged.is_empty() && self.recognised.is_empty() && self.cut.is_empty()
     }
 
     fn is_full(&self, octets: u64) -> bool {
@@ -254,6 +270,7 @@ fn stage<S: Store>(
     store: &S,
     mut incoming: Receiver<Vec<Part>>,
     mut suspects: ByContent,
+    mut sizes: Sizes,
     batches: &SyncSender<Batch<StagedOf<S>>>,
 ) -> Result<()> {
     let mut batch = Batch::new();
@@ -270,6 +287,12 @@ fn stage<S: Store>(
                 Part::End => {
                     let Some((listed, draft)) = open.take() else { continue };
                     let (staged, content) = draft.finish()?;
+                    let cut = sizes.refuse(listed.size, content.wire_size);
+                    sizes.count(listed.size, content.wire_size);
+                    if let Some(reason) = cut {
+                        batch.cut.push((listed, reason));
+                        continue;
+                    }
                     // A digest may have been inferred from the rest.
                     let found = suspects.take(&content.digest);
                     match found.or_else(|| suspects.take(&content.inferred()?.digest)) {
@@ -331,6 +354,19 @@ impl<S: Store> Counter<S> {
     }
 }
 
+/// Whether a message that came is to leave the server, should it be due; one that fell short may have been cut off.
+fn part_with(delivered: &mut Delivered, listed: &Listed, content: &Content, row: RowId, is_due: bool) -> bool {
+    delivered.sizes.count(listed.size, content.wire_size);
+    let had = Had { handle: listed.handle, row };
+    let short = falls_short(listed.size, content.wire_size);
+    match (is_due, short) {
+        (true, true) => delivered.short.push(had),
+        (true, false) => delivered.leaving.push(had),
+        (false, _) => {}
+    }
+    is_due && !short
+}
+
 /// The exactly-once protocol: durable, written down as arriving, visible, written down as delivered.
 fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &Mutex<Delivered>) -> Result<()> {
     if !batch.staged.is_empty() {
@@ -350,7 +386,7 @@ fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &Mutex
         desk.job.ledger().never_arrived(&ids(not))?;
         desk.job.ledger().delivered(&ids(stand))?;
         crate::fault::point();
-        let leaves = desk.job.policy.keep.is_due(desk.job.now, desk.job.now);
+        let is_due = desk.job.policy.keep.is_due(desk.job.now, desk.job.now);
         let mut delivered = lock(delivered);
         for (at, (((listed, content), place), row)) in batch.messages.iter().zip(&places).zip(rows).enumerate() {
             if let Some(reason) = refused.remove(&at) {
@@ -359,7 +395,7 @@ fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &Mutex
             }
             delivered.fetched += 1;
             delivered.bytes += content.octets;
-            delivered.leaving.extend(leaves.then_some(Had { handle: listed.handle, row }));
+            let leaves = part_with(&mut delivered, listed, content, row, is_due);
             desk.report(listed, content.octets, Action::Fetched(&place.0), leaves);
         }
     }
@@ -375,11 +411,12 @@ fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &Mutex
     }
     let mut delivered = lock(delivered);
     for (listed, content, row) in batch.recognised {
-        let leaves = desk.job.policy.keep.is_due(row.first_seen, desk.job.now);
+        let is_due = desk.job.policy.keep.is_due(row.first_seen, desk.job.now);
         delivered.recognised.push(row.id);
-        delivered.leaving.extend(leaves.then_some(Had { handle: listed.handle, row: row.id }));
+        let leaves = part_with(&mut delivered, &listed, &content, row.id, is_due);
         desk.report(&listed, content.octets, Action::Had, leaves);
     }
+    delivered.refused.extend(batch.cut);
     let messages = delivered.fetched + delivered.recognised.len() as u64;
     desk.job
         .observer

@@ -102,7 +102,8 @@ mod tests {
     #[test]
     fn header_and_size_are_too_little_for_what_the_store_had() {
         let policy = Policy { keep: Keep::Always, folders: Vec::new(), max_size: None };
-        let basis = Basis { in_doubt: false, firm_keys: true, by_content: true, policy: &policy, now: 0 };
+        let basis =
+            Basis { in_doubt: false, sizes_believed: true, firm_keys: true, by_content: true, policy: &policy, now: 0 };
         let own = |n: u8| Row { id: RowId(n.into()), listed_size: None, ..row(content(n, n)) };
         let listing = [(1, "a", 10), (2, "b", 10), (3, "c", 30)];
         let listing =

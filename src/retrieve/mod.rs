@@ -13,7 +13,9 @@ mod pairing;
 mod policy;
 mod pull;
 mod reading;
+mod renewal;
 mod select;
+mod sizes;
 
 pub use crate::mail::Key;
 pub use delivery::{Delivered, Delivery, Desk};
@@ -21,6 +23,7 @@ pub use pairing::Pool;
 pub use policy::{Keep, Policy};
 pub use pull::{Job, Outcome};
 pub use reading::Reading;
+pub use sizes::Sizes;
 
 /// What the ledger of a source is filed under.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::delivery::{Delivered, Delivery, Desk};
 use super::pairing::may_be;
 use super::select::{Basis, Had, Plan, compare};
-use super::{Abilities, Handle, Listed, Policy, Retriever, SourceId};
+use super::{Abilities, Handle, Listed, Policy, Retriever, Sizes, SourceId};
 use crate::error::{Error, Result};
 use crate::event::{Action, Counts, Event, Observer, Outlook};
 use crate::interrupt::Interrupt;
@@ -80,6 +80,7 @@ impl Job {
     ) -> Outcome {
         let mut counts = Counts::default();
         let work = async {
+            self.acquaint(&source.folder.to_string(), store.as_ref())?;
             let Some((mut retriever, listing, past)) = self.list_and_recall(source, connecting, &mut counts).await?
             else {
                 return Ok(());
@@ -104,6 +105,7 @@ impl Job {
     ) -> Result<()> {
         let folder_name = source.folder.to_string();
         self.settle(&folder_name, &*store)?;
+        self.acquaint(&folder_name, Some(&*store))?;
         let Some((mut retriever, listing, past)) = self.list_and_recall(source, connecting, counts).await? else {
             return Ok(());
         };
@@ -114,8 +116,8 @@ impl Job {
         self.record(&past, &plan)?;
 
         let wanted: Vec<Handle> = plan.fetch.iter().map(|l| l.handle).collect();
-        let suspects = self.suspects(&plan, &*store)?;
-        let desk = Desk { job: self.clone(), folder: folder_name.clone(), folder_id: past.folder.id, store };
+        let (suspects, sizes) = (self.suspects(&plan, &*store)?, Sizes::of(&past.rows));
+        let desk = Desk { job: self.clone(), folder: folder_name.clone(), folder_id: past.folder.id, store, sizes };
         let mut delivery = Delivery::start(desk, &plan.fetch, suspects);
         let retrieved = match wanted.is_empty() {
             true => Some(Ok(())),
@@ -144,6 +146,17 @@ impl Job {
         self.mark_missing(&past, &plan, &delivered)?;
         let mut leaving = plan.delete;
         leaving.extend(delivered.leaving);
+        match (delivered.sizes.are_believed(), delivered.short.len() as u64) {
+            (false, _) => leaving.extend(delivered.short),
+            (true, 0) => {}
+            (true, short) => {
+                counts.undeleted_remote += short;
+                self.warn(&format!(
+                    "{folder_name}: shorter than the server said, hence not deleted there, though due: {short} of the \
+                     messages that came. Compare them with what the server has."
+                ));
+            }
+        }
         self.dispose(retriever, leaving, counts).await
     }
 
@@ -267,6 +280,7 @@ impl Job {
         let Abilities { headers_apart, firm_keys } = retriever.abilities();
         let basis = Basis {
             in_doubt: past.folder.in_doubt,
+            sizes_believed: Sizes::of(&past.rows).are_believed(),
             firm_keys,
             by_content: self.by_content,
             policy: &self.policy,
@@ -381,7 +395,7 @@ impl Job {
         self.observer.event(&self.account, event);
     }
 
-    fn warn(&self, note: &str) {
+    pub(super) fn warn(&self, note: &str) {
         self.tell(Event::Warning(note));
     }
 

@@ -1,11 +1,13 @@
 //! Directories and what stands in them: made where missing, put in place, made durable.
 
+use super::Identification;
 use crate::error::{Error, Kind};
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Makes a directory and those above it (mode 0700) where they are missing, durably.
 pub(super) fn make(path: &Path) -> io::Result<()> {
@@ -45,6 +47,21 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&temporary);
     }
     written.and_then(|()| sync(parent(path)))
+}
+
+/// What tells a file or directory from another one that stands at its path later. The number of a device would change with
+/// each mount, and that of an inode alone is given again.
+pub(super) fn identify(path: &Path, file: &Path) -> io::Result<Identification> {
+    let meta = fs::metadata(file)?;
+    let born = meta.created().ok().and_then(|t| t.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let born = format!("{} {}", meta.ino(), born.unwrap_or_default().as_nanos());
+    Ok(Identification { path: path.to_owned(), born })
+}
+
+/// A file name for the [gate](super::Store::gate) of a source.
+pub(super) fn gate_name(source: &str) -> String {
+    let hash = blake3::hash(source.as_bytes()).to_hex();
+    format!(".mailferry-run-{}", hash.get(..16).unwrap_or_default())
 }
 
 fn beside(path: &Path) -> PathBuf {

@@ -9,6 +9,7 @@
 use super::{Layout, Spec, StoreKind};
 use crate::error::{Error, Kind, Result, quoted};
 use crate::mail::{FolderName, decode_utf7, encode_utf7};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Octets in a file name, on every file system in use.
@@ -56,6 +57,16 @@ impl Spec {
             }
         }
         Ok(path)
+    }
+
+    /// Whether the path is a folder in which no mailbox stands or ever stood: what is left where a disk is not mounted.
+    pub fn is_hollow(&self) -> bool {
+        let is_hollow = |name: &OsString| match (self.kind, self.layout) {
+            (StoreKind::Maildir, Layout::Single | Layout::MaildirPlusPlus) => name != "cur" && name != "new",
+            _ => name == "lost+found",
+        };
+        let entries = self.path.read_dir();
+        entries.is_ok_and(|mut found| found.all(|entry| entry.is_ok_and(|entry| is_hollow(&entry.file_name()))))
     }
 
     /// The folder whose mailbox lies at a path under the root; `None` where none does. The inverse of
@@ -293,6 +304,19 @@ mod tests {
         let found = |how, path: &str| spec(how).folder_at(Path::new(path)).unwrap().to_string();
         assert_eq!(found(NESTED, "/m/Inbox/x"), "INBOX/x");
         assert_eq!(found(PLUS_PLUS, "/m/.inbox.x"), "INBOX/x");
+    }
+
+    #[test]
+    fn a_mount_point_without_its_disk_is_hollow() {
+        let root = tempfile::tempdir().unwrap();
+        let hollow = |how| Spec { path: root.path().to_owned(), ..spec(how) }.is_hollow();
+        std::fs::create_dir(root.path().join("lost+found")).unwrap();
+        assert_eq!([NESTED, PLUS_PLUS, MBOX].map(hollow), [true; 3]);
+        std::fs::create_dir(root.path().join("INBOX")).unwrap();
+        assert_eq!([NESTED, PLUS_PLUS, MBOX].map(hollow), [false, true, false]);
+        std::fs::create_dir(root.path().join("cur")).unwrap();
+        assert!(!hollow(PLUS_PLUS));
+        assert!(!Spec { path: "/nowhere".into(), ..spec(NESTED) }.is_hollow());
     }
 
     #[test]

@@ -34,10 +34,20 @@ pub use tree::{Removal, Tree};
 use crate::error::Result;
 use crate::mail::{Content, Digest, Envelope, Marks};
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 /// Where in its store a message stands: a Maildir file name (`cur/…`, `new/…`), or offset and length in an mbox.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Place(pub String);
+
+/// A store at a path, as far as the file system tells it from what stood or will stand there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identification {
+    /// Its path.
+    pub path: PathBuf,
+    /// Inode and time of birth, in words.
+    pub born: String,
+}
 
 /// A message of a batch that a store did not take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +93,25 @@ pub trait Store: Send + Sync + 'static {
     /// What messages really hold whose digests a [scan](Self::scan) inferred, each behind that digest.
     fn behind(&self, _inferred: &HashSet<Digest>) -> Result<Vec<(Digest, Content)>> {
         Ok(Vec::new())
+    }
+
+    /// What tells this store from another one that stands at its path later; `None` where none ever does.
+    fn identity(&self) -> Result<Option<Identification>> {
+        Ok(None)
+    }
+
+    /// Whether any of these messages, each with the place it was put in, where that is known, stands in the store.
+    fn holds_any(&self, known: &[(Option<Place>, Digest)]) -> Result<bool> {
+        let digests: HashSet<&Digest> = known.iter().map(|(_, digest)| digest).collect();
+        let of_original = |c: &Content| c.original.and_then(|o| o.digest);
+        let stands = |c: &Content| digests.contains(&c.digest) || of_original(c).is_some_and(|d| digests.contains(&d));
+        Ok(self.scan()?.iter().any(stands))
+    }
+
+    /// The file by which runs that bring mail from a source into this store exclude each other; `None` where none can stand.
+    fn gate(&self, source: &str) -> Option<PathBuf> {
+        let _ = source;
+        None
     }
 
     /// Octets of messages that are worth a batch.

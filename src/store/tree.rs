@@ -157,8 +157,9 @@ impl Spec {
         if !is_below_inbox || first.symlink_metadata().is_ok() {
             return Ok(path);
         }
+        let inbox = first.file_name().unwrap_or_default();
         let is_it = |name: &OsString| match self.layout {
-            Layout::Nested => name.eq_ignore_ascii_case("INBOX"),
+            Layout::Nested => name.eq_ignore_ascii_case(inbox),
             _ => self.folder_at(&self.path.join(name)).as_ref() == Some(folder),
         };
         let names = fs::read_dir(&self.path).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.file_name()));

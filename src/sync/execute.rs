@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Counts, Event, Outlook};
 use crate::imap::{Appended, Imap, ImapFolder, Link};
 use crate::mail::{Change, Content, Key, Marks, Side, Sides};
-use crate::retrieve::{Delivery, Desk, Handle, Listed, Retriever};
+use crate::retrieve::{Delivery, Desk, Handle, Listed, Retriever, Sizes};
 use crate::state::{Intent, Row, RowId};
 use crate::store::{Mailbox, MaildirFolder, Outgoing};
 use std::collections::{HashMap, HashSet};
@@ -193,6 +193,7 @@ impl Errand<'_> {
             folder: folder.clone(),
             folder_id: self.look.id,
             store: Arc::clone(local.store()),
+            sizes: Sizes::default(),
         };
         let mut delivery = Delivery::start(desk, &[], suspects);
         let (mut retrieved, mut superseded) = (Ok(Some(())), Vec::new());

@@ -42,6 +42,35 @@ fn one_message_of_many_is_left_and_comes_later() {
     });
 }
 
+/// A server that lost the content of a message is not to lose the message, too.
+#[test]
+fn a_message_of_which_much_is_missing_is_left() {
+    let pop3 =
+        ["+OK\r\n.\r\n", "+OK\r\n\r\n.\r\n", "+OK\r\nMessage-ID: <4>\r\n.\r\n"].map(|say| (Protocol::Pop3, 3, say));
+    let rows = pop3.into_iter().chain([(Protocol::Pop3, 1, "+OK\r\n.\r\n")]);
+    each(rows.map(|row| (format!("{row:?}"), row)), |(protocol, uid, say)| {
+        let fault = Fault::new(At::Received(Call::of("RETR", *uid)), Effect::say(*say));
+        let run = Trial::of(*protocol).keep(false).fault(fault).ends(2);
+        let counts = run.summary_of("a");
+        assert_eq!(
+            (&counts["fetched"], &counts["failed"], &counts["deleted_remote"]),
+            (&5.into(), &1.into(), &5.into())
+        );
+    });
+}
+
+/// Nonsense in place of one message does not keep back those behind it.
+#[test]
+fn a_message_that_breaks_the_session_comes_last() {
+    let fault = Fault::new(At::Received(Call::of("RETR", 3)), Effect::say("WHAT\r\n")).always();
+    let stage = Trial::of(Protocol::Pop3).fault(fault).start();
+    for fetched in [2, 3] {
+        let run = stage.pull().expect(76);
+        assert_eq!(run.summary_of("a")["fetched"], fetched);
+    }
+    stage.heals();
+}
+
 #[test]
 fn every_message_is_refused() {
     for protocol in BOTH {

@@ -106,6 +106,32 @@ fn of_two_runs_at_once_the_second_leaves_or_waits() {
     assert_eq!(server.log().logins, 2, "the second did not even log in");
 }
 
+/// Two runs that know nothing of each other, for they keep their state apart, and one store.
+#[test]
+fn runs_with_other_states_wait_for_each_other_at_the_store() {
+    let messages = mail::ordinary(3);
+    for kind in ["maildir", "mbox"] {
+        let fault = Fault::new(At::received("RETR"), Effect::Pause(Duration::from_millis(1200)));
+        let server = Server::start(Script::holding(messages.clone()).fault(fault));
+        let ferry = Ferry::new();
+        ferry.account_with("x", &server.endpoint(Protocol::Pop3, Security::Implicit), kind, &ferry.store("x"), "");
+        let first = ferry.spawn(&["pull", "--json"]);
+        while server.log().count("RETR") == 0 {
+            sleep(Duration::from_millis(5));
+        }
+        let other = ferry.path("other");
+        let pull = ["pull", "--json", "--state-dir", other.to_str().unwrap()];
+        let second = ferry.run(&pull).expect(75);
+        let holder = format!("is working on the store {}", ferry.store("x").display());
+        assert!(second.stderr.contains(&holder), "{}", second.stderr);
+        let third = ferry.run(&[&pull[..], &["--wait", "60"]].concat()).expect(0);
+        assert_eq!(counts(&third, "x"), "listed 3, had 3, adopted 3");
+        assert_eq!(counts(&first.wait().expect(0), "x"), "listed 3, fetched 3");
+        let left = tree(&ferry.path("mail"));
+        assert!(left.keys().all(|path| !path.to_string_lossy().contains(".mailferry")), "{:?}", left.keys());
+    }
+}
+
 #[test]
 fn waiting_for_a_lock_has_an_end_and_a_dead_process_holds_none() {
     let user = user_with(&mail::ordinary(1));

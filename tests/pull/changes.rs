@@ -128,3 +128,93 @@ fn a_store_that_is_gone_is_a_disk_that_is_not_mounted() {
         assert_same_mail(&inbox_bytes(&ferry, protocol), &stored(protocol, &messages));
     }
 }
+
+/// A store that is empty and another one than the last: the ledger's word has nothing deleted on the server.
+#[test]
+fn a_store_made_anew_gets_what_the_server_still_has() {
+    let messages = mail::ordinary(3);
+    for protocol in PROTOCOLS {
+        for kind in ["maildir", "mbox"] {
+            let user = user_with(&messages);
+            let ferry = Ferry::new();
+            let configure = |keep: &str| {
+                let keep = format!("\n[accounts.x.pull]\nkeep = {keep}\n");
+                ferry.configure("");
+                ferry.account_with("x", &user.endpoint(protocol, Security::Implicit), kind, &ferry.store("x"), &keep);
+            };
+            configure("\"30d\"");
+            let here = || match kind {
+                "mbox" => mbox(&inbox(&ferry, protocol)),
+                _ => inbox_bytes(&ferry, protocol),
+            };
+            assert_eq!(pull(&ferry, &[]), "listed 3, fetched 3");
+            // Gone, told, and made as advised; or made at once, where nothing tells it from a store.
+            for told in [true, false] {
+                let path = if told { ferry.store("x") } else { inbox(&ferry, protocol) };
+                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }.unwrap();
+                if told {
+                    assert!(ferry.run(&["pull"]).expect(74).stderr.contains("is gone\n"));
+                }
+                match (kind, protocol) {
+                    ("mbox", Protocol::Pop3) => drop(fs::File::create(&path).unwrap()),
+                    _ if told => fs::create_dir(&path).unwrap(),
+                    ("mbox", _) => fs::write(ferry.store("x").join("Other"), "").unwrap(),
+                    _ => fs::create_dir_all(path.join("cur")).unwrap(),
+                }
+                configure(if told { "\"30d\"" } else { "false" });
+                assert_eq!(pull(&ferry, &["--dry-run"]), "listed 3, fetched 3", "{protocol:?} {kind} {told}");
+                let outcome = ferry.run(&["pull", "--json"]).expect(0);
+                let deleted = if told { "" } else { ", deleted_remote 3" };
+                assert_eq!(
+                    counts(&outcome, "x"),
+                    format!("listed 3, fetched 3{deleted}"),
+                    "{protocol:?} {kind} {told}"
+                );
+                assert!(outcome.stderr.contains("INBOX: the store was made anew"), "{}", outcome.stderr);
+                assert_same_mail(&here(), &stored(protocol, &messages));
+            }
+            assert_eq!(pull(&ferry, &[]), "");
+        }
+    }
+}
+
+#[test]
+fn what_is_taken_out_of_a_store_does_not_come_again() {
+    let messages = mail::ordinary(3);
+    for protocol in PROTOCOLS {
+        let user = user_with(&messages);
+        let ferry = home_of(&user, protocol, "");
+        assert_eq!(pull(&ferry, &[]), "listed 3, fetched 3");
+        for file in maildir(&inbox(&ferry, protocol)) {
+            fs::remove_file(inbox(&ferry, protocol).join(file.place).join(file.file_name)).unwrap();
+        }
+        assert_eq!(pull(&ferry, &[]), "listed 3, had 3");
+        // Nor from one that was copied to another disk, as long as something known stands in it.
+        user.deliver("INBOX", &mail::ordinary(4)[3..]);
+        assert_eq!(pull(&ferry, &[]), "listed 4, had 3, fetched 1");
+        fs::rename(ferry.store("x"), ferry.path("away")).unwrap();
+        let copied = std::process::Command::new("cp").arg("-a").args([ferry.path("away"), ferry.store("x")]).status();
+        assert!(copied.unwrap().success());
+        assert_eq!(pull(&ferry, &[]), "listed 4, had 4");
+    }
+}
+
+#[test]
+fn an_empty_mount_point_is_no_store() {
+    for protocol in PROTOCOLS {
+        let user = user_with(&mail::ordinary(2));
+        let ferry = home_of(&user, protocol, "\n[accounts.x.pull]\nkeep = \"1s\"\n");
+        assert_eq!(pull(&ferry, &[]), "listed 2, fetched 2");
+        fs::rename(ferry.store("x"), ferry.path("disk")).unwrap();
+        fs::create_dir(ferry.store("x")).unwrap();
+        for _ in 0..2 {
+            let outcome = ferry.run(&["pull", "--json"]).expect(74);
+            assert!(outcome.stderr.contains("held mail last time and is an empty folder now\n"), "{}", outcome.stderr);
+            assert_eq!((left(&user).len(), fs::read_dir(ferry.store("x")).unwrap().count()), (2, 0));
+        }
+        fs::remove_dir(ferry.store("x")).unwrap();
+        fs::rename(ferry.path("disk"), ferry.store("x")).unwrap();
+        let back = ferry.run(&["pull", "--json"]).expect(0);
+        assert_eq!(back.summary_of("x")["had"], 2);
+    }
+}

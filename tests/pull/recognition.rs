@@ -34,6 +34,24 @@ fn a_lost_state_duplicates_nothing() {
 }
 
 #[test]
+fn a_lost_state_duplicates_nothing_of_an_mbox_that_a_reader_marked() {
+    let messages = mail::ordinary(4);
+    for protocol in PROTOCOLS {
+        let user = user_with(&messages);
+        let ferry = Ferry::new();
+        ferry.account_with("x", &user.endpoint(protocol, Security::Implicit), "mbox", &ferry.store("x"), "");
+        assert_eq!(pull(&ferry, &[]), "listed 4, fetched 4");
+        let path = inbox(&ferry, protocol);
+        let text = String::from_utf8(fs::read(&path).unwrap()).unwrap();
+        let marks = "\nStatus: RO\nX-Status: F\nX-UID: 7\nContent-Length: 9\n\n";
+        let marked: Vec<_> = text.split("\n\nFrom ").map(|message| message.replacen("\n\n", marks, 1)).collect();
+        fs::write(&path, marked.join("\n\nFrom ")).unwrap();
+        fs::remove_dir_all(ferry.state_dir()).unwrap();
+        assert_eq!(pull(&ferry, &[]), "listed 4, had 4, adopted 4", "{protocol:?}");
+    }
+}
+
+#[test]
 fn without_a_state_only_equal_content_has_a_message_deleted_on_the_server() {
     let messages = messages();
     for protocol in PROTOCOLS {

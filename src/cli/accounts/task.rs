@@ -11,8 +11,9 @@ use crate::event::Counts;
 use crate::imap::Access;
 use crate::interrupt::Interrupt;
 use crate::retrieve::Job;
-use crate::state::Home;
-use std::path::Path;
+use crate::state::{Home, Lock};
+use crate::store::Layout;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -43,8 +44,10 @@ const NOT_BEFORE: &str = "login_not_before";
 /// The longest pause that a server can ask for, in seconds: a server that lies, or a clock that was wrong, must not keep
 /// an account from ever being worked on again.
 const LONGEST_PAUSE: i64 = 86_400;
-/// The fact under which the store's path is remembered.
+/// The fact under which the store's path is remembered,
 const STORE: &str = "store";
+/// and the one under which it is, once it was found missing and the owner was told.
+const MISSED: &str = "store_missed";
 
 impl Task {
     /// A task with the options of the command line.
@@ -82,9 +85,10 @@ impl Task {
             interrupt: self.interrupt.clone(),
             now,
         };
-        if let Err(e) = work.run(self, &job, tally).await {
+        let told = work.run(self, &job, tally).await.err().map(|e| {
             tally.failed(&e);
-        }
+            e.to_string()
+        });
         if !self.dry_run {
             let summary = Summary {
                 account: self.account.name.clone(),
@@ -92,7 +96,12 @@ impl Task {
                 seconds: begun.elapsed().as_secs_f64(),
                 exit: tally.exit(),
             };
-            held::record(&mut job.ledger(), now, &summary)?;
+            // What ended the work may well keep this from being written down, too.
+            if let Err(e) = held::record(&mut job.ledger(), now, &summary)
+                && told.is_none_or(|told| told != e.to_string())
+            {
+                return Err(e);
+            }
         }
         Ok(())
     }
@@ -100,6 +109,41 @@ impl Task {
     /// Whether the store was there last time and is gone: a disk that is not mounted, not a wish for a new store.
     pub fn lacks_store(&self, job: &Job) -> Result<bool> {
         Ok(!self.account.store.path.exists() && job.ledger().fact(STORE)? == Some(self.store_fact()))
+    }
+
+    /// Why nothing may be brought into the store: it is gone, or its disk is not mounted where it stands. One that the owner
+    /// makes anew, once told that it is gone, is not missed any more.
+    pub fn misses_store(&self, job: &Job) -> Result<Option<Error>> {
+        let (spec, fact) = (&self.account.store, Some(self.store_fact()));
+        let path = spec.path.display();
+        if job.ledger().fact(STORE)? != fact {
+            return Ok(None);
+        }
+        if !spec.path.exists() {
+            job.ledger().set_fact(MISSED, &self.store_fact())?;
+            return Ok(Some(Error::new(
+                Kind::LocalIo,
+                format!("the store {path} was there last time and is gone"),
+                "Mount its disk or bring it back; if it is to start anew, create it as an empty folder or file.",
+            )));
+        }
+        if !spec.is_hollow() || job.ledger().fact(MISSED)? == fact || !job.ledger().knows_any()? {
+            return Ok(None);
+        }
+        let first = if spec.layout == Layout::Nested { "INBOX" } else { "cur" };
+        Ok(Some(Error::new(
+            Kind::LocalIo,
+            format!("the store {path} held mail last time and is an empty folder now"),
+            format!("Mount its disk or bring it back; if it is to start anew, create the folder {first} in it."),
+        )))
+    }
+
+    /// Keeps other runs, which keep another state, from bringing mail from the same source into the same store; `None` when
+    /// told to stop. Where no such file can be made, nothing is held.
+    pub async fn gate(&self, path: Option<PathBuf>) -> Result<Option<Option<Lock>>> {
+        let Some(path) = path else { return Ok(Some(None)) };
+        let what = format!("the store {}", self.account.store.path.display());
+        self.interrupt.unless_raised(Lock::pass(&path, &what, self.wait)).await
     }
 
     /// Whether the server lets this account log in yet.
@@ -118,6 +162,9 @@ impl Task {
     /// Writes down that the store stands; to be done before anything is put into it.
     pub fn remember_store(&self, job: &Job) -> Result<()> {
         let (mut ledger, fact) = (job.ledger(), self.store_fact());
+        if ledger.fact(MISSED)?.is_some_and(|missed| !missed.is_empty()) {
+            ledger.set_fact(MISSED, "")?;
+        }
         if ledger.fact(STORE)?.as_ref() == Some(&fact) { Ok(()) } else { ledger.set_fact(STORE, &fact) }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::cli::accounts::{Tally, Task, Work};
 use crate::config::Protocol;
-use crate::error::{Error, Kind, Result, Scope};
+use crate::error::{Result, Scope};
 use crate::event::Counts;
 use crate::mail::FolderName;
 use crate::pop3;
@@ -20,12 +20,8 @@ impl Work for Pull {
     const COMMAND: &'static str = "pull";
 
     async fn run(&self, task: &Task, job: &Job, tally: &mut Tally<'_>) -> Result<()> {
-        if task.lacks_store(job)? {
-            return Err(Error::new(
-                Kind::LocalIo,
-                format!("the store {} was there last time and is gone", task.account.store.path.display()),
-                "Mount its disk or bring it back; if it is to start anew, create it as an empty folder or file.",
-            ));
+        if let Some(missing) = task.misses_store(job)? {
+            return Err(missing);
         }
         task.may_log_in(job)?;
         match task.account.protocol {
@@ -116,6 +112,8 @@ async fn carry<R: Retriever, S: Store>(
     match store {
         Some(store) if !task.dry_run => {
             task.remember_store(job)?;
+            let gate = store.gate(&format!("{}\0{}", source.folder, source.scope));
+            let Some(_gate) = task.gate(gate).await? else { return Ok(Outcome::default()) };
             Ok(job.pull(source, connecting, Arc::new(store)).await)
         }
         standing => Ok(job.rehearse(source, connecting, standing).await),

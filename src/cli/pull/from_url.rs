@@ -9,6 +9,7 @@ use crate::mail::{FolderName, FolderPattern};
 use crate::net::AuthChoice;
 use crate::retrieve::{Keep, Policy};
 use crate::store::{Layout, LineEndings, Maildir, Spec, StoreKind};
+use std::path::{Path, PathBuf};
 
 /// The environment variable that may hold the password.
 const PASSWORD: &str = "MAILFERRY_PASSWORD";
@@ -58,8 +59,48 @@ pub fn account(url: &str, to: &str, args: &UrlArgs) -> Result<Account> {
     })
 }
 
+/// A path by which a store is known however it was written: without symbolic links, as far as it stands.
+fn resolved(path: &Path, links: usize) -> PathBuf {
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return path.to_owned() };
+    // A link to what does not stand, such as a disk that is not mounted.
+    match path.read_link() {
+        Ok(target) if links > 0 => resolved(&parent.join(target), links - 1),
+        _ => resolved(parent, links).join(name),
+    }
+}
+
 /// A name for the state: readable, fit for a file name, and another one for every other source or store.
 fn name(protocol: Protocol, user: &str, host: &str, port: u16, folder: &str, store: &Spec) -> String {
-    let whole = format!("{protocol}\0{user}\0{host}\0{port}\0{folder}\0{:?}\0{}", store.kind, store.path.display());
+    let path = resolved(&store.path, 8);
+    let whole = format!("{protocol}\0{user}\0{host}\0{port}\0{folder}\0{:?}\0{}", store.kind, path.display());
     format!("{}-{}", naming::readable(&format!("{user}@{host}"), 60), naming::mark(&whole))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_known_however_its_path_is_written() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("mail")).unwrap();
+        for (link, target) in [("link", "mail"), ("dangling", "disk/mail"), ("loop", "loop")] {
+            std::os::unix::fs::symlink(target, root.join(link)).unwrap();
+        }
+        for (written, meant) in [
+            ("mail/", "mail"),
+            ("mail/.", "mail"),
+            ("link", "mail"),
+            ("link/new/", "mail/new"),
+            ("mail/../later", "later"),
+            ("dangling", "disk/mail"),
+            ("loop", "loop"),
+        ] {
+            assert_eq!(resolved(&root.join(written), 8), root.join(meant), "{written}");
+        }
+    }
 }

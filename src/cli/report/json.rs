@@ -1,11 +1,11 @@
 //! `--json`: one object a line on stdout. `docs/json.md` describes the schema.
 
-use super::{Lines, Report, Summary, migration, server_side};
+use super::{Lines, Report, Summary, migration, print, server_side};
 use crate::error::Error;
 use crate::event::{Action, Counts, Deed, Event, FolderDeed, Observer};
 use crate::migrate::FolderReport;
 use serde_json::{Value, json};
-use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The version of the schema: raised when a script that reads it would break.
 const SCHEMA: u32 = 1;
@@ -26,8 +26,7 @@ impl Json {
 
 fn emit(event: &str, fields: Value) {
     let object = with(json!({"event": event}), fields);
-    // A reader that went away is no error of ours: the work goes on.
-    let _ = writeln!(std::io::stdout().lock(), "{object}");
+    print(format!("{object}\n").as_bytes());
 }
 
 impl Observer for Json {
@@ -105,11 +104,7 @@ fn with(mut fields: Value, more: Value) -> Value {
 
 impl Report for Json {
     fn start(&self, accounts: &[String]) {
-        emit(
-            "start",
-            json!({"schema": SCHEMA, "version": env!("CARGO_PKG_VERSION"), "command": self.command,
-                   "dry_run": self.dry_run, "accounts": accounts, "time": jiff::Timestamp::now().to_string()}),
-        );
+        start(self.command, self.dry_run, accounts);
     }
 
     fn problem(&self, account: &str, error: &Error) {
@@ -128,9 +123,39 @@ impl Report for Json {
     }
 
     fn finish(&self, summaries: &[Summary], exit: u8) {
-        let accounts: Vec<Value> = summaries.iter().map(entry).collect();
-        emit("summary", json!({"accounts": accounts, "exit": exit}));
+        finish(summaries.iter().map(entry).collect(), exit);
     }
+}
+
+/// Whether the first event was printed.
+static STARTED: AtomicBool = AtomicBool::new(false);
+/// Whether the last was.
+static FINISHED: AtomicBool = AtomicBool::new(false);
+
+fn start(command: &str, dry_run: bool, accounts: &[String]) {
+    STARTED.store(true, Ordering::Relaxed);
+    emit(
+        "start",
+        json!({"schema": SCHEMA, "version": env!("CARGO_PKG_VERSION"), "command": command, "dry_run": dry_run,
+               "accounts": accounts, "time": jiff::Timestamp::now().to_string()}),
+    );
+}
+
+fn finish(accounts: Vec<Value>, exit: u8) {
+    FINISHED.store(true, Ordering::Relaxed);
+    emit("summary", json!({"accounts": accounts, "exit": exit}));
+}
+
+/// A command that came to no account's work, or not to the end of it: what is missing of its first and last events, and why.
+pub fn broke_off(command: &str, dry_run: bool, message: &str, remedy: &str, exit: u8) {
+    if FINISHED.load(Ordering::Relaxed) {
+        return;
+    }
+    if !STARTED.load(Ordering::Relaxed) {
+        start(command, dry_run, &[]);
+    }
+    emit("error", json!({"account": null, "message": message, "remedy": remedy, "exit": exit}));
+    finish(Vec::new(), exit);
 }
 
 /// The account's entry of the summary; of a pull, listed = fetched + had + skipped + failed.

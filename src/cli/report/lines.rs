@@ -4,7 +4,7 @@ use super::pace::Pace;
 use super::progress::Progress;
 use super::summary::{line, table};
 use super::units::{messages, octets};
-use super::{Report, Summary, colour, migration, problem_text, server_side};
+use super::{Report, Summary, colour, migration, print, problem_text, server_side};
 use crate::cli::args::Global;
 use crate::error::Error;
 use crate::event::{Action, Deed, Event, FolderDeed, Observer};
@@ -50,12 +50,12 @@ impl Lines {
     }
 
     fn err(&self, text: &str) {
-        let print = || {
+        let tell = || {
             let _ = std::io::stderr().lock().write_all(text.as_bytes());
         };
         match &self.progress {
-            Some(progress) => progress.suspend(print),
-            None => print(),
+            Some(progress) => progress.suspend(tell),
+            None => tell(),
         }
     }
 
@@ -96,7 +96,7 @@ impl Lines {
     /// Something about one message: told in rehearsals, and to who asks for it.
     fn detail(&self, line: &str) {
         if self.rehearsal {
-            let _ = std::io::stdout().lock().write_all(line.as_bytes());
+            print(line.as_bytes());
         } else if self.verbose > 1 {
             self.err(line);
         }
@@ -201,13 +201,13 @@ impl Report for Lines {
     fn migrated(&self, account: &str, folders: &[FolderReport]) {
         if self.summary {
             let text: String = folders.iter().map(|f| migration::line(account, f, self.rehearsal)).collect();
-            let _ = std::io::stdout().lock().write_all(text.as_bytes());
+            print(text.as_bytes());
         }
     }
 
     fn advise(&self, account: &str, text: &str) {
         if self.summary {
-            let _ = writeln!(std::io::stdout().lock(), "{account}: {text}");
+            print(format!("{account}: {text}\n").as_bytes());
         }
     }
 
@@ -220,7 +220,7 @@ impl Report for Lines {
                 "migrate" if summaries.len() > 1 => table(summaries, self.rehearsal),
                 _ => summaries.iter().map(|s| line(self.command, s, self.rehearsal)).collect(),
             };
-            let _ = std::io::stdout().lock().write_all(text.as_bytes());
+            print(text.as_bytes());
         }
     }
 }

@@ -3,6 +3,7 @@
 mod json;
 mod lines;
 mod migration;
+mod output;
 mod pace;
 mod progress;
 mod summary;
@@ -16,6 +17,7 @@ use json::Json;
 pub use json::entry as summary_entry;
 use lines::Lines;
 pub use migration::kept as migration_entry;
+pub use output::{failure as output_failure, print};
 pub use pace::span;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
@@ -55,29 +57,41 @@ pub fn choose(global: &Global, command: &'static str) -> Arc<dyn Report> {
     if global.json { Arc::new(Json::new(command, global.dry_run, lines)) } else { Arc::new(lines) }
 }
 
-/// Tells why a command failed outside any account's work, and gives its exit code.
-pub fn failure(global: &Global, failure: &anyhow::Error) -> u8 {
+/// Tells why a command failed outside any account's work, and gives its exit code. `working` is the name of a command that
+/// works on accounts.
+pub fn failure(global: &Global, working: Option<&str>, failure: &anyhow::Error) -> u8 {
     let mut stderr = std::io::stderr().lock();
     let colour = colour(global, stderr.is_terminal());
-    let (text, code) = match failure.downcast_ref::<Error>() {
+    let error = failure.downcast_ref::<Error>();
+    let (text, code) = match error {
         Some(e) => (problem_text(None, e, colour), e.kind().exit_code()),
         None => (format!("error: {failure:#}\n"), Kind::CannotCreate.exit_code()),
     };
+    if let Some(command) = working.filter(|_| global.json) {
+        let (message, remedy) = error.map_or((format!("{failure:#}"), ""), |e| (e.to_string(), e.remedy()));
+        json::broke_off(command, global.dry_run, &message, remedy, code);
+    }
     let _ = stderr.write_all(text.as_bytes());
     code
 }
 
 /// Tells why a command line was not understood, without the URLs in it: they may hold a password.
 pub fn misuse(error: &clap::Error, line: &[OsString]) {
+    let words = || line.iter().filter_map(|word| word.to_str());
+    let working = words().find(|word| ["pull", "sync", "adopt", "migrate"].contains(word));
+    let told = error.render().to_string();
     let urls: Vec<_> =
         line.iter().filter_map(|word| word.to_str()).filter_map(|w| Some((w, w.split_once("://")?.0))).collect();
+    let text = urls.iter().fold(told, |text, (url, scheme)| text.replace(url, &format!("{scheme}://…")));
+    if let Some(command) = working.filter(|_| words().any(|word| word == "--json")) {
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        json::broke_off(command, false, message, "Look it up with --help.", super::exit::USAGE);
+    }
     if urls.is_empty() {
         // A reader that went away is no error of ours.
         let _ = error.print();
         return;
     }
-    let text =
-        urls.iter().fold(error.render().to_string(), |text, (url, scheme)| text.replace(url, &format!("{scheme}://…")));
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 

@@ -118,6 +118,23 @@ impl Ledger {
         read().map_err(|e| self.failed(e))
     }
 
+    /// Where each message of the folder was put, as far as that is known, and its digest; not those on their way.
+    pub fn stored(&self, folder: FolderId) -> Result<Vec<(Option<String>, Digest)>> {
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut query = self
+                .db
+                .prepare("SELECT place, digest FROM message WHERE folder = ?1 AND status != 'arriving' ORDER BY id")?;
+            query.query_map([folder.0], |r| Ok((r.get(0)?, Digest(r.get(1)?))))?.collect()
+        };
+        read().map_err(|e| self.failed(e))
+    }
+
+    /// Whether any message was ever put into the store.
+    pub fn knows_any(&self) -> Result<bool> {
+        let known = "SELECT EXISTS (SELECT 1 FROM message WHERE status != 'arriving')";
+        self.db.query_row(known, [], |r| r.get(0)).map_err(|e| self.failed(e))
+    }
+
     /// Transaction A: these messages are about to become visible. Gives their numbers.
     pub fn arriving(&mut self, folder: FolderId, arrivals: &[Arrival], now: i64) -> Result<Vec<RowId>> {
         self.write(|tx| arrivals.iter().map(|a| insert(tx, folder, a, now)).collect())

@@ -22,7 +22,7 @@ mod outgoing;
 mod tests;
 
 use super::lock::DotLock;
-use super::{LineEndings, Place, Prepared, Refusal, Store, directory};
+use super::{Identification, LineEndings, Place, Prepared, Refusal, Store, directory};
 use crate::error::{Error, Kind, Result};
 use crate::mail::{Content, CopyDigester, Digest, Envelope, HEADER_LIMIT, Keyword, Marks};
 use draft::TmpFile;
@@ -261,6 +261,27 @@ impl Store for Maildir {
         // Wherever they stand: the run may have ended before it made the renames durable.
         VISIBLE.iter().try_for_each(|part| self.sync_part(part))?;
         Ok(stands)
+    }
+
+    fn identity(&self) -> Result<Option<Identification>> {
+        let cur = self.path.join("cur");
+        let found = directory::identify(&self.path, &cur);
+        Ok(Some(found.map_err(|e| Error::local_io(format!("cannot use {}", cur.display()), e).folder())?))
+    }
+
+    fn holds_any(&self, known: &[(Option<Place>, Digest)]) -> Result<bool> {
+        let names: HashSet<&[u8]> =
+            known.iter().filter_map(|(place, _)| Some(base_of(place.as_ref()?)?.as_bytes())).collect();
+        if !self.visible(&names)?.is_empty() {
+            return Ok(true);
+        }
+        // Under other names, if so.
+        let digests: HashSet<&Digest> = known.iter().map(|(_, digest)| digest).collect();
+        Ok(self.scan()?.iter().any(|content| digests.contains(&content.digest)))
+    }
+
+    fn gate(&self, source: &str) -> Option<PathBuf> {
+        Some(self.path.join("tmp").join(directory::gate_name(source)))
     }
 
     fn scan(&self) -> Result<Vec<Content>> {

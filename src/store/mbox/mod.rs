@@ -23,7 +23,7 @@ mod settle;
 mod tests;
 
 use super::lock::Lock;
-use super::{LineEndings, Place, Prepared, Refusal, Store, directory};
+use super::{Identification, LineEndings, Place, Prepared, Refusal, Store, directory};
 use crate::error::{Error, Kind, Result};
 use crate::mail::{Content, Digest, Envelope, Marks};
 pub use draft::{MboxDraft, MboxStaged};
@@ -169,6 +169,16 @@ impl Store for Mbox {
     fn settle(&self, arriving: &[(Place, Digest)], delivered: &[(Place, Digest)]) -> Result<Vec<bool>> {
         let lock = self.lock()?;
         settle::settle(lock.file(), arriving, delivered).map_err(|e| self.failed("mend", e))
+    }
+
+    fn identity(&self) -> Result<Option<Identification>> {
+        let found = directory::identify(&self.path, &self.path);
+        Ok(Some(found.map_err(|e| self.failed("use", e).folder())?))
+    }
+
+    fn gate(&self, source: &str) -> Option<PathBuf> {
+        let source = format!("{}\0{source}", self.path.display());
+        Some(directory::parent(&self.path).join(directory::gate_name(&source)))
     }
 
     fn scan(&self) -> Result<Vec<Content>> {

@@ -61,6 +61,11 @@ fn nested_folders_are_found_at_every_depth() {
     assert!(notes[0].contains("%6Fdd"), "{notes:?}");
     assert_eq!(spec.standing_path(&name("INBOX/Work")).unwrap(), spec.path.join("inbox/Work"));
     assert_eq!(spec.standing_path(&name("INBOX/Other")).unwrap(), spec.path.join("inbox/Other"));
+    // The folders below an mbox stand beside it.
+    let mbox = Spec { kind: StoreKind::Mbox, ..spec };
+    assert_eq!(mbox.standing_path(&name("INBOX/Work")).unwrap(), mbox.path.join("INBOX.sbd/Work"));
+    std::fs::create_dir(mbox.path.join("Inbox.sbd")).unwrap();
+    assert_eq!(mbox.standing_path(&name("INBOX/Work")).unwrap(), mbox.path.join("Inbox.sbd/Work"));
 }
 
 #[test]
