@@ -115,11 +115,18 @@ fn a_cut_at_either_end_is_mended_in_the_same_run() {
         let case = format!("{at_source} {way:?} {octets}: {}", outcome.stdout);
         assert!(!cutter.disarm(), "{case}");
         let is_setback = |e: &Value| e["message"].as_str().is_some_and(|m| m.contains("; trying again in 0."));
-        assert!(outcome.events().iter().any(is_setback), "{case}");
+        // A further line that breaks as it is opened is done without, and nothing is told.
+        let may_be_further = !at_source && way == Way::ToClient;
+        assert!(may_be_further || outcome.events().iter().any(is_setback), "{case}");
         for folder in &folders {
             assert_same_mail(&held(&to, folder), &held(&from, folder));
         }
-        assert_eq!(counts(&outcome), "listed 85, fetched 85", "{case}");
+        // What had arrived when the link was cut is found there.
+        report(&outcome);
+        let summary = outcome.summary();
+        let count = |name: &str| summary["accounts"][0][name].as_u64().unwrap();
+        assert_eq!((count("listed"), count("had") + count("fetched")), (85, 85), "{case}");
+        assert!(count("had") <= 25, "{case}");
     }
 }
 
