@@ -21,6 +21,9 @@ mod tests;
 const UNSETTLED: &str = "SELECT id, place, digest FROM message INDEXED BY message_arriving
                          WHERE folder = ?1 AND status = 'arriving' ORDER BY id";
 
+/// Pages that SQLite keeps of what is read in passing.
+const PASSING: i64 = 64;
+
 /// The ledger of one account.
 #[derive(Debug)]
 pub struct Ledger {
@@ -116,7 +119,15 @@ impl Ledger {
             }
             Ok(rows)
         };
-        read().map_err(|e| self.failed(e))
+        // What is read once from end to end needs no memory of its own, page by page.
+        let keep = |pages: i64| self.db.pragma_update(None, "cache_size", pages);
+        let usual = self.db.pragma_query_value(None, "cache_size", |r| r.get(0));
+        let rows = usual.and_then(|usual: i64| {
+            keep(PASSING)?;
+            let rows = read();
+            keep(usual).and(rows)
+        });
+        rows.map_err(|e| self.failed(e))
     }
 
     /// Where each message of the folder was put, as far as that is known, and its digest; not those on their way.
