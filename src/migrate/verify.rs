@@ -1,8 +1,8 @@
 //! Whether every message that was to go stands in the target: a pure comparison of the ledger with what is found there.
 
-use crate::mail::{Content, Digest, Fingerprint};
+use crate::mail::Content;
+use crate::retrieve::Pool;
 use crate::state::Row;
-use std::collections::HashMap;
 use std::hash::Hash;
 
 /// What a look at the target showed.
@@ -18,49 +18,33 @@ pub struct Verified {
 
 /// How many of these messages of the source do not stand in the target, octet by octet. A message found there stands for one.
 pub fn missing_contents(source: &[Content], found: &[Content]) -> usize {
-    let mut free: Vec<bool> = vec![true; found.len()];
-    let mut by_digest = index(found.iter().map(|c| c.digest));
-    source.iter().filter(|c| !take(&mut by_digest, &c.digest, &mut free)).count()
+    let mut free = vec![true; found.len()];
+    let mut by_digest = places(found, |c| c.digest);
+    source.iter().filter(|c| !by_digest.take_free(&c.digest, &mut free)).count()
 }
 
 /// The rows whose messages do not stand in the target. A message found there stands for one row: one of the same digest, or
 /// else one of the same header and size.
 pub fn missing<'r>(rows: &'r [Row], found: &[Content]) -> Vec<&'r Row> {
-    let mut free: Vec<bool> = vec![true; found.len()];
+    let mut free = vec![true; found.len()];
     let mut open: Vec<&Row> = rows.iter().collect();
-    let mut by_digest = index(found.iter().map(|c| c.digest));
-    open.retain(|row| !take(&mut by_digest, &row.digest, &mut free));
-    let mut by_inferred: HashMap<Digest, Vec<usize>> =
-        index(found.iter().map(|c| c.inferred().map_or(c.digest, |i| i.digest)));
-    let inferred = |row: &Row| Content::inferred_from(row.fingerprint, row.wire_size).map(|c| c.digest);
-    open.retain(|row| inferred(row).is_none_or(|digest| !take(&mut by_inferred, &digest, &mut free)));
-    let mut by_traits = index(found.iter().map(|c| (c.fingerprint, c.wire_size)));
-    let traits = |row: &Row| -> (Fingerprint, u64) { (row.fingerprint, row.wire_size) };
-    open.retain(|row| !take(&mut by_traits, &traits(row), &mut free));
+    let mut by_digest = places(found, |c| c.digest);
+    open.retain(|row| !by_digest.take_free(&row.digest, &mut free));
+    let mut by_inferred = places(found, |c| c.inferred().map_or(c.digest, |i| i.digest));
+    open.retain(|row| row.inferred().is_none_or(|digest| !by_inferred.take_free(&digest, &mut free)));
+    let mut by_traits = places(found, |c| (c.fingerprint, c.wire_size));
+    open.retain(|row| !by_traits.take_free(&(row.fingerprint, row.wire_size), &mut free));
     open
 }
 
-fn index<K: Eq + Hash>(keys: impl DoubleEndedIterator<Item = K> + ExactSizeIterator) -> HashMap<K, Vec<usize>> {
-    let mut index: HashMap<K, Vec<usize>> = HashMap::new();
-    keys.enumerate().rev().for_each(|(at, key)| index.entry(key).or_default().push(at));
-    index
-}
-
-/// Takes one that is still free.
-fn take<K: Eq + Hash>(index: &mut HashMap<K, Vec<usize>>, key: &K, free: &mut [bool]) -> bool {
-    while let Some(at) = index.get_mut(key).and_then(Vec::pop) {
-        if let Some(slot) = free.get_mut(at)
-            && std::mem::take(slot)
-        {
-            return true;
-        }
-    }
-    false
+fn places<K: Eq + Hash>(found: &[Content], key: impl Fn(&Content) -> K) -> Pool<K, usize> {
+    Pool::new(found.iter().enumerate().map(|(at, content)| (key(content), at)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::{Digest, Fingerprint};
     use crate::state::{RowId, Status};
 
     fn print(n: u8) -> Fingerprint {

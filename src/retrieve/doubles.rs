@@ -9,16 +9,12 @@ use crate::state::Row;
 use crate::store::Store;
 use std::collections::HashSet;
 
-fn inferred(row: &Row) -> Option<Digest> {
-    Content::inferred_from(row.fingerprint, row.wire_size).map(|content| content.digest)
-}
-
 impl Job {
     /// What a fetched message may turn out to be. Where one of equal header and size is fetched, the store's is read first: its
     /// header may be all that is known of it.
     pub(super) fn suspects<S: Store>(&self, plan: &Plan<'_>, store: &S) -> Result<Vec<Row>> {
         let mut suspects: Vec<Row> = plan.suspects.iter().map(|row| (*row).clone()).collect();
-        let is_unread = |row: &&Row| plan.alike.contains(&row.id) && inferred(row) == Some(row.digest);
+        let is_unread = |row: &&Row| plan.alike.contains(&row.id) && row.inferred() == Some(row.digest);
         let unread: HashSet<Digest> = suspects.iter().filter(is_unread).map(|row| row.digest).collect();
         if unread.is_empty() {
             return Ok(suspects);
@@ -54,21 +50,13 @@ impl Job {
 /// The contents for which none of the rows stands: each row stands for one, of equal content if there is one, else of equal
 /// header and size.
 fn without(stored: Vec<Content>, others: &[Row]) -> Vec<Content> {
-    let mut left: Vec<Option<Content>> = stored.iter().copied().map(Some).collect();
+    let mut free = vec![true; stored.len()];
     let mut open: Vec<&Row> = others.iter().collect();
     let mut by_digest = Pool::new(stored.iter().enumerate().map(|(at, c)| (c.digest, at)));
-    let mut take = |at: Option<usize>| at.and_then(|at| left.get_mut(at)?.take()).is_some();
-    open.retain(|row| !take(by_digest.take(&row.digest)));
+    open.retain(|row| !by_digest.take_free(&row.digest, &mut free));
     let mut by_traits = Pool::new(stored.iter().enumerate().map(|(at, c)| ((c.fingerprint, c.wire_size), at)));
-    for row in open {
-        // What was taken above is passed over.
-        while let Some(at) = by_traits.take(&(row.fingerprint, row.wire_size)) {
-            if take(Some(at)) {
-                break;
-            }
-        }
-    }
-    left.into_iter().flatten().collect()
+    open.retain(|row| !by_traits.take_free(&(row.fingerprint, row.wire_size), &mut free));
+    stored.into_iter().zip(free).filter(|(_, free)| *free).map(|(content, _)| content).collect()
 }
 
 #[cfg(test)]

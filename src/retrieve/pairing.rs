@@ -36,6 +36,13 @@ impl<K: Eq + Hash, T> Pool<K, T> {
     }
 }
 
+impl<K: Eq + Hash> Pool<K, usize> {
+    /// Takes the first that is still free, and is not from then on; whether there was one.
+    pub fn take_free(&mut self, key: &K, free: &mut [bool]) -> bool {
+        std::iter::from_fn(|| self.take(key)).any(|at| free.get_mut(at).is_some_and(std::mem::take))
+    }
+}
+
 /// Whether a message of this listing may be the one of the row, as far as name and size tell.
 pub fn may_be(listed: &Listed, row: &Row) -> bool {
     same_name(listed, row) || listed.size.is_none_or(|size| has_size(row, size))

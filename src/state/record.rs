@@ -1,6 +1,6 @@
 //! What the ledger keeps and tells: folders, messages, runs.
 
-use crate::mail::{Digest, Fingerprint, Key, Marks};
+use crate::mail::{Content, Digest, Fingerprint, Key, Marks};
 
 /// A folder's number in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,6 +56,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// Its digest, were nothing known of it but header and size; see [`Content::inferred_from`].
+    pub fn inferred(&self) -> Option<Digest> {
+        Content::inferred_from(self.fingerprint, self.wire_size).map(|content| content.digest)
+    }
+
     /// Whether it is a message of the server that is in the store, not one that the store alone has.
     pub fn is_of_source(&self) -> bool {
         let listed = self.key.is_some() || self.listed_size.is_some();
