@@ -104,6 +104,12 @@ impl FolderPattern {
         &self.pattern
     }
 
+    /// Whether an entry of the list names the folder outright.
+    pub fn names(list: &[FolderPattern], folder: &FolderName) -> bool {
+        let name = folder.to_string();
+        list.iter().any(|p| p.is_literal() && p.pattern == name)
+    }
+
     /// Whether a list of entries takes the folder: the last entry that matches decides, and none means no.
     pub fn selects(list: &[FolderPattern], folder: &FolderName) -> bool {
         let name = folder.to_string();

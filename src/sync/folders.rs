@@ -39,8 +39,9 @@ pub fn resolved(patterns: &[FolderPattern], tree: &Tree) -> Vec<FolderPattern> {
 /// Folders of the server that are left out unless the patterns name them: those without mail, and those that show once more
 /// what stands in others. Of these, the user is told.
 pub fn set_aside(patterns: &[FolderPattern], tree: &Tree) -> Vec<(FolderPattern, Option<String>)> {
-    let named = |name: &FolderName| patterns.iter().any(|p| p.is_literal() && p.as_str() == name.to_string());
-    let taken = tree.folders().filter(|f| !named(&f.name) && FolderPattern::selects(patterns, &f.name));
+    let taken = tree
+        .folders()
+        .filter(|f| !FolderPattern::names(patterns, &f.name) && FolderPattern::selects(patterns, &f.name));
     let aside = taken.filter_map(|f| {
         let is_view = f.role.is_some_and(Role::is_view);
         let note = is_view.then(|| {

@@ -116,14 +116,13 @@ async fn target(migration: &Migration, login: Option<Login>) -> Result<Target> {
 
 async fn through(carriage: &Arc<Carriage>, source: Source) -> Result<()> {
     match (source, &carriage.migration.from) {
-        (Source::Imap(connections, tree), _) => imap(carriage, connections, &tree).await?,
+        (Source::Imap(connections, tree), _) => return imap(carriage, connections, &tree).await,
         (Source::Pop3(session), _) => {
             let mut stops = stops(carriage, places([&FolderName::inbox()])).await;
             carriage.set_out(Route { stops: stops.clone(), sites: vec![Site::Unknown] });
             if let Some(stop) = stops.pop() {
                 carriage.folder(&stop, async { Ok(Some(*session)) }).await?;
             }
-            carriage.target.log_out().await;
         }
         (Source::Local, From::Maildir(spec)) => {
             let (spec, tree) = local::maildirs(spec)?;
@@ -139,7 +138,6 @@ async fn through(carriage: &Arc<Carriage>, source: Source) -> Result<()> {
                 };
                 local(carriage, &stop, opening).await?;
             }
-            carriage.target.log_out().await;
         }
         (Source::Local, From::Mbox(path)) => {
             let tree = local::mboxes(path)?;
@@ -151,10 +149,10 @@ async fn through(carriage: &Arc<Carriage>, source: Source) -> Result<()> {
                 let opening = async { MboxSource::open(path, &stop.from, carriage.job.now).map(Some) };
                 local(carriage, &stop, opening).await?;
             }
-            carriage.target.log_out().await;
         }
         (Source::Local, From::Server(_)) => {}
     }
+    carriage.target.log_out().await;
     Ok(())
 }
 
@@ -171,11 +169,7 @@ async fn local<R: Retriever>(
 
 async fn imap(carriage: &Arc<Carriage>, mut connections: Connections, tree: &Tree) -> Result<()> {
     let plan = &carriage.migration.plan;
-    // Whether a folder is named outright.
-    let named = |f: &imap::Folder| {
-        let literal = |p: &FolderPattern| p.is_literal() && p.as_str() == f.name.to_string();
-        plan.folders.iter().any(literal)
-    };
+    let named = |f: &imap::Folder| FolderPattern::names(&plan.folders, &f.name);
     // A view of what other folders hold.
     let folders: Vec<imap::Folder> = tree
         .select(&plan.folders)
