@@ -116,7 +116,7 @@ impl Job {
         self.record(&past, &plan)?;
 
         let wanted: Vec<Handle> = plan.fetch.iter().map(|l| l.handle).collect();
-        let (suspects, sizes) = (self.suspects(&plan, &*store)?, Sizes::of(&past.rows));
+        let (suspects, sizes) = (self.suspects(&plan, &*store)?, past.sizes);
         let desk = Desk { job: self.clone(), folder: folder_name.clone(), folder_id: past.folder.id, store, sizes };
         let mut delivery = Delivery::start(desk, &plan.fetch, suspects);
         let retrieved = match wanted.is_empty() {
@@ -266,7 +266,8 @@ impl Job {
     fn read(&self, folder: Folder) -> Result<Past> {
         let rows = self.ledger().rows(folder.id)?;
         let failed_before = self.ledger().quarantined(folder.id)?.into_iter().map(|q| (q.key, q.tries)).collect();
-        Ok(Past { folder, rows, voided: OnceLock::new(), failed_before })
+        let sizes = Sizes::of(&rows);
+        Ok(Past { folder, rows, sizes, voided: OnceLock::new(), failed_before })
     }
 
     /// Decides, once it has asked for the fingerprints that the decision needs, and of the witnesses. Where one of these
@@ -280,7 +281,7 @@ impl Job {
         let Abilities { headers_apart, firm_keys } = retriever.abilities();
         let basis = Basis {
             in_doubt: past.folder.in_doubt,
-            sizes_believed: Sizes::of(&past.rows).are_believed(),
+            sizes_believed: past.sizes.are_believed(),
             firm_keys,
             by_content: self.by_content,
             policy: &self.policy,
@@ -413,6 +414,8 @@ async fn fingerprints<R: Retriever>(retriever: &mut R, asked: &[Handle]) -> Resu
 struct Past {
     folder: Folder,
     rows: Vec<Row>,
+    /// How the sizes held that the server stated of these.
+    sizes: Sizes,
     voided: OnceLock<Vec<Row>>,
     /// Messages in quarantine, each with the number of its tries.
     failed_before: HashMap<Key, u32>,
