@@ -4,7 +4,7 @@
 //! they retrieve; whoever reads an mbox keeps its marks in fields of its messages. Such copies are here, and the server has
 //! the messages as they were.
 
-use super::{Content, Digest, Digester};
+use super::{Beginning, Content, Digest, Digester};
 use std::ops::Range;
 
 /// Octets on the wire of the field that mbsync writes into a copy: `X-TUID`, twelve characters.
@@ -27,9 +27,6 @@ impl Original {
         (octets > 0).then_some(Original { wire_size, digest: None })
     }
 }
-
-/// A header longer than this is taken as it is.
-const LIMIT: usize = 64 << 10;
 
 /// Fields that carriers of mail put on top of a message.
 const TRACE: [&[u8]; 5] = [b"return-path", b"delivered-to", b"x-original-to", b"envelope-to", b"received"];
@@ -110,8 +107,8 @@ pub struct CopyDigester {
 }
 
 enum Reading {
-    /// The beginning, as long as its header goes on.
-    Header(Vec<u8>),
+    /// As long as its header goes on.
+    Header(Beginning),
     /// Nobody wrote into it.
     AsItIs,
     Without(Box<Digester>),
@@ -119,7 +116,7 @@ enum Reading {
 
 impl Default for CopyDigester {
     fn default() -> CopyDigester {
-        CopyDigester { copy: Digester::default(), original: Reading::Header(Vec::new()) }
+        CopyDigester { copy: Digester::default(), original: Reading::Header(Beginning::default()) }
     }
 }
 
@@ -129,12 +126,8 @@ impl CopyDigester {
         self.copy.update(bytes);
         match &mut self.original {
             Reading::Header(header) => {
-                let looked_at = header.len().saturating_sub(2);
-                header.extend_from_slice(bytes);
-                let new = header.get(looked_at..).unwrap_or_default();
-                let ends = [&b"\n\n"[..], b"\n\r\n"].iter().any(|end| memchr::memmem::find(new, end).is_some());
-                if ends || header.len() > LIMIT {
-                    self.original = Reading::of(header);
+                if header.take(bytes) {
+                    self.original = Reading::of(header.as_bytes());
                 }
             }
             Reading::AsItIs => {}
@@ -145,7 +138,7 @@ impl CopyDigester {
     /// What all the bytes tell.
     pub fn finish(self) -> Content {
         let original = match self.original {
-            Reading::Header(header) => Reading::of(&header),
+            Reading::Header(header) => Reading::of(header.as_bytes()),
             decided => decided,
         };
         let original = match original {

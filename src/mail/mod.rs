@@ -1,5 +1,6 @@
 //! What every part speaks of. Imports nothing of ours.
 
+mod beginning;
 mod copied;
 mod date;
 mod envelope;
@@ -14,6 +15,7 @@ mod side;
 mod subject;
 mod utf7;
 
+pub use beginning::Beginning;
 pub use copied::{CopyDigester, Original, TUID_OCTETS};
 pub use date::arrival_date;
 pub use envelope::Envelope;

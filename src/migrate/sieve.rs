@@ -4,7 +4,7 @@ use super::{Measured, Sample};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Action, Event, Observer};
 use crate::interrupt::Interrupt;
-use crate::mail::{Content, Digester, Envelope, Fingerprint, Flags, FolderName, Key, Marks, arrival_date};
+use crate::mail::{Beginning, Content, Envelope, Fingerprint, Flags, FolderName, Key, Marks, arrival_date};
 use crate::retrieve::{Abilities, Finished, Handle, Intake, Listed, Listing, Reading, Retriever, SourceId};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,9 +12,6 @@ use std::time::Instant;
 
 /// Why a message stays that nobody wished to stay.
 pub const TOO_LARGE: &str = "larger than the target takes";
-
-/// Octets of a message that are looked at for its date.
-const HEADER: usize = 64 * 1024;
 
 /// Which messages go, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,10 +69,10 @@ pub struct Sieve<R> {
 }
 
 /// The messages that were to go.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Passed {
     going: Vec<Handle>,
-    contents: BTreeMap<Handle, Content>,
+    reading: Reading,
     /// Refused by the source, or gone from it.
     left: HashSet<Handle>,
 }
@@ -125,14 +122,13 @@ impl<R: Retriever> Sieve<R> {
     /// Reads what the pull did not want, for the hashes. False when told to stop.
     async fn read_rest(&mut self) -> Result<bool> {
         let Some(interrupt) = self.hashing.take() else { return Ok(true) };
-        let Passed { going, mut contents, left } = std::mem::take(&mut self.passed);
-        let is_open = |h: &&Handle| !contents.contains_key(*h) && !left.contains(*h);
+        let Passed { going, mut reading, left } = std::mem::take(&mut self.passed);
+        let is_open = |h: &&Handle| !reading.contents.contains_key(*h) && !left.contains(*h);
         let rest: Vec<Handle> = going.iter().filter(is_open).copied().collect();
-        let mut reading = Reading::default();
         if !rest.is_empty() && interrupt.unless_raised(self.inner.retrieve(&rest, &mut reading)).await?.is_none() {
             return Ok(false);
         }
-        contents.append(&mut reading.contents);
+        let contents = reading.contents;
         let mut learned = self.lesson.lock().unwrap_or_else(PoisonError::into_inner);
         learned.unread = going.iter().filter(|h| !contents.contains_key(*h) && !left.contains(*h)).count() as u64;
         learned.contents = contents.into_values().collect();
@@ -264,7 +260,7 @@ impl<R: Retriever> Retriever for Sieve<R> {
             }
             return Ok(());
         }
-        let hashing = self.hashing.as_ref().map(|_| (None, &mut self.passed));
+        let hashing = self.hashing.as_ref().map(|_| &mut self.passed);
         let (seen, now, lesson) = (self.wishes.seen, self.now, &self.lesson);
         self.inner.retrieve(wanted, &mut Dating { into, seen, now, held: None, lesson, hashing }).await
     }
@@ -283,25 +279,24 @@ struct Dating<'i, I> {
     into: &'i mut I,
     seen: bool,
     now: i64,
-    held: Option<(Handle, Envelope, Vec<u8>)>,
+    held: Option<(Handle, Envelope, Beginning)>,
     lesson: &'i Lesson,
-    /// The message under way and those before it, where hashes are wanted.
-    hashing: Option<(Option<(Handle, Digester)>, &'i mut Passed)>,
+    /// What passes, where hashes are wanted.
+    hashing: Option<&'i mut Passed>,
 }
 
 impl<I: Intake> Dating<'_, I> {
     fn leave(&mut self, handle: Handle) {
-        if let Some((under_way, passed)) = &mut self.hashing {
-            *under_way = None;
+        if let Some(passed) = &mut self.hashing {
             passed.left.insert(handle);
         }
     }
 
     async fn release(&mut self) -> Result<()> {
         let Some((handle, mut envelope, start)) = self.held.take() else { return Ok(()) };
-        envelope.received_at = arrival_date(&start, self.now);
+        envelope.received_at = arrival_date(start.as_bytes(), self.now);
         self.into.begin(handle, envelope).await?;
-        self.into.chunk(&start).await
+        self.into.chunk(start.as_bytes()).await
     }
 }
 
@@ -310,8 +305,8 @@ impl<I: Intake> Intake for Dating<'_, I> {
         if envelope.marks != Marks::default() {
             self.lesson.lock().unwrap_or_else(PoisonError::into_inner).marked += 1;
         }
-        if let Some((under_way, _)) = &mut self.hashing {
-            *under_way = Some((handle, Digester::default()));
+        if let Some(passed) = &mut self.hashing {
+            passed.reading.begin(handle, Envelope::default()).await?;
         }
         if self.seen {
             envelope.marks.flags = envelope.marks.flags | Flags::SEEN;
@@ -319,36 +314,33 @@ impl<I: Intake> Intake for Dating<'_, I> {
         match envelope.received_at {
             Some(_) => self.into.begin(handle, envelope).await,
             None => {
-                self.held = Some((handle, envelope, Vec::new()));
+                self.held = Some((handle, envelope, Beginning::default()));
                 Ok(())
             }
         }
     }
 
     async fn chunk(&mut self, bytes: &[u8]) -> Result<()> {
-        if let Some((Some((_, digester)), _)) = &mut self.hashing {
-            digester.update(bytes);
+        if let Some(passed) = &mut self.hashing {
+            passed.reading.chunk(bytes).await?;
         }
         let Some((_, _, start)) = &mut self.held else { return self.into.chunk(bytes).await };
-        let looked_at = start.len().saturating_sub(3);
-        start.extend_from_slice(bytes);
-        let fresh = start.get(looked_at..).unwrap_or_default();
-        let ends = [&b"\n\r\n"[..], b"\n\n"].iter().any(|end| memchr::memmem::find(fresh, end).is_some());
-        if ends || start.len() > HEADER { self.release().await } else { Ok(()) }
+        if start.take(bytes) { self.release().await } else { Ok(()) }
     }
 
     async fn end(&mut self) -> Result<()> {
         self.release().await?;
-        if let Some((under_way, passed)) = &mut self.hashing
-            && let Some((handle, digester)) = under_way.take()
-        {
-            passed.contents.insert(handle, digester.finish().1);
+        if let Some(passed) = &mut self.hashing {
+            passed.reading.end().await?;
         }
         self.into.end().await
     }
 
     async fn refused(&mut self, handle: Handle, reason: String) -> Result<()> {
         self.held = None;
+        if let Some(passed) = &mut self.hashing {
+            passed.reading.refused(handle, reason.clone()).await?;
+        }
         self.leave(handle);
         self.into.refused(handle, reason).await
     }
@@ -425,7 +417,7 @@ mod tests {
         ] {
             assert_eq!(passed(chunks, given, seen, ends), expected);
         }
-        let endless = "x".repeat(HEADER + 1);
+        let endless = "x".repeat(Beginning::LIMIT + 1);
         assert_eq!(passed(&[endless.as_bytes(), b"y"], None, false, true), format!("begin 1 None :{endless}y;"));
     }
 
