@@ -1,7 +1,7 @@
 //! `mailferry status`: what the state tells about each account.
 
 use super::args::{AccountArgs, Global};
-use super::report;
+use super::report::{self, messages};
 use crate::config::{self, Account};
 use crate::error::Result;
 use crate::state::{FolderStatus, Home, Ledger, Run};
@@ -35,8 +35,8 @@ fn as_text(account: &str, run: Option<&Run>, folders: &[FolderStatus]) -> String
     };
     for f in folders {
         let held = match f.synced {
-            true => format!("{} messages on both sides", f.paired),
-            false => format!("{} messages pulled", f.delivered),
+            true => format!("{} on both sides", messages(f.paired)),
+            false => format!("{} pulled", messages(f.delivered)),
         };
         text.push_str(&format!("  {}: {held}", f.name));
         for (n, what) in [
@@ -97,8 +97,8 @@ mod tests {
     fn a_folder_tells_what_both_sides_have_and_what_is_open() {
         let open = FolderStatus { arriving: 1, sending: 2, delete_sent: 3, ..folder("Lists/rust", true) };
         assert_eq!(
-            as_text("work", None, &[folder("INBOX", false), folder("Sent", true), open]),
-            "work: never pulled\n  INBOX: 9 messages pulled\n  Sent: 7 messages on both sides\n  Lists/rust: 7 messages on \
+            as_text("work", None, &[folder("INBOX", false), FolderStatus { paired: 1, ..folder("Sent", true) }, open]),
+            "work: never pulled\n  INBOX: 9 messages pulled\n  Sent: 1 message on both sides\n  Lists/rust: 7 messages on \
              both sides, 3 to be deleted on the server, 1 on their way when a run ended, 2 on their way to the server when a \
              run ended\n"
         );

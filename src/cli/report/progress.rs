@@ -52,7 +52,7 @@ impl Progress {
             return;
         }
         let template =
-            "{prefix} {wide_bar} {msg} messages, {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
+            "{prefix} {wide_bar} {msg} messages, {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}";
         let bar = self.add(template, outlook.bytes, format!("{account} {folder}"));
         bar.set_message(format!("0/{}", outlook.fetch));
         bars.folders.insert((account.to_owned(), folder.to_owned()), (bar, outlook.fetch));
