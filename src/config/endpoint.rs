@@ -110,6 +110,7 @@ fn remote(protocol: Protocol, tls: TlsMode, rest: &str) -> Result<Endpoint, Faul
         pins: Vec::new(),
         allow_cleartext: false,
         compress: None,
+        pipelining: true,
         timeout: server::TIMEOUT,
     };
     Ok(Endpoint::Server { protocol, server, user, folder })

@@ -33,6 +33,10 @@ pub(super) fn server(
     if compress.is_some() && protocol == Some(Protocol::Pop3) {
         table.complain(Some("compress"), Fault::new("POP3 knows no compression", "Remove it."));
     }
+    let pipelining = table.switch("pipelining");
+    if pipelining.is_some() && protocol == Some(Protocol::Imap) {
+        table.complain(Some("pipelining"), Fault::new("every IMAP server takes commands in a row", "Remove it."));
+    }
     let timeout = table.text("timeout", units::duration).unwrap_or(TIMEOUT);
 
     let mut host = table.text("host", host);
@@ -77,6 +81,7 @@ pub(super) fn server(
         pins: pins.unwrap_or_default(),
         allow_cleartext,
         compress,
+        pipelining: pipelining.unwrap_or(true),
         timeout,
     })
 }

@@ -38,6 +38,9 @@ impl Display for Account {
         if let Some(compress) = server.compress {
             writeln!(f, "compress = {compress}")?;
         }
+        if self.protocol == Protocol::Pop3 {
+            writeln!(f, "pipelining = {}", server.pipelining)?;
+        }
         writeln!(f, "timeout = {}", text(units::written(server.timeout)))?;
         writeln!(f, "user = {}", text(&self.user))?;
         if let Some(name) = &self.auth_user {

@@ -80,6 +80,7 @@ mod tests {
             pins: Vec::new(),
             allow_cleartext: false,
             compress: None,
+            pipelining: true,
             timeout: Duration::from_millis(100),
         }
     }

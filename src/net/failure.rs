@@ -183,6 +183,7 @@ mod tests {
             pins: Vec::new(),
             allow_cleartext: false,
             compress: None,
+            pipelining: true,
             timeout: Duration::from_secs(60),
         }
     }

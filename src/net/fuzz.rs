@@ -34,6 +34,7 @@ pub fn session<W: Future<Output = Result<()>>>(said: &[u8], work: impl FnOnce(Re
         pins: Vec::new(),
         allow_cleartext: false,
         compress: None,
+        pipelining: true,
         timeout: Duration::from_secs(1),
     };
     let login = Login::new("ada", Secret::new("pencil".to_owned()));

@@ -52,6 +52,8 @@ pub struct Server {
     /// Whether to compress what goes over the line, where the server can (IMAP only); where this is `None`, unless it is
     /// this machine.
     pub compress: Option<bool>,
+    /// Whether commands may follow each other without waiting, where the server offers that (POP3 only).
+    pub pipelining: bool,
     /// How long any one step may be silent.
     pub timeout: Duration,
 }

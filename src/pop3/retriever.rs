@@ -103,7 +103,7 @@ impl<S: Transport> Pop3<S> {
 
     fn bound(&self) -> Bound {
         match &self.offered {
-            Some(c) if c.pipelining => Bound::PIPELINED,
+            Some(c) if c.pipelining && self.connection.server().pipelining => Bound::PIPELINED,
             _ => Bound::LOCK_STEP,
         }
     }

@@ -20,6 +20,7 @@ pub(super) fn server() -> Server {
         pins: Vec::new(),
         allow_cleartext: true,
         compress: None,
+        pipelining: true,
         timeout: Duration::from_secs(10),
     }
 }

@@ -20,6 +20,7 @@ fn server(dovecot: &Dovecot, port: u16, tls: TlsMode) -> Server {
         pins: Vec::new(),
         allow_cleartext: false,
         compress: None,
+        pipelining: true,
         timeout: Duration::from_secs(20),
     }
 }

@@ -27,6 +27,7 @@ fn the_example_of_the_manual_is_read_in_full() {
                 pins: vec![],
                 allow_cleartext: false,
                 compress: None,
+                pipelining: true,
                 timeout: Duration::from_secs(60),
             },
             user: "me@example.com".into(),
@@ -92,6 +93,7 @@ fn every_key_is_taken() {
             pins: vec![Pin([0xab; 32])],
             allow_cleartext: false,
             compress: None,
+            pipelining: true,
             timeout: Duration::from_secs(120),
         }
     );

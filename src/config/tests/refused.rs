@@ -19,7 +19,7 @@ fn clear_text_stays_on_this_machine_unless_allowed() {
 
 #[test]
 fn bad_values_are_told_with_place_and_remedy() {
-    let known = "Known keys here: `allow_cleartext`, `auth`, `auth_user`, `ca_file`, `compress`, `host`, `password`, `pin_sha256`, `port`, \
+    let known = "Known keys here: `allow_cleartext`, `auth`, `auth_user`, `ca_file`, `compress`, `host`, `password`, `pin_sha256`, `pipelining`, `port`, \
                  `protocol`, `provider`, `pull`, `store`, `sync`, `timeout`, `tls`, `user`.";
     let example = "Write, for example, `password = { command = \"pass show mail/work\" }`.";
     // A line after the five of `imap`, and what is told of it.
@@ -331,6 +331,10 @@ fn bad_files_are_told_with_place_and_remedy() {
             "7:1: accounts.work.auth_user: a log-in by `auth = \"login\"` carries one name, not two | Write `auth = \"plain\"`, or leave \
              `auth` out; or, on Dovecot with master users, write both names as the user: `alice*admin`.",
         ),
+        (
+            imap("pipelining=false"),
+            "6:1: accounts.work.pipelining: every IMAP server takes commands in a row | Remove it.",
+        ),
         (pop3("compress=true"), "6:1: accounts.work.compress: POP3 knows no compression | Remove it."),
         (
             pop3("[accounts.work.sync]"),
@@ -383,7 +387,7 @@ fn all_problems_come_at_once_in_the_order_of_the_lines() {
          \"me@example.com\"`.\n\
          /etc/mf/c.toml:1:11: accounts.a.store: missing. Add a table `[accounts.a.store]` with `kind` and `path`.\n\
          /etc/mf/c.toml:3:1: accounts.a.prot: unknown key. Did you mean `port`? Known keys here: `allow_cleartext`, `auth`, \
-         `auth_user`, `ca_file`, `compress`, `host`, `password`, `pin_sha256`, `port`, `protocol`, `provider`, `pull`, `store`, `sync`, `timeout`, `tls`, \
+         `auth_user`, `ca_file`, `compress`, `host`, `password`, `pin_sha256`, `pipelining`, `port`, `protocol`, `provider`, `pull`, `store`, `sync`, `timeout`, `tls`, \
          `user`.\n\
          /etc/mf/c.toml:4:11: accounts.b.protocol: missing. Write `protocol = \"imap\"` or `protocol = \"pop3\"`.\n\
          /etc/mf/c.toml:4:11: accounts.b.user: missing. Write the name you log in with, often the whole mail address: `user = \

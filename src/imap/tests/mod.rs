@@ -162,6 +162,7 @@ pub fn server(tls: TlsMode) -> Server {
         pins: Vec::new(),
         allow_cleartext: false,
         compress: None,
+        pipelining: true,
         timeout: Duration::from_secs(5),
     }
 }

@@ -123,6 +123,7 @@ fn server(host: &str, port: u16) -> Server {
         pins: Vec::new(),
         allow_cleartext: false,
         compress: None,
+        pipelining: true,
         timeout: Duration::from_secs(5),
     }
 }

@@ -5,7 +5,7 @@ mod listing;
 use super::*;
 use crate::mail::FolderName;
 use crate::pop3::script::{Pipe, login, play, say, server};
-use crate::retrieve::Key;
+use crate::retrieve::{Key, Listed};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -75,8 +75,12 @@ fn logged_in(capabilities: Option<&str>) -> String {
 }
 
 async fn session(capabilities: Option<&str>, talk: &str) -> (Pop3<Pipe>, JoinHandle<String>) {
+    session_with(&server(), capabilities, talk).await
+}
+
+async fn session_with(server: &Server, capabilities: Option<&str>, talk: &str) -> (Pop3<Pipe>, JoinHandle<String>) {
     let (pipe, peer) = play(&(logged_in(capabilities) + talk));
-    let session = Pop3::start(Pipe::clear(pipe), &server(), &login(), AuthChoice::UserPass).await.unwrap();
+    let session = Pop3::start(Pipe::clear(pipe), server, &login(), AuthChoice::UserPass).await.unwrap();
     (session, peer)
 }
 
@@ -143,8 +147,10 @@ async fn a_whole_session_pipelined() {
 
 #[tokio::test]
 async fn lock_step_where_pipelining_is_not_offered() {
-    for capabilities in [None, Some("TOP UIDL")] {
-        let (mut s, peer) = session(
+    for (capabilities, pipelining) in [(None, true), (Some("TOP UIDL"), true), (FULL, false)] {
+        let server = Server { pipelining, ..server() };
+        let (mut s, peer) = session_with(
+            &server,
             capabilities,
             "C: UIDL
              S: +OK

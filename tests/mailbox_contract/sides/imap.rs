@@ -60,6 +60,7 @@ impl<O: Offer> Account<O> {
             pins: Vec::new(),
             allow_cleartext: false,
             compress: None,
+            pipelining: true,
             timeout: Duration::from_secs(20),
         };
         let login = Login::new(&self.user.name, Secret::new(self.user.password.clone()));
