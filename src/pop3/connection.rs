@@ -87,6 +87,11 @@ impl<S> Connection<S> {
         broken(&self.server, what)
     }
 
+    /// The other end sent a challenge that nobody asked for.
+    pub fn unasked(&self) -> Error {
+        self.broken("sent a challenge that nobody asked for")
+    }
+
     /// The other end answered `-ERR` to what has to work.
     pub fn refused(&self, command: &str, text: &[u8]) -> Error {
         refused(&self.server, command, text)

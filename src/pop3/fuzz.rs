@@ -3,8 +3,9 @@
 use super::Pop3;
 use super::body::Body;
 use super::capabilities::Capabilities;
-use super::listing::Rows;
+use super::listing::join;
 use super::wire::{Code, Reply, list_line, timestamp, uidl_line};
+use crate::mail::Key;
 use crate::net::AuthChoice;
 use crate::net::fuzz;
 use crate::retrieve::fuzz::Swallow;
@@ -12,16 +13,16 @@ use crate::retrieve::{Handle, Retriever};
 
 /// Single lines and bodies.
 pub fn replies(data: &[u8]) {
-    let (mut capabilities, mut rows) = (Capabilities::default(), Rows::default());
+    let (mut capabilities, mut named, mut sized) = (Capabilities::default(), Vec::new(), Vec::new());
     for line in data.split(|b| *b == b'\n') {
         if let Some(Reply::Ok(text) | Reply::Err(text)) = Reply::parse(line) {
             let _ = (Code::of(text), timestamp(text));
         }
         capabilities.add(line);
-        rows.uidl.extend(uidl_line(line).map(|(n, id)| (n, id.map(<[u8]>::to_vec))));
-        rows.list.extend(list_line(line));
+        named.extend(uidl_line(line).map(|(n, id)| (n, id.map(Key::new))));
+        sized.extend(list_line(line));
     }
-    let _ = (capabilities.notes("mx"), rows.join());
+    let _ = (capabilities.notes("mx"), join(named, sized));
     for bare_lf in [false, true] {
         let (mut body, mut rest, mut octets) = (Body::new(bare_lf), data, 0);
         while !rest.is_empty() {
@@ -41,6 +42,7 @@ pub fn replies(data: &[u8]) {
 pub fn session(data: &[u8]) {
     fuzz::session(data, |stream, server, login| async move {
         let mut pop3 = Pop3::start(stream, &server, &login, AuthChoice::Auto).await?;
+        pop3.glance().await?;
         let handles: Vec<Handle> = pop3.list().await?.messages.iter().take(5).map(|m| m.handle).collect();
         pop3.fingerprints(&handles).await?;
         pop3.retrieve(&handles, &mut Swallow::default()).await?;

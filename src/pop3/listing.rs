@@ -3,41 +3,35 @@
 use crate::retrieve::{Handle, Key, Listed};
 use std::collections::HashSet;
 
-/// The two replies, row by row.
-#[derive(Debug, Default)]
-pub(super) struct Rows {
-    /// Message numbers and unique-ids.
-    pub uidl: Vec<(u32, Option<Vec<u8>>)>,
-    /// Message numbers and octets.
-    pub list: Vec<(u32, Option<u64>)>,
-}
+/// The reply to UIDL: message numbers and unique-ids.
+pub(super) type Named = Vec<(u32, Option<Key>)>;
 
-impl Rows {
-    /// All messages of either reply by number, which is oldest first; `None` where a reply names a number twice.
-    ///
-    /// A unique-id that several messages bear names none of them: which is which may change from session to session.
-    pub fn join(mut self) -> Option<Vec<Listed>> {
-        // Servers send both in order, and sorting what is sorted costs nothing.
-        self.uidl.sort_by_key(|(number, _)| *number);
-        self.list.sort_by_key(|(number, _)| *number);
-        if names_twice(&self.uidl) || names_twice(&self.list) {
-            return None;
-        }
-        let shared = shared(self.uidl.iter().filter_map(|(_, id)| id.as_deref()).collect());
-        let key = |id: Option<Vec<u8>>| id.filter(|id| !shared.contains(id)).map(Key::new);
+/// The reply to LIST: message numbers and octets.
+pub(super) type Sized = Vec<(u32, Option<u64>)>;
 
-        let mut messages = Vec::with_capacity(self.uidl.len().max(self.list.len()));
-        let mut sizes = self.list.into_iter().peekable();
-        for (number, id) in self.uidl {
-            while let Some((unnamed, size)) = sizes.next_if(|(n, _)| *n < number) {
-                messages.push(Listed { handle: Handle(unnamed), key: None, size });
-            }
-            let size = sizes.next_if(|(n, _)| *n == number).and_then(|(_, size)| size);
-            messages.push(Listed { handle: Handle(number), key: key(id), size });
-        }
-        messages.extend(sizes.map(|(number, size)| Listed { handle: Handle(number), key: None, size }));
-        Some(messages)
+/// All messages of either reply by number, which is oldest first; `None` where a reply names a number twice.
+///
+/// A unique-id that several messages bear names none of them: which is which may change from session to session.
+pub(super) fn join(mut named: Named, mut sized: Sized) -> Option<Vec<Listed>> {
+    // Servers send both in order, and sorting what is sorted costs nothing.
+    named.sort_by_key(|(number, _)| *number);
+    sized.sort_by_key(|(number, _)| *number);
+    if names_twice(&named) || names_twice(&sized) {
+        return None;
     }
+    let shared = shared(named.iter().filter_map(|(_, key)| key.as_ref()).collect());
+
+    let mut messages = Vec::with_capacity(named.len().max(sized.len()));
+    let mut sizes = sized.into_iter().peekable();
+    for (number, key) in named {
+        while let Some((unnamed, size)) = sizes.next_if(|(n, _)| *n < number) {
+            messages.push(Listed { handle: Handle(unnamed), key: None, size });
+        }
+        let size = sizes.next_if(|(n, _)| *n == number).and_then(|(_, size)| size);
+        messages.push(Listed { handle: Handle(number), key: key.filter(|key| !shared.contains(key)), size });
+    }
+    messages.extend(sizes.map(|(number, size)| Listed { handle: Handle(number), key: None, size }));
+    Some(messages)
 }
 
 /// Whether sorted rows hold a number more than once.
@@ -46,10 +40,10 @@ fn names_twice<T>(rows: &[(u32, T)]) -> bool {
 }
 
 /// The unique-ids that more than one message bears.
-fn shared(mut ids: Vec<&[u8]>) -> HashSet<Vec<u8>> {
-    ids.sort_unstable();
-    let twice = ids.windows(2).filter_map(|pair| match pair {
-        [a, b] if a == b => Some(a.to_vec()),
+fn shared(mut keys: Vec<&Key>) -> HashSet<Key> {
+    keys.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
+    let twice = keys.windows(2).filter_map(|pair| match pair {
+        [a, b] if a == b => Some((*a).clone()),
         _ => None,
     });
     twice.collect()
@@ -62,10 +56,10 @@ mod tests {
     type Row = (u32, Option<String>, Option<u64>);
 
     fn joined(uidl: &[(u32, &str)], list: &[(u32, u64)]) -> Option<Vec<Row>> {
-        let uidl = uidl.iter().map(|(n, id)| (*n, Some(id.as_bytes().to_vec()).filter(|i| !i.is_empty()))).collect();
-        let list = list.iter().map(|(n, size)| (*n, Some(*size))).collect();
+        let named = uidl.iter().map(|(n, id)| (*n, Some(Key::new(id)).filter(|_| !id.is_empty()))).collect();
+        let sized = list.iter().map(|(n, size)| (*n, Some(*size))).collect();
         let text = |k: Key| k.to_string();
-        let rows = Rows { uidl, list }.join()?;
+        let rows = join(named, sized)?;
         Some(rows.into_iter().map(|m| (m.handle.0, m.key.map(text), m.size)).collect())
     }
 

@@ -11,6 +11,7 @@
 //! | `connection` | buffered, bounded reading and writing that cannot deadlock |
 //! | `login` | from the greeting to the TRANSACTION state |
 //! | `authentication` | USER and PASS, APOP, AUTH |
+//! | `look` | UIDL, LIST and STAT, asked and answered |
 //! | `retriever` | listing, retrieving, deleting, taking leave |
 //!
 //! Extensions in use: CAPA, PIPELINING, RESP-CODES, LOGIN-DELAY, EXPIRE (RFC 2449), STLS (RFC 2595), AUTH (RFC 1734 and
@@ -27,6 +28,7 @@ mod connection;
 pub mod fuzz;
 mod listing;
 mod login;
+mod look;
 mod refusal;
 mod retriever;
 #[cfg(test)]

@@ -2,16 +2,17 @@
 
 use super::body::{Body, Step};
 use super::capabilities::Capabilities;
-use super::connection::{Connection, LISTING};
-use super::listing::Rows;
+use super::connection::Connection;
+use super::listing::{Named, join};
 use super::login::log_in;
+use super::look;
 use super::window::{Bound, Window};
-use super::wire::{Code, Reply, list_line, uidl_line};
+use super::wire::Reply;
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result, quoted};
 use crate::mail::{Envelope, Fingerprint, HeaderScan, arrival_date};
 use crate::net::{AuthChoice, Server, Transport};
-use crate::retrieve::{Abilities, Finished, Handle, Intake, Listing, Retriever, SourceId};
+use crate::retrieve::{Abilities, Finished, Glance, Handle, Intake, Listing, Retriever, SourceId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub struct Pop3<S> {
     /// What the server can do now; `None` where it does not tell.
     offered: Option<Capabilities>,
     top: Top,
+    /// What UIDL told at a glance.
+    named: Option<Named>,
     /// Octets of each message, as the last listing stated them, in the order of the handles.
     sizes: Vec<(Handle, u64)>,
     limits: Limits,
@@ -84,6 +87,7 @@ impl<S: Transport> Pop3<S> {
             source: super::source(server, &login.user),
             offered,
             top,
+            named: None,
             sizes: Vec::new(),
             limits: Limits::USUAL,
             deletions: Deletions::default(),
@@ -99,6 +103,11 @@ impl<S: Transport> Pop3<S> {
     fn size(&self, handle: Handle) -> Option<u64> {
         let at = self.sizes.binary_search_by_key(&handle, |(handle, _)| *handle).ok()?;
         self.sizes.get(at).map(|(_, size)| *size)
+    }
+
+    /// What the user should know of the server.
+    fn notes(&self) -> Vec<String> {
+        self.offered.as_ref().map(|c| c.notes(&self.connection.server().host)).unwrap_or_default()
     }
 
     fn bound(&self) -> Bound {
@@ -123,20 +132,6 @@ impl<S: Transport> Pop3<S> {
             format!("the session with {} broke off earlier", self.connection.server().host),
             "Run again; the next run goes on where this one stopped.",
         )
-    }
-
-    /// The multi-line reply to UIDL or LIST; the text of the refusal where there is none.
-    async fn rows(&mut self, each: impl FnMut(&[u8]) -> Option<()> + Send) -> Result<std::result::Result<(), Vec<u8>>> {
-        match self.connection.reply().await?.0 {
-            Reply::Ok(_) => {}
-            Reply::Err(text) => return Ok(Err(text.to_vec())),
-            Reply::Challenge(_) => return Err(self.unasked()),
-        }
-        self.connection.rows(LISTING, each).await.map(Ok)
-    }
-
-    fn unasked(&self) -> Error {
-        self.connection.broken("sent a challenge that nobody asked for")
     }
 
     /// What the headers of these messages tell, as far as the server gives them.
@@ -183,7 +178,7 @@ impl<S: Transport> Pop3<S> {
             let refused = match reply {
                 Reply::Ok(_) => None,
                 Reply::Err(text) => Some((*handle, format!("the server refuses it: {}", quoted(text)))),
-                Reply::Challenge(_) => return Err(self.unasked()),
+                Reply::Challenge(_) => return Err(self.connection.unasked()),
             };
             // This reply shows that the refusal before it was not the farewell of a server that hangs up.
             if let Some((handle, reason)) = refusal.take() {
@@ -320,29 +315,22 @@ impl<S: Transport> Retriever for Pop3<S> {
 
     async fn list(&mut self) -> Result<Listing> {
         self.set_out()?;
-        let pipelined = self.bound() != Bound::LOCK_STEP;
-        let mut rows = Rows::default();
-        self.connection.queue(&[b"UIDL"]);
-        if pipelined {
-            self.connection.queue(&[b"LIST"]);
-        }
-        let each = |row: &[u8]| uidl_line(row).map(|(n, id)| rows.uidl.push((n, id.map(<[u8]>::to_vec))));
-        let uidl = self.rows(each).await?;
-        if !pipelined {
-            self.connection.queue(&[b"LIST"]);
-        }
-        let list = self.rows(|row| list_line(row).map(|row| rows.list.push(row))).await?;
+        let bound = self.bound();
+        let messages = look::listing(&mut self.connection, bound, self.named.take()).await?;
         self.adrift = false;
-        match (uidl, list) {
-            (_, Err(text)) => return Err(self.connection.refused("LIST", &text)),
-            // Without a code the server has no UIDL; with one it has, and trouble.
-            (Err(text), _) if Code::of(&text).is_some() => return Err(self.connection.refused("UIDL", &text)),
-            _ => {}
-        }
-        let messages = rows.join().ok_or_else(|| self.connection.broken("lists a message twice"))?;
         self.sizes = messages.iter().filter_map(|m| Some((m.handle, m.size?))).collect();
-        let notes = self.offered.as_ref().map(|c| c.notes(&self.connection.server().host)).unwrap_or_default();
-        Ok(Listing { messages, notes })
+        Ok(Listing { messages, notes: self.notes() })
+    }
+
+    async fn glance(&mut self) -> Result<Option<Glance>> {
+        self.set_out()?;
+        let bound = self.bound();
+        let glanced = look::glance(&mut self.connection, bound).await?;
+        self.adrift = false;
+        let Some((named, octets)) = glanced else { return Ok(None) };
+        let messages = join(named.clone(), Vec::new());
+        self.named = Some(named);
+        Ok(messages.map(|messages| Glance { messages, octets, notes: self.notes() }))
     }
 
     async fn fingerprints(&mut self, wanted: &[Handle]) -> Result<BTreeMap<Handle, Fingerprint>> {
@@ -370,7 +358,7 @@ impl<S: Transport> Retriever for Pop3<S> {
             match self.connection.reply().await?.0 {
                 Reply::Ok(_) => drop(self.deletions.marked.insert(*handle)),
                 Reply::Err(text) => self.deletions.refuse(*handle, text),
-                Reply::Challenge(_) => return Err(self.unasked()),
+                Reply::Challenge(_) => return Err(self.connection.unasked()),
             }
             window.answered();
         }
@@ -397,7 +385,7 @@ impl<S: Transport> Retriever for Pop3<S> {
                     quoted(text)
                 ));
             }
-            Ok(Reply::Challenge(_)) if marked > 0 => return Err(self.unasked()),
+            Ok(Reply::Challenge(_)) if marked > 0 => return Err(self.connection.unasked()),
             Err(e) if marked > 0 && e.kind() == Kind::TryLater => {
                 let what = format!("{host} may not have deleted {} as asked", messages(marked));
                 return Err(

@@ -9,7 +9,9 @@ mod delivery;
 mod doubles;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod glance;
 mod pairing;
+mod past;
 mod policy;
 mod pull;
 mod reading;
@@ -19,6 +21,7 @@ mod sizes;
 
 pub use crate::mail::Key;
 pub use delivery::{Delivered, Delivery, Desk};
+pub use glance::Glance;
 pub use pairing::Pool;
 pub use policy::{Keep, Policy};
 pub use pull::{Job, Outcome};
@@ -94,6 +97,11 @@ pub trait Retriever: Send {
 
     /// All that is there; no bodies.
     fn list(&mut self) -> impl Future<Output = Result<Listing>> + Send;
+
+    /// What tells whether anything changed, where that costs the server less than a listing.
+    fn glance(&mut self) -> impl Future<Output = Result<Option<Glance>>> + Send {
+        async { Ok(None) }
+    }
 
     /// Fingerprints of the wanted messages, pipelined; a message the server refuses is left out. Never called where
     /// [`Abilities::headers_apart`] is false.

@@ -1,19 +1,21 @@
 //! Pulling one folder: settle, list, select, retrieve into the store, give up what the policy gives up.
 
 use super::delivery::{Delivered, Delivery, Desk};
+use super::glance::{Seen, look};
 use super::pairing::may_be;
+use super::past::Past;
 use super::select::{Basis, Had, Plan, compare};
-use super::{Abilities, Handle, Listed, Policy, Retriever, Sizes, SourceId};
+use super::{Abilities, Glance, Handle, Listed, Listing, Policy, Retriever, SourceId};
 use crate::error::{Error, Result};
 use crate::event::{Action, Counts, Event, Observer, Outlook};
 use crate::interrupt::Interrupt;
 use crate::mail::{Fingerprint, Key};
-use crate::state::{Folder, FolderId, Ledger, Row};
+use crate::state::{FolderId, Ledger, Row};
 use crate::store::{Place, Store};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::panic::resume_unwind;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::spawn_blocking;
 
 /// Rows that listings lack are remembered this long, in seconds, in case a listing was cut short.
@@ -81,9 +83,12 @@ impl Job {
         let mut counts = Counts::default();
         let work = async {
             self.acquaint(&source.folder.to_string(), store.as_ref())?;
-            let Some((mut retriever, listing, past)) = self.list_and_recall(source, connecting, &mut counts).await?
-            else {
+            let Some((mut retriever, seen, past)) = self.look_and_recall(source, connecting).await? else {
                 return Ok(());
+            };
+            let listing = match seen {
+                Seen::Listing(listing) => self.listed(listing, &mut counts),
+                Seen::Glance(_) => self.listed(retriever.list().await?, &mut counts),
             };
             let past = past.map_or_else(|| self.past(source, store.as_ref()), Ok)?;
             let plan = self.plan(&mut retriever, &listing, &past).await?;
@@ -106,10 +111,25 @@ impl Job {
         let folder_name = source.folder.to_string();
         self.settle(&folder_name, &*store)?;
         self.acquaint(&folder_name, Some(&*store))?;
-        let Some((mut retriever, listing, past)) = self.list_and_recall(source, connecting, counts).await? else {
+        let Some((mut retriever, seen, past)) = self.look_and_recall(source, connecting).await? else {
             return Ok(());
         };
         let past = past.map_or_else(|| self.past(source, Some(&*store)), Ok)?;
+        let listing = match seen {
+            Seen::Listing(listing) => self.listed(listing, counts),
+            Seen::Glance(glance) => {
+                let checking = self.finds_nothing(&mut retriever, &glance, &past);
+                let Some(nothing) = self.interrupt.unless_raised(checking).await? else { return Ok(()) };
+                if nothing {
+                    let Glance { messages, notes, .. } = glance;
+                    let had = self.listed(Listing { messages, notes }, counts).len();
+                    self.announce(&retriever, &Plan { had, ..Plan::default() }, counts);
+                    return self.dispose(retriever, Vec::new(), counts).await;
+                }
+                let Some(listing) = self.interrupt.unless_raised(retriever.list()).await? else { return Ok(()) };
+                self.listed(listing, counts)
+            }
+        };
         let planning = self.plan(&mut retriever, &listing, &past);
         let Some(plan) = self.interrupt.unless_raised(planning).await? else { return Ok(()) };
         self.announce(&retriever, &plan, counts);
@@ -207,67 +227,34 @@ impl Job {
         self.ledger().never_arrived(&which(false))
     }
 
-    /// Connects and lists, and meanwhile reads what is known of the folder; `None` when told to stop.
-    async fn list_and_recall<R: Retriever>(
+    /// Connects and looks, and meanwhile reads what is known of the folder if it was pulled before from this very source;
+    /// `None` when told to stop.
+    async fn look_and_recall<R: Retriever>(
         &self,
         source: &SourceId,
         connecting: impl Future<Output = Result<Option<R>>>,
-        counts: &mut Counts,
-    ) -> Result<Option<(R, Vec<Listed>, Option<Past>)>> {
-        let (job, known) = (self.clone(), source.clone());
-        let recalling = spawn_blocking(move || job.recall(&known));
-        let listing = async {
+    ) -> Result<Option<(R, Seen, Option<Past>)>> {
+        let known = self.ledger().folder(&source.folder.to_string())?.filter(|folder| folder.scope == source.scope);
+        let (job, is_known) = (self.clone(), known.is_some());
+        let recalling = spawn_blocking(move || known.map(|folder| job.read(folder)).transpose());
+        let looking = async {
             let Some(mut retriever) = connecting.await? else { return Ok(None) };
-            let listing = self.interrupt.unless_raised(self.list(&mut retriever, counts)).await?;
-            Ok(listing.map(|listing| (retriever, listing)))
+            let seen = self.interrupt.unless_raised(look(&mut retriever, is_known)).await?;
+            Ok(seen.map(|seen| (retriever, seen)))
         };
-        let listing = listing.await;
+        let looked = looking.await;
         let past = recalling.await.unwrap_or_else(|died| resume_unwind(died.into_panic()));
-        Ok(match listing? {
-            Some((retriever, listing)) => Some((retriever, listing, past?)),
+        Ok(match looked? {
+            Some((retriever, seen)) => Some((retriever, seen, past?)),
             None => None,
         })
     }
 
-    async fn list<R: Retriever>(&self, retriever: &mut R, counts: &mut Counts) -> Result<Vec<Listed>> {
-        let listing = retriever.list().await?;
+    /// Counts and tells what a listing says.
+    fn listed(&self, listing: Listing, counts: &mut Counts) -> Vec<Listed> {
         listing.notes.iter().for_each(|note| self.tell(Event::Note(note)));
         counts.listed += listing.messages.len() as u64;
-        Ok(listing.messages)
-    }
-
-    /// What is known of the folder, if it was pulled before from this very source.
-    fn recall(&self, source: &SourceId) -> Result<Option<Past>> {
-        let known = self.ledger().folder(&source.folder.to_string())?;
-        known.filter(|folder| folder.scope == source.scope).map(|folder| self.read(folder)).transpose()
-    }
-
-    /// What is known of the folder from earlier runs; where nothing is, every message in the store is written down
-    /// without a name, so that it is recognised, in this run or a later one.
-    fn past<S: Store>(&self, source: &SourceId, store: Option<&S>) -> Result<Past> {
-        let name = source.folder.to_string();
-        let known = self.ledger().folder(&name)?;
-        let folder = match known {
-            Some(folder) => folder,
-            None => {
-                let stored = self.without_others(store.map_or(Ok(Vec::new()), Store::scan)?)?;
-                let folder = self.ledger().begin(&name, &source.scope, &stored, self.now)?;
-                crate::fault::point();
-                folder
-            }
-        };
-        if folder.scope != source.scope {
-            self.ledger().change_scope(folder.id, &source.scope, false)?;
-            crate::fault::point();
-        }
-        self.read(folder)
-    }
-
-    fn read(&self, folder: Folder) -> Result<Past> {
-        let rows = self.ledger().rows(folder.id)?;
-        let failed_before = self.ledger().quarantined(folder.id)?.into_iter().map(|q| (q.key, q.tries)).collect();
-        let sizes = Sizes::of(&rows);
-        Ok(Past { folder, rows, sizes, voided: OnceLock::new(), failed_before })
+        listing.messages
     }
 
     /// Decides, once it has asked for the fingerprints that the decision needs, and of the witnesses. Where one of these
@@ -278,23 +265,16 @@ impl Job {
         listing: &'a [Listed],
         past: &'a Past,
     ) -> Result<Plan<'a>> {
-        let Abilities { headers_apart, firm_keys } = retriever.abilities();
-        let basis = Basis {
-            in_doubt: past.folder.in_doubt,
-            sizes_believed: past.sizes.are_believed(),
-            firm_keys,
-            by_content: self.by_content,
-            policy: &self.policy,
-            now: self.now,
-        };
+        let abilities = retriever.abilities();
+        let basis = self.basis(past, abilities);
         let mut comparison = compare(listing, &past.rows, basis);
         let mut prints = BTreeMap::new();
-        if headers_apart {
+        if abilities.headers_apart {
             let (mut asked, witnesses) = (comparison.worth_asking(), comparison.witnesses());
             asked.extend(witnesses.iter().map(|(handle, _)| handle));
             asked.sort_unstable();
             prints = fingerprints(retriever, &asked).await?;
-            if witnesses.iter().any(|(handle, print)| prints.get(handle).is_some_and(|found| found != print)) {
+            if belied(&witnesses, &prints) {
                 self.ledger().void_keys(past.folder.id)?;
                 crate::fault::point();
                 comparison = compare(listing, past.without_keys(), basis);
@@ -304,6 +284,18 @@ impl Job {
             }
         }
         Ok(comparison.plan(&prints, &past.failed_before))
+    }
+
+    /// What decisions rest on.
+    pub(super) fn basis(&self, past: &Past, abilities: Abilities) -> Basis<'_> {
+        Basis {
+            in_doubt: past.folder.in_doubt,
+            sizes_believed: past.sizes.are_believed(),
+            firm_keys: abilities.firm_keys,
+            by_content: self.by_content,
+            policy: &self.policy,
+            now: self.now,
+        }
     }
 
     /// Reports the outlook and counts what is settled before the fetch.
@@ -405,25 +397,14 @@ impl Job {
     }
 }
 
-async fn fingerprints<R: Retriever>(retriever: &mut R, asked: &[Handle]) -> Result<BTreeMap<Handle, Fingerprint>> {
+/// Whether a witness has another header than the message that its name was given to.
+pub(super) fn belied(witnesses: &[(Handle, Fingerprint)], prints: &BTreeMap<Handle, Fingerprint>) -> bool {
+    witnesses.iter().any(|(handle, print)| prints.get(handle).is_some_and(|found| found != print))
+}
+
+pub(super) async fn fingerprints<R: Retriever>(
+    retriever: &mut R,
+    asked: &[Handle],
+) -> Result<BTreeMap<Handle, Fingerprint>> {
     if asked.is_empty() { Ok(BTreeMap::new()) } else { retriever.fingerprints(asked).await }
-}
-
-/// What is known of a folder before its listing comes.
-#[derive(Debug)]
-struct Past {
-    folder: Folder,
-    rows: Vec<Row>,
-    /// How the sizes held that the server stated of these.
-    sizes: Sizes,
-    voided: OnceLock<Vec<Row>>,
-    /// Messages in quarantine, each with the number of its tries.
-    failed_before: HashMap<Key, u32>,
-}
-
-impl Past {
-    /// The rows, once no name holds any longer.
-    fn without_keys(&self) -> &[Row] {
-        self.voided.get_or_init(|| self.rows.iter().map(|row| Row { key: None, ..row.clone() }).collect())
-    }
 }

@@ -181,10 +181,25 @@ pub struct Plan<'a> {
     pub in_doubt: bool,
 }
 
+impl Plan<'_> {
+    /// Whether there is nothing to do, and nothing to write down.
+    pub fn is_idle(&self) -> bool {
+        let Plan { had: _, fetch, too_large, delete, rekey, suspects, alike: _, missing, back, in_doubt } = self;
+        let counts =
+            [fetch.len(), too_large.len(), delete.len(), rekey.len(), suspects.len(), missing.len(), back.len()];
+        counts == [0; 7] && !in_doubt
+    }
+}
+
 impl<'a> Comparison<'a> {
     /// The messages whose fingerprints may tell what they are.
     pub fn worth_asking(&self) -> Vec<Handle> {
         worth_asking(self.unknown.iter().copied(), &self.candidates).iter().map(|l| l.handle).collect()
+    }
+
+    /// Octets of the messages known by name, as the server stated them when they came; `None` where it did not for all.
+    pub fn octets_listed(&self) -> Option<u64> {
+        self.known.iter().try_fold(0_u64, |sum, (_, row)| sum.checked_add(row.listed_size?))
     }
 
     /// A few messages known by name, from the first to the last, others in each run, each with the fingerprint that it must have if

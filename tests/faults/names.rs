@@ -175,6 +175,40 @@ fn kept_names_go_to_other_messages_of_the_same_size() {
 }
 
 #[test]
+fn a_poll_asks_for_the_size_of_all_messages_together() {
+    let mut stage = named(Uidls::Position, true).start();
+    stage.pull().expect(0);
+    let polled = |stage: &Stage, listed: usize| {
+        stage.server.clear_log();
+        let counts = stage.ferry.run(&["pull", "--json"]).expect(0).summary_of("a");
+        assert_eq!((stage.server.log().count("STAT"), stage.server.log().count("LIST")), (1, listed));
+        (counts["had"].as_u64().unwrap(), counts["fetched"].as_u64().unwrap())
+    };
+    assert_eq!(polled(&stage, 0), (6, 0));
+    arrive(&mut stage, message(73, "one more\r\n"));
+    assert_eq!(polled(&stage, 1), (6, 1));
+    // Every name is known, but they were given to messages of other sizes.
+    stage.server.mailbox().folder_mut("INBOX").messages.remove(0);
+    arrive(&mut stage, message(74, "under an old name\r\n"));
+    assert_eq!(polled(&stage, 1), (6, 1));
+    assert_same_mail(&stage.stored(), &stage.all);
+    assert_eq!(polled(&stage, 0), (7, 0));
+    // To messages that have as many octets together: the headers tell.
+    let swapped = [message(75, "of one size\r\n"), message(76, "of one size\r\n")];
+    stage.server.mailbox().folder_mut("INBOX").messages.clear();
+    arrive(&mut stage, swapped[0].clone());
+    assert_eq!(polled(&stage, 1), (0, 1));
+    stage.server.mailbox().folder_mut("INBOX").messages.clear();
+    arrive(&mut stage, swapped[1].clone());
+    assert_eq!(polled(&stage, 1), (0, 1));
+    assert_same_mail(&stage.stored(), &stage.all);
+    assert_eq!(polled(&stage, 0), (1, 0));
+    // A server that does not tell is asked for each of them.
+    stage.server.fault(Fault::refuse("STAT", "what?"));
+    assert_eq!(polled(&stage, 1), (1, 0));
+}
+
+#[test]
 fn uidvalidity_changes() {
     for keep in [true, false] {
         survives(Trial::of(Protocol::Imap).keep(keep), |m| m.folder_mut("INBOX").renumber());

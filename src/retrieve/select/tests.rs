@@ -200,3 +200,32 @@ fn names_that_fail() {
         "had 1; rekey 2; suspect 1; doubt 1"
     );
 }
+
+#[test]
+fn nothing_is_to_be_done_only_where_nothing_is_to_be_written_down_either() {
+    let known = || row(1, Some("a"), 10, Status::Delivered, 99);
+    let of_old = |seen| Row { missing_since: Some(seen), ..row(2, Some("b"), 20, Status::Delivered, 99) };
+    let a = || listed(1, Some("a"), 10);
+    let glance = || Listed { size: None, ..a() };
+    let days = |days: u64| Keep::For(Duration::from_secs(days * DAY as u64));
+    for (rows, listing, keep, octets, idle) in [
+        (vec![known()], vec![a()], Keep::Always, Some(10), true),
+        (vec![known()], vec![glance()], Keep::Always, Some(10), true),
+        (vec![known(), of_old(1)], vec![glance()], Keep::Always, Some(10), true),
+        (vec![known()], vec![glance()], days(30), Some(10), true),
+        (vec![known()], vec![glance()], days(1), Some(0), false),
+        (vec![Row { listed_size: None, ..known() }], vec![glance()], Keep::Always, None, true),
+        (vec![Row { missing_since: Some(5), ..known() }], vec![glance()], Keep::Always, Some(10), false),
+        (vec![Row { status: Status::DeleteSent, ..known() }], vec![glance()], Keep::Always, Some(0), false),
+        (vec![known(), Row { key: None, ..known() }], vec![glance()], Keep::Always, Some(10), false),
+        (vec![known()], vec![glance(), listed(2, Some("b"), 20)], Keep::Always, Some(10), false),
+        (vec![known(), Row { missing_since: None, ..of_old(1) }], vec![glance()], Keep::Always, Some(10), false),
+    ] {
+        let policy = Policy { keep, folders: Vec::new(), max_size: Some(1000) };
+        let (in_doubt, now) = (false, 100 * DAY);
+        let basis = Basis { in_doubt, sizes_believed: true, firm_keys: false, by_content: false, policy: &policy, now };
+        let comparison = compare(&listing, &rows, basis);
+        assert_eq!(comparison.octets_listed(), octets, "{rows:?}");
+        assert_eq!(comparison.plan(&BTreeMap::new(), &HashMap::new()).is_idle(), idle, "{rows:?}");
+    }
+}

@@ -40,6 +40,51 @@ async fn listings_that_make_no_sense() {
 }
 
 #[tokio::test]
+async fn a_glance_asks_for_names_and_one_size() {
+    let names = "S: +OK\nS: 1 aaa\nS: 2 bbb\nS: .\n";
+    let sizes = "S: +OK\nS: 1 11\nS: 2 22\nS: .\n";
+    for (capabilities, look) in [
+        (FULL, format!("C: UIDL\nC: STAT\n{names}S: +OK 2 33\nC: LIST\n{sizes}")),
+        (None, format!("C: UIDL\n{names}C: STAT\nS: +OK 2 33 octets\nC: LIST\n{sizes}")),
+    ] {
+        // What UIDL told is not asked for again in the first listing after it.
+        let (mut s, peer) = session(capabilities, &format!("{look}C: UIDL *\nS: -ERR")).await;
+        let glance = s.glance().await.unwrap().unwrap();
+        let rows = |messages: &[Listed]| messages.iter().map(|m| (m.handle.0, m.size)).collect::<Vec<_>>();
+        assert_eq!((rows(&glance.messages), glance.octets), (vec![(1, None), (2, None)], 33));
+        assert!(glance.messages.iter().all(|m| m.key.is_some()));
+        let listing = s.list().await.unwrap();
+        assert_eq!(rows(&listing.messages), [(1, Some(11)), (2, Some(22))]);
+        assert!(s.list().await.is_err());
+        drop(s);
+        peer.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn where_a_glance_tells_too_little_all_is_listed() {
+    for answers in [
+        "-ERR what?\r\n+OK 1 5\r\n",
+        "+OK\r\n1 a\r\n.\r\n-ERR what?\r\n",
+        "+OK\r\n1 a\r\n.\r\n+OK\r\n",
+        "+OK\r\n1 a\r\n.\r\n+OK 1 99999999999999999999\r\n",
+        "+OK\r\n1 a\r\n.\r\n+OK 2 5\r\n",
+        "+OK\r\n.\r\n+OK 0 0\r\n",
+    ] {
+        let mut s = fed(format!("{answers}+OK\r\n1 a\r\n.\r\n+OK\r\n1 5\r\n.\r\n").as_bytes()).await;
+        assert_eq!(s.glance().await.unwrap(), None, "{answers}");
+        let listing = s.list().await.unwrap();
+        assert_eq!(
+            listing.messages,
+            [Listed { handle: Handle(1), key: Some(Key::new("a")), size: Some(5) }],
+            "{answers}"
+        );
+    }
+    let twice = "+OK\r\n1 a\r\n1 b\r\n.\r\n+OK 2 5\r\n";
+    assert_eq!(fed(twice.as_bytes()).await.glance().await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn retention_limits_are_told() {
     let (mut s, _peer) = session(Some("EXPIRE_0"), "C: UIDL\nS: -ERR\nC: LIST\nS: +OK\nS: .").await;
     assert!(s.list().await.unwrap().notes[0].contains("EXPIRE 0"));
