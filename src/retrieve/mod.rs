@@ -18,6 +18,7 @@ mod reading;
 mod renewal;
 mod select;
 mod sizes;
+mod witness;
 
 pub use crate::mail::Key;
 pub use delivery::{Delivered, Delivery, Desk};

@@ -15,13 +15,18 @@ pub enum Keep {
 }
 
 impl Keep {
-    /// Whether a message first seen then is to leave the server now, both in seconds since 1970 UTC.
-    pub fn is_due(self, first_seen: i64, now: i64) -> bool {
+    /// When a message first seen then is to leave the server, if ever; both in seconds since 1970 UTC.
+    pub fn due(self, first_seen: i64) -> Option<i64> {
         match self {
-            Keep::Always => false,
-            Keep::Never => true,
-            Keep::For(time) => now.saturating_sub(first_seen) >= i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+            Keep::Always => None,
+            Keep::Never => Some(i64::MIN),
+            Keep::For(time) => Some(first_seen.saturating_add(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))),
         }
+    }
+
+    /// Whether it is to leave now.
+    pub fn is_due(self, first_seen: i64, now: i64) -> bool {
+        self.due(first_seen).is_some_and(|due| due <= now)
     }
 }
 

@@ -5,7 +5,7 @@ use super::glance::{Seen, look};
 use super::pairing::may_be;
 use super::past::Past;
 use super::select::{Basis, Had, Plan, compare};
-use super::{Abilities, Glance, Handle, Listed, Listing, Policy, Retriever, SourceId};
+use super::{Abilities, Glance, Handle, Listed, Listing, Policy, Retriever, SourceId, witness};
 use crate::error::{Error, Result};
 use crate::event::{Action, Counts, Event, Observer, Outlook};
 use crate::interrupt::Interrupt;
@@ -114,12 +114,12 @@ impl Job {
         let Some((mut retriever, seen, past)) = self.look_and_recall(source, connecting).await? else {
             return Ok(());
         };
-        let past = past.map_or_else(|| self.past(source, Some(&*store)), Ok)?;
-        let listing = match seen {
-            Seen::Listing(listing) => self.listed(listing, counts),
+        let read = |past: Option<Past>| past.map_or_else(|| self.past(source, Some(&*store)), Ok);
+        let (past, listing) = match seen {
+            Seen::Listing(listing) => (read(past)?, self.listed(listing, counts)),
             Seen::Glance(glance) => {
-                let checking = self.finds_nothing(&mut retriever, &glance, &past);
-                let Some(nothing) = self.interrupt.unless_raised(checking).await? else { return Ok(()) };
+                let finding = self.finds_nothing(&mut retriever, &folder_name, &glance, past.as_ref());
+                let Some(nothing) = self.interrupt.unless_raised(finding).await? else { return Ok(()) };
                 if nothing {
                     let Glance { messages, notes, .. } = glance;
                     let had = self.listed(Listing { messages, notes }, counts).len();
@@ -127,7 +127,7 @@ impl Job {
                     return self.dispose(retriever, Vec::new(), counts).await;
                 }
                 let Some(listing) = self.interrupt.unless_raised(retriever.list()).await? else { return Ok(()) };
-                self.listed(listing, counts)
+                (read(past)?, self.listed(listing, counts))
             }
         };
         let planning = self.plan(&mut retriever, &listing, &past);
@@ -227,16 +227,18 @@ impl Job {
         self.ledger().never_arrived(&which(false))
     }
 
-    /// Connects and looks, and meanwhile reads what is known of the folder if it was pulled before from this very source;
-    /// `None` when told to stop.
+    /// Connects and looks, and meanwhile reads what is known of the folder if it was pulled before from this very source,
+    /// unless a seal may make that needless; `None` when told to stop.
     async fn look_and_recall<R: Retriever>(
         &self,
         source: &SourceId,
         connecting: impl Future<Output = Result<Option<R>>>,
     ) -> Result<Option<(R, Seen, Option<Past>)>> {
-        let known = self.ledger().folder(&source.folder.to_string())?.filter(|folder| folder.scope == source.scope);
+        let name = source.folder.to_string();
+        let known = self.ledger().folder(&name)?.filter(|folder| folder.scope == source.scope);
         let (job, is_known) = (self.clone(), known.is_some());
-        let recalling = spawn_blocking(move || known.map(|folder| job.read(folder)).transpose());
+        let unsealed = if self.ledger().seal(&name)?.is_some() { None } else { known };
+        let recalling = spawn_blocking(move || unsealed.map(|folder| job.read(folder)).transpose());
         let looking = async {
             let Some(mut retriever) = connecting.await? else { return Ok(None) };
             let seen = self.interrupt.unless_raised(look(&mut retriever, is_known)).await?;
@@ -274,7 +276,7 @@ impl Job {
             asked.extend(witnesses.iter().map(|(handle, _)| handle));
             asked.sort_unstable();
             prints = fingerprints(retriever, &asked).await?;
-            if belied(&witnesses, &prints) {
+            if witness::belie(&witnesses, &prints) {
                 self.ledger().void_keys(past.folder.id)?;
                 crate::fault::point();
                 comparison = compare(listing, past.without_keys(), basis);
@@ -395,11 +397,6 @@ impl Job {
     fn message(&self, folder: &str, listed: &Listed, action: Action<'_>, deleted: bool) {
         self.tell(Event::Message { folder, key: listed.key.as_ref(), bytes: listed.size, action, deleted });
     }
-}
-
-/// Whether a witness has another header than the message that its name was given to.
-pub(super) fn belied(witnesses: &[(Handle, Fingerprint)], prints: &BTreeMap<Handle, Fingerprint>) -> bool {
-    witnesses.iter().any(|(handle, print)| prints.get(handle).is_some_and(|found| found != print))
 }
 
 pub(super) async fn fingerprints<R: Retriever>(

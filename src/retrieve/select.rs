@@ -8,13 +8,11 @@
 
 use super::pairing::{by_fingerprint, worth_asking};
 use super::sizes::falls_short;
+use super::witness::{self, Witness};
 use super::{Handle, Key, Listed, Policy};
 use crate::mail::Fingerprint;
 use crate::state::{Paired, Row, RowId, Status};
 use std::collections::{BTreeMap, HashMap, HashSet};
-
-/// Messages known by name whose headers are looked at in each run.
-const WITNESSES: usize = 6;
 
 /// What the decisions rest on besides listing and ledger.
 #[derive(Debug, Clone, Copy)]
@@ -127,14 +125,6 @@ impl<'a> ByName<'a> {
     }
 }
 
-/// Up to `most` indices below `count`: the first, the last, and some evenly spread between them, which move with `turn`.
-fn spread(count: usize, most: usize, turn: usize) -> impl Iterator<Item = usize> {
-    let (chosen, last) = (count.min(most), count.saturating_sub(1));
-    let gaps = chosen.saturating_sub(1).max(1);
-    let shift = turn % (last / gaps).max(1);
-    (0..chosen).map(move |i| if i == 0 || i == gaps { i * last / gaps } else { i * last / gaps + shift })
-}
-
 fn sizes_agree(listed: &Listed, row: &Row) -> bool {
     match (listed.size, row.listed_size) {
         (Some(a), Some(b)) => a == b,
@@ -202,20 +192,19 @@ impl<'a> Comparison<'a> {
         self.known.iter().try_fold(0_u64, |sum, (_, row)| sum.checked_add(row.listed_size?))
     }
 
-    /// A few messages known by name, from the first to the last, others in each run, each with the fingerprint that it must have if
-    /// its name was not given to another. None where names cannot be given twice.
-    pub fn witnesses(&self) -> Vec<(Handle, Fingerprint)> {
+    /// When the first of the messages known by name is due to leave the server.
+    pub fn next_due(&self) -> Option<i64> {
+        self.known.iter().filter_map(|(_, row)| self.basis.policy.keep.due(row.first_seen)).min()
+    }
+
+    /// A few messages known by name. None where names cannot be given twice.
+    pub fn witnesses(&self) -> Vec<Witness> {
         if self.basis.firm_keys {
             return Vec::new();
         }
-        // Where nothing was found in a header, servers differ in what they take for one.
-        let nothing = Fingerprint::of_header(b"");
-        // A new turn with every second, whatever the rhythm of the runs.
-        let turn = (self.basis.now as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
-        let turn = usize::try_from(turn).unwrap_or_default();
-        let able = self.known.iter().filter(|(_, r)| r.fingerprint != nothing);
+        let able = self.known.iter().filter(|(_, r)| witness::is_able(r.fingerprint));
         let able: Vec<_> = able.map(|(l, r)| (l.handle, r.fingerprint)).collect();
-        spread(able.len(), WITNESSES, turn).filter_map(|i| able.get(i).copied()).collect()
+        witness::choose(able.len(), self.basis.now).filter_map(|i| able.get(i).copied()).collect()
     }
 
     /// Decides, with the fingerprints that were to be had.

@@ -184,7 +184,9 @@ fn a_poll_asks_for_the_size_of_all_messages_together() {
         assert_eq!((stage.server.log().count("STAT"), stage.server.log().count("LIST")), (1, listed));
         (counts["had"].as_u64().unwrap(), counts["fetched"].as_u64().unwrap())
     };
-    assert_eq!(polled(&stage, 0), (6, 0));
+    // The first poll that finds nothing seals the folder, the second one finds the seal.
+    let idles = |stage: &Stage, had: u64| (0..2).for_each(|_| assert_eq!(polled(stage, 0), (had, 0)));
+    idles(&stage, 6);
     arrive(&mut stage, message(73, "one more\r\n"));
     assert_eq!(polled(&stage, 1), (6, 1));
     // Every name is known, but they were given to messages of other sizes.
@@ -192,17 +194,18 @@ fn a_poll_asks_for_the_size_of_all_messages_together() {
     arrive(&mut stage, message(74, "under an old name\r\n"));
     assert_eq!(polled(&stage, 1), (6, 1));
     assert_same_mail(&stage.stored(), &stage.all);
-    assert_eq!(polled(&stage, 0), (7, 0));
+    idles(&stage, 7);
     // To messages that have as many octets together: the headers tell.
     let swapped = [message(75, "of one size\r\n"), message(76, "of one size\r\n")];
     stage.server.mailbox().folder_mut("INBOX").messages.clear();
     arrive(&mut stage, swapped[0].clone());
     assert_eq!(polled(&stage, 1), (0, 1));
+    idles(&stage, 1);
     stage.server.mailbox().folder_mut("INBOX").messages.clear();
     arrive(&mut stage, swapped[1].clone());
     assert_eq!(polled(&stage, 1), (0, 1));
     assert_same_mail(&stage.stored(), &stage.all);
-    assert_eq!(polled(&stage, 0), (1, 0));
+    idles(&stage, 1);
     // A server that does not tell is asked for each of them.
     stage.server.fault(Fault::refuse("STAT", "what?"));
     assert_eq!(polled(&stage, 1), (1, 0));

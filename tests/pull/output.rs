@@ -267,9 +267,9 @@ fn pull_on_a_terminal(ferry: &Ferry, redirection: &str) -> String {
 /// Messages, octets, rate and time left on a bar, where some but not all have arrived.
 fn half_way(bar: &str) -> Option<(u32, f64, f64, u32)> {
     let words: Vec<&str> = bar.strip_prefix("x INBOX ")?.split(' ').collect();
-    let [_, count, "messages,", octets, total, "kB", rate, "kB/s", left] = words[..] else { return None };
+    let [_, count, "messages,", octets, total, "KiB", rate, "KiB/s", left] = words[..] else { return None };
     let (done, all) = count.split_once('/')?;
-    assert_eq!((all, total.split_once('/')?.0), ("8", "kB"));
+    assert_eq!((all, total.split_once('/')?.0), ("8", "KiB"));
     Some((done.parse().ok()?, octets.parse().ok()?, rate.parse().ok()?, left.strip_suffix('s')?.parse().ok()?))
 }
 

@@ -126,37 +126,6 @@ fn what_is_due_is_recognised_before_it_is_deleted() {
 }
 
 #[test]
-fn witnesses_are_spread_over_what_is_known_by_name() {
-    let indices = |count| spread(count, 4, 0).collect::<Vec<_>>();
-    let turned = |turn| spread(100, 4, turn).collect::<Vec<_>>();
-    assert_eq!((turned(1), turned(32), turned(33)), (vec![0, 34, 67, 99], vec![0, 65, 98, 99], turned(0)));
-    assert_eq!((indices(0), indices(1), indices(3)), (vec![], vec![0], vec![0, 1, 2]));
-    assert_eq!((indices(4), indices(5), indices(100)), (vec![0, 1, 2, 3], vec![0, 1, 2, 4], vec![0, 33, 66, 99]));
-
-    let weak =
-        Row { fingerprint: Fingerprint::of_header(b"Subject: x\n\n"), ..row(3, Some("c"), 30, Status::Delivered, 90) };
-    let print_3 = weak.fingerprint;
-    let pending = row(4, Some("d"), 40, Status::DeleteSent, 90);
-    let empty = Row { fingerprint: Fingerprint::of_header(b"\n"), ..row(6, Some("f"), 60, Status::Delivered, 90) };
-    let [a, b] = [(1, "a", 10), (2, "b", 20)].map(|(n, key, size)| row(n, Some(key), size, Status::Delivered, 90));
-    let rows = [a, b, weak, pending, empty];
-    let names = [(1, "a", 10), (2, "b", 21), (3, "c", 30), (4, "d", 40), (5, "e", 50), (6, "f", 60)];
-    let listing = names.map(|(handle, key, size)| listed(handle, Some(key), size));
-    let policy = Policy { keep: Keep::Always, folders: Vec::new(), max_size: None };
-    for (firm_keys, expected) in [(false, vec![(Handle(1), print(1)), (Handle(3), print_3)]), (true, vec![])] {
-        let basis = Basis {
-            in_doubt: false,
-            sizes_believed: true,
-            firm_keys,
-            by_content: false,
-            policy: &policy,
-            now: 100 * DAY,
-        };
-        assert_eq!(compare(&listing, &rows, basis).witnesses(), expected);
-    }
-}
-
-#[test]
 fn names_that_fail() {
     let rows = [row(1, Some("a"), 10, Status::Delivered, 90), row(2, Some("b"), 20, Status::Delivered, 90)];
     let changed = [listed(1, Some("x"), 10), listed(2, Some("y"), 20), listed(3, Some("z"), 30)];
@@ -227,5 +196,30 @@ fn nothing_is_to_be_done_only_where_nothing_is_to_be_written_down_either() {
         let comparison = compare(&listing, &rows, basis);
         assert_eq!(comparison.octets_listed(), octets, "{rows:?}");
         assert_eq!(comparison.plan(&BTreeMap::new(), &HashMap::new()).is_idle(), idle, "{rows:?}");
+    }
+}
+
+#[test]
+fn witnesses_are_known_by_name_and_have_a_header_that_tells() {
+    let weak =
+        Row { fingerprint: Fingerprint::of_header(b"Subject: x\n\n"), ..row(3, Some("c"), 30, Status::Delivered, 90) };
+    let print_3 = weak.fingerprint;
+    let pending = row(4, Some("d"), 40, Status::DeleteSent, 90);
+    let empty = Row { fingerprint: Fingerprint::of_header(b"\n"), ..row(6, Some("f"), 60, Status::Delivered, 90) };
+    let [a, b] = [(1, "a", 10), (2, "b", 20)].map(|(n, key, size)| row(n, Some(key), size, Status::Delivered, 90));
+    let rows = [a, b, weak, pending, empty];
+    let names = [(1, "a", 10), (2, "b", 21), (3, "c", 30), (4, "d", 40), (5, "e", 50), (6, "f", 60)];
+    let listing = names.map(|(handle, key, size)| listed(handle, Some(key), size));
+    let policy = Policy { keep: Keep::Always, folders: Vec::new(), max_size: None };
+    for (firm_keys, expected) in [(false, vec![(Handle(1), print(1)), (Handle(3), print_3)]), (true, vec![])] {
+        let basis = Basis {
+            in_doubt: false,
+            sizes_believed: true,
+            firm_keys,
+            by_content: false,
+            policy: &policy,
+            now: 100 * DAY,
+        };
+        assert_eq!(compare(&listing, &rows, basis).witnesses(), expected);
     }
 }

@@ -14,6 +14,7 @@ mod leftovers;
 mod pairs;
 mod places;
 mod runs;
+mod seals;
 #[cfg(test)]
 mod tests;
 
@@ -197,6 +198,16 @@ impl Ledger {
         })
     }
 
+    /// The fingerprint of the message that the server calls so.
+    pub fn fingerprint(&self, folder: FolderId, key: &Key) -> Result<Option<Fingerprint>> {
+        let sql = "SELECT fingerprint FROM message WHERE folder = ?1 AND key = ?2";
+        let read = || {
+            let mut query = self.db.prepare_cached(sql)?;
+            query.query_row(params![folder.0, key.as_bytes()], |r| Ok(Fingerprint(r.get(0)?))).optional()
+        };
+        read().map_err(|e| self.failed(e))
+    }
+
     /// Messages of the server that stood in the store before the first run: nothing was put there for them.
     pub fn stood_before(&self, folder: FolderId) -> Result<HashSet<Key>> {
         let read = || -> rusqlite::Result<HashSet<_>> {
@@ -346,7 +357,16 @@ impl Ledger {
         read().map_err(|e| self.failed(e))
     }
 
+    /// Changes what is known of messages and folders, which breaks all seals.
     fn write<T>(&mut self, change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
+        self.note(|tx| {
+            seals::break_all(tx)?;
+            change(tx)
+        })
+    }
+
+    /// Writes down what concerns no message.
+    fn note<T>(&mut self, change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
         let run = || {
             let tx = self.db.transaction()?;
             let value = change(&tx)?;

@@ -15,7 +15,7 @@ impl Ledger {
 
     /// Records a small fact about the account.
     pub fn set_fact(&mut self, name: &str, value: &str) -> Result<()> {
-        self.write(|tx| {
+        self.note(|tx| {
             tx.execute("INSERT INTO fact VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2", [name, value])
                 .map(drop)
         })
@@ -23,7 +23,7 @@ impl Ledger {
 
     /// Records a finished run; the last hundred are kept.
     pub fn record(&mut self, run: &Run) -> Result<()> {
-        self.write(|tx| {
+        self.note(|tx| {
             tx.execute(
                 "INSERT INTO run (started, seconds, exit, counts) VALUES (?1, ?2, ?3, ?4)",
                 params![run.started, run.seconds, run.exit, run.counts],

@@ -51,6 +51,30 @@ fn a_message_passes_its_stations() {
 }
 
 #[test]
+fn a_seal_breaks_when_anything_is_known_of_messages_that_was_not() {
+    let (_dir, _, mut ledger, folder) = ledger();
+    ledger.begin("Sent", "scope", &[], 0).unwrap();
+    let run = Run { started: 1, seconds: 0.5, exit: 0, counts: String::new() };
+    type Change<'a> = &'a dyn Fn(&mut Ledger) -> Result<()>;
+    let changes: [(Change<'_>, bool); 7] = [
+        (&|l| l.record(&run), true),
+        (&|l| l.set_fact("store of INBOX", "there"), true),
+        (&|l| l.set_seal("Sent", Some("other")), true),
+        (&|l| l.set_seal("INBOX", None), false),
+        (&|l| l.arriving(folder, &[arrival(Some("a"), 1)], 1).map(drop), false),
+        (&|l| l.mark_missing(&[RowId(1)], &[], 1, 1), false),
+        (&|l| l.quarantine(folder, &[(Key::new("b"), "no".into())], 1), false),
+    ];
+    for (at, (change, holds)) in changes.into_iter().enumerate() {
+        ledger.set_seal("INBOX", Some("one")).unwrap();
+        ledger.set_seal("INBOX", Some("two")).unwrap();
+        change(&mut ledger).unwrap();
+        assert_eq!(ledger.seal("INBOX").unwrap().as_deref(), holds.then_some("two"), "{at}");
+    }
+    assert_eq!(ledger.seal("Sent").unwrap(), None);
+}
+
+#[test]
 fn what_is_on_its_way_is_found_without_a_look_at_the_rest() {
     let (_dir, _, ledger, _) = ledger();
     let plan = |sql: &str| {
