@@ -102,23 +102,33 @@ fn main() {
     bench.mbsync(0);
     bench.settle();
     compare("nothing to do, all folders, 40 ms round trip", runs, |_| bench.ours(0), |_| bench.mbsync(0));
-    let before = bench.delay.received();
+    let before = bench.received();
     bench.ours(0);
-    println!("octets from the server in a run with nothing to do: {}", bench.delay.received() - before);
+    println!("octets from the server in a run with nothing to do: {}", bench.received() - before);
 }
 
-/// A user behind a line that may be slow.
+/// A user, behind a slow line if need be.
 struct Bench {
     user: User<'static>,
     work: Ferry,
-    delay: Delay,
+    line: Option<Delay>,
 }
 
 impl Bench {
     fn new(dovecot: &'static Dovecot, round_trip: u64) -> Bench {
         let user = dovecot.user_with(Storage::Sdbox, &[]);
-        let delay = Delay::start(dovecot.imaps_port, Duration::from_millis(round_trip / 2));
-        Bench { user, work: Ferry::new(), delay }
+        // Where nothing is to be delayed, nothing stands between.
+        let line = (round_trip > 0).then(|| Delay::start(dovecot.imaps_port, Duration::from_millis(round_trip / 2)));
+        Bench { user, work: Ferry::new(), line }
+    }
+
+    fn port(&self) -> u16 {
+        self.line.as_ref().map_or(Dovecot::shared().imaps_port, |line| line.port)
+    }
+
+    /// Octets that came over the slow line so far.
+    fn received(&self) -> u64 {
+        self.line.as_ref().unwrap().received()
     }
 
     fn root(&self, who: &str, n: usize) -> PathBuf {
@@ -141,7 +151,7 @@ impl Bench {
         let config = fs::read_to_string(self.work.config_file()).unwrap_or_default();
         if !config.contains(&format!("[accounts.{name}]")) {
             let mut endpoint = self.user.endpoint(Protocol::Imap, Security::Implicit);
-            endpoint.port = self.delay.port;
+            endpoint.port = self.port();
             self.work.account_with(&name, &endpoint, "maildir", &self.root("ours", n), "");
             let config = fs::read_to_string(self.work.config_file()).unwrap();
             let head = format!("[accounts.{name}]");
@@ -159,7 +169,7 @@ impl Bench {
             "IMAPAccount a\nHost localhost\nPort {}\nUser {}\nPass {}\nSSLType IMAPS\nCertificateFile {}\n\n\
              IMAPStore far\nAccount a\n\nMaildirStore near\nPath {dir}/\nInbox {dir}/INBOX\nSubFolders Verbatim\n\n\
              Channel c\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nExpunge Both\nSyncState *\n",
-            self.delay.port,
+            self.port(),
             self.user.name,
             self.user.password,
             Dovecot::shared().ca_file().display(),
