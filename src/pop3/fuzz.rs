@@ -42,8 +42,11 @@ pub fn replies(data: &[u8]) {
 pub fn session(data: &[u8]) {
     fuzz::session(data, |stream, server, login| async move {
         let mut pop3 = Pop3::start(stream, &server, &login, AuthChoice::Auto).await?;
-        pop3.glance().await?;
-        let handles: Vec<Handle> = pop3.list().await?.messages.iter().take(5).map(|m| m.handle).collect();
+        let listing = match pop3.glance().await? {
+            Some(glance) => pop3.complete(glance).await?,
+            None => pop3.list().await?,
+        };
+        let handles: Vec<Handle> = listing.messages.iter().take(5).map(|m| m.handle).collect();
         pop3.fingerprints(&handles).await?;
         pop3.retrieve(&handles, &mut Swallow::default()).await?;
         pop3.dispose(&handles).await?;

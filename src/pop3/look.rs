@@ -12,33 +12,35 @@ use crate::retrieve::Listed;
 /// What the server answered, or the text of its refusal.
 type Answer<T> = std::result::Result<T, Vec<u8>>;
 
-/// All messages with names and sizes. `named` is what UIDL told in this session already, where it did.
-pub(super) async fn listing<S: Transport>(
-    connection: &mut Connection<S>,
-    bound: Bound,
-    named: Option<Named>,
-) -> Result<Vec<Listed>> {
-    let (named, sized) = match named {
-        Some(named) => {
-            connection.queue(&[b"LIST"]);
-            (Ok(named), sizes(connection).await?)
-        }
-        None => {
-            let named = names_before(connection, bound, b"LIST").await?;
-            (named, sizes(connection).await?)
-        }
-    };
+/// All messages with names and sizes.
+pub(super) async fn listing<S: Transport>(connection: &mut Connection<S>, bound: Bound) -> Result<Vec<Listed>> {
+    let named = names_before(connection, bound, b"LIST").await?;
+    let sized = sizes(connection).await?;
     let named = match (named, &sized) {
         // Without a code the server has no UIDL; with one it has, and trouble.
         (Err(text), Ok(_)) if Code::of(&text).is_some() => return Err(connection.refused("UIDL", &text)),
         (named, _) => named.unwrap_or_default(),
     };
+    joined(connection, named, sized)
+}
+
+/// The same for messages whose names are known.
+pub(super) async fn sized<S: Transport>(connection: &mut Connection<S>, known: Vec<Listed>) -> Result<Vec<Listed>> {
+    connection.queue(&[b"LIST"]);
+    let sized = sizes(connection).await?;
+    joined(connection, known.into_iter().map(|listed| (listed.handle.0, listed.key)).collect(), sized)
+}
+
+fn joined<S: Transport>(connection: &Connection<S>, named: Named, sized: Answer<Sized>) -> Result<Vec<Listed>> {
     let sized = sized.map_err(|text| connection.refused("LIST", &text))?;
     join(named, sized).ok_or_else(|| connection.broken("lists a message twice"))
 }
 
-/// Names, and the octets of all messages together; `None` where the server does not tell both, or not of as many messages.
-pub(super) async fn glance<S: Transport>(connection: &mut Connection<S>, bound: Bound) -> Result<Option<(Named, u64)>> {
+/// Messages with names alone, and their octets together; `None` where the server does not tell both, or not of as many messages.
+pub(super) async fn glance<S: Transport>(
+    connection: &mut Connection<S>,
+    bound: Bound,
+) -> Result<Option<(Vec<Listed>, u64)>> {
     let named = names_before(connection, bound, b"STAT").await?;
     let stat = match connection.reply().await?.0 {
         Reply::Ok(text) => list_line(text),
@@ -46,7 +48,9 @@ pub(super) async fn glance<S: Transport>(connection: &mut Connection<S>, bound: 
         Reply::Challenge(_) => return Err(connection.unasked()),
     };
     Ok(match (named, stat) {
-        (Ok(named), Some((count, Some(octets)))) if usize::try_from(count) == Ok(named.len()) => Some((named, octets)),
+        (Ok(named), Some((count, Some(octets)))) if usize::try_from(count) == Ok(named.len()) => {
+            join(named, Vec::new()).map(|messages| (messages, octets))
+        }
         _ => None,
     })
 }

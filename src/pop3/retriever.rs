@@ -3,7 +3,6 @@
 use super::body::{Body, Step};
 use super::capabilities::Capabilities;
 use super::connection::Connection;
-use super::listing::{Named, join};
 use super::login::log_in;
 use super::look;
 use super::window::{Bound, Window};
@@ -12,7 +11,7 @@ use crate::credentials::Login;
 use crate::error::{Error, Kind, Result, quoted};
 use crate::mail::{Envelope, Fingerprint, HeaderScan, arrival_date};
 use crate::net::{AuthChoice, Server, Transport};
-use crate::retrieve::{Abilities, Finished, Glance, Handle, Intake, Listing, Retriever, SourceId};
+use crate::retrieve::{Abilities, Finished, Glance, Handle, Intake, Listed, Listing, Retriever, SourceId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -23,8 +22,6 @@ pub struct Pop3<S> {
     /// What the server can do now; `None` where it does not tell.
     offered: Option<Capabilities>,
     top: Top,
-    /// What UIDL told at a glance.
-    named: Option<Named>,
     /// Octets of each message, as the last listing stated them, in the order of the handles.
     sizes: Vec<(Handle, u64)>,
     limits: Limits,
@@ -87,7 +84,6 @@ impl<S: Transport> Pop3<S> {
             source: super::source(server, &login.user),
             offered,
             top,
-            named: None,
             sizes: Vec::new(),
             limits: Limits::USUAL,
             deletions: Deletions::default(),
@@ -108,6 +104,13 @@ impl<S: Transport> Pop3<S> {
     /// What the user should know of the server.
     fn notes(&self) -> Vec<String> {
         self.offered.as_ref().map(|c| c.notes(&self.connection.server().host)).unwrap_or_default()
+    }
+
+    /// The end of a listing.
+    fn listed(&mut self, messages: Vec<Listed>) -> Listing {
+        self.adrift = false;
+        self.sizes = messages.iter().filter_map(|m| Some((m.handle, m.size?))).collect();
+        Listing { messages, notes: self.notes() }
     }
 
     fn bound(&self) -> Bound {
@@ -316,10 +319,8 @@ impl<S: Transport> Retriever for Pop3<S> {
     async fn list(&mut self) -> Result<Listing> {
         self.set_out()?;
         let bound = self.bound();
-        let messages = look::listing(&mut self.connection, bound, self.named.take()).await?;
-        self.adrift = false;
-        self.sizes = messages.iter().filter_map(|m| Some((m.handle, m.size?))).collect();
-        Ok(Listing { messages, notes: self.notes() })
+        let listed = look::listing(&mut self.connection, bound).await?;
+        Ok(self.listed(listed))
     }
 
     async fn glance(&mut self) -> Result<Option<Glance>> {
@@ -327,10 +328,13 @@ impl<S: Transport> Retriever for Pop3<S> {
         let bound = self.bound();
         let glanced = look::glance(&mut self.connection, bound).await?;
         self.adrift = false;
-        let Some((named, octets)) = glanced else { return Ok(None) };
-        let messages = join(named.clone(), Vec::new());
-        self.named = Some(named);
-        Ok(messages.map(|messages| Glance { messages, octets, notes: self.notes() }))
+        Ok(glanced.map(|(messages, octets)| Glance { messages, octets, notes: self.notes() }))
+    }
+
+    async fn complete(&mut self, glance: Glance) -> Result<Listing> {
+        self.set_out()?;
+        let listed = look::sized(&mut self.connection, glance.messages).await?;
+        Ok(self.listed(listed))
     }
 
     async fn fingerprints(&mut self, wanted: &[Handle]) -> Result<BTreeMap<Handle, Fingerprint>> {

@@ -104,6 +104,12 @@ pub trait Retriever: Send {
         async { Ok(None) }
     }
 
+    /// The listing that a glance is a part of.
+    fn complete(&mut self, glance: Glance) -> impl Future<Output = Result<Listing>> + Send {
+        drop(glance);
+        self.list()
+    }
+
     /// Fingerprints of the wanted messages, pipelined; a message the server refuses is left out. Never called where
     /// [`Abilities::headers_apart`] is false.
     fn fingerprints(&mut self, wanted: &[Handle])

@@ -88,7 +88,7 @@ impl Job {
             };
             let listing = match seen {
                 Seen::Listing(listing) => self.listed(listing, &mut counts),
-                Seen::Glance(_) => self.listed(retriever.list().await?, &mut counts),
+                Seen::Glance(glance) => self.listed(retriever.complete(glance).await?, &mut counts),
             };
             let past = past.map_or_else(|| self.past(source, store.as_ref()), Ok)?;
             let plan = self.plan(&mut retriever, &listing, &past).await?;
@@ -126,7 +126,8 @@ impl Job {
                     self.announce(&retriever, &Plan { had, ..Plan::default() }, counts);
                     return self.dispose(retriever, Vec::new(), counts).await;
                 }
-                let Some(listing) = self.interrupt.unless_raised(retriever.list()).await? else { return Ok(()) };
+                let listing = self.interrupt.unless_raised(retriever.complete(glance)).await?;
+                let Some(listing) = listing else { return Ok(()) };
                 (read(past)?, self.listed(listing, counts))
             }
         };

@@ -47,14 +47,15 @@ async fn a_glance_asks_for_names_and_one_size() {
         (FULL, format!("C: UIDL\nC: STAT\n{names}S: +OK 2 33\nC: LIST\n{sizes}")),
         (None, format!("C: UIDL\n{names}C: STAT\nS: +OK 2 33 octets\nC: LIST\n{sizes}")),
     ] {
-        // What UIDL told is not asked for again in the first listing after it.
         let (mut s, peer) = session(capabilities, &format!("{look}C: UIDL *\nS: -ERR")).await;
         let glance = s.glance().await.unwrap().unwrap();
         let rows = |messages: &[Listed]| messages.iter().map(|m| (m.handle.0, m.size)).collect::<Vec<_>>();
         assert_eq!((rows(&glance.messages), glance.octets), (vec![(1, None), (2, None)], 33));
         assert!(glance.messages.iter().all(|m| m.key.is_some()));
-        let listing = s.list().await.unwrap();
+        let names: Vec<_> = glance.messages.iter().map(|m| m.key.clone()).collect();
+        let listing = s.complete(glance).await.unwrap();
         assert_eq!(rows(&listing.messages), [(1, Some(11)), (2, Some(22))]);
+        assert_eq!(listing.messages.into_iter().map(|m| m.key).collect::<Vec<_>>(), names);
         assert!(s.list().await.is_err());
         drop(s);
         peer.await.unwrap();
