@@ -161,6 +161,7 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
             }
             let part = self.capabilities.shows_at_most().is_some_and(|most| before.exists >= most);
             snapshot.cut_short = moving || broken || short || part;
+            snapshot.left = u64::from(moving || short) + u64::from(broken);
             if moving {
                 snapshot.notes.push(format!("{folder}: messages are being removed while they are listed."));
             } else if short {

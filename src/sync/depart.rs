@@ -5,7 +5,7 @@ use super::observe::Observed;
 use super::tell::count;
 use super::{Action, Reason, Step};
 use crate::error::Result;
-use crate::event::Counts;
+use crate::event::{Counts, Event};
 use crate::imap::{ImapFolder, Link};
 use crate::mail::{Change, Content, Flags, FolderName, Key, Marks, Side, Sides};
 use crate::state::{FolderId, Intent, IntentId, RowId};
@@ -45,7 +45,32 @@ impl Errand<'_> {
             self.mark(Side::Local, local, &edits).await?;
             done.again |= moves.iter().any(|s| lags(&s.action));
             let moved = self.move_local(local, target, &moves).await?;
+            if moved < moves.len() {
+                self.tell_homeless(local, target, &moves, counts).await?;
+            }
             self.moved(&moves, moved, done, counts);
+        }
+        Ok(())
+    }
+
+    /// Tells of messages that could not be moved here.
+    async fn tell_homeless(
+        &self,
+        local: &mut MaildirFolder,
+        target: &Observed,
+        moves: &[&Step],
+        counts: &mut Counts,
+    ) -> Result<()> {
+        let here = local.snapshot().await?;
+        for key in moves.iter().filter_map(|s| Some(relocation(&s.action)?.1)) {
+            if here.messages.contains_key(key) {
+                counts.failed += 1;
+                self.job.tell(Event::Warning(&format!(
+                    "{}: {key} was moved to {1} on the server and stays where it is here: no letter is left for its keywords. \
+                     Delete a line that no message needs from the file dovecot-keywords of {1}, then run again.",
+                    self.look.name, target.name
+                )));
+            }
         }
         Ok(())
     }
@@ -249,6 +274,7 @@ impl Errand<'_> {
                 if still.contains(&key) {
                     left.insert(row);
                     counts.undeleted_remote += u64::from(side == Side::Remote);
+                    counts.failed += u64::from(side == Side::Local);
                 } else {
                     self.job.tell_step(self.look, step);
                     count(step, counts);

@@ -292,7 +292,7 @@ impl Errand<'_> {
                     done.whole = false;
                     return Ok(());
                 }
-                let batch = self.intents(batch, recognised, done)?;
+                let batch = self.intents(local, batch, recognised, done, counts)?;
                 if !batch.is_empty() {
                     self.upload_batch(remote, local, &batch, done, counts).await?;
                 }
@@ -304,9 +304,11 @@ impl Errand<'_> {
     /// What is to be written down before these messages are sent; those that are there already are left out.
     fn intents<'s>(
         &self,
+        here: &MaildirFolder,
         copies: &[&'s Step],
         recognised: &HashSet<RowId>,
         done: &mut Done,
+        counts: &mut Counts,
     ) -> Result<Vec<(&'s Step, Intent)>> {
         let keys: Vec<&Key> = copies.iter().filter_map(|s| copied(s)).collect();
         let known = self.job.carrier.ledger().known_here(self.look.id, &keys)?;
@@ -321,6 +323,7 @@ impl Errand<'_> {
             // It was gone, or could not be read, when it was looked at.
             let Some(content) = self.look.comparison.traits_here(key, *row).and_then(content) else {
                 done.whole = false;
+                self.tell_unread(here, key, counts);
                 continue;
             };
             let (row, uidnext) = (known.map(|(row, _)| row), self.look.uidnext);
@@ -328,6 +331,17 @@ impl Errand<'_> {
             intents.push((*step, Intent { row, local, content, marks, uidnext, discards: false }));
         }
         Ok(intents)
+    }
+
+    /// Tells of a message here that could not be read, unless it is gone.
+    fn tell_unread(&self, here: &MaildirFolder, key: &Key, counts: &mut Counts) {
+        let why = match here.outgoing(key, &Marks::default()) {
+            Ok(None) => return,
+            Ok(Some(_)) => "it could not be read a moment ago".to_owned(),
+            Err(e) => e.to_string(),
+        };
+        self.job.tell(Event::Warning(&format!("{}: {key} stays here: {why}", self.look.name)));
+        counts.failed += 1;
     }
 
     async fn upload_batch<S: Link>(

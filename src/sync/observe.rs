@@ -34,6 +34,8 @@ pub(super) struct Observed {
     pub removal: Option<Side>,
     /// It is not removed after all.
     pub stays: bool,
+    /// So many messages, or parts of the listing, are left out, though somebody may mend that, or another look.
+    pub left: u64,
 }
 
 impl Observed {
@@ -166,6 +168,7 @@ impl<S: Link> Opened<'_, S> {
             facts,
             removal: None,
             stays: false,
+            left: local.left + there.left,
         })
     }
 

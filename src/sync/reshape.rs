@@ -49,8 +49,8 @@ impl Errand<'_> {
             return Ok(());
         }
         let is_gone = match side {
-            Side::Local => self.remove_here()?,
-            Side::Remote => self.remove_there(imap).await?,
+            Side::Local => self.remove_here(counts)?,
+            Side::Remote => self.remove_there(imap, counts).await?,
         };
         if is_gone {
             job.tell_removal(&self.look.name, side);
@@ -62,7 +62,7 @@ impl Errand<'_> {
         Ok(())
     }
 
-    fn remove_here(&self) -> Result<bool> {
+    fn remove_here(&self, counts: &mut Counts) -> Result<bool> {
         let name = &self.look.name;
         match self.job.store.remove_folder(name)? {
             Removal::Gone => Ok(true),
@@ -74,20 +74,20 @@ impl Errand<'_> {
             }
             Removal::NotEmpty => {
                 let note = format!("{name} was removed on the server; it stays here, for something has come into it.");
-                self.job.tell(Event::Warning(&note));
+                self.job.leave(&note, counts);
                 Ok(false)
             }
         }
     }
 
-    async fn remove_there<S: Link>(&self, imap: &mut Imap<S>) -> Result<bool> {
+    async fn remove_there<S: Link>(&self, imap: &mut Imap<S>, counts: &mut Counts) -> Result<bool> {
         let name = &self.look.name;
         let Some(folder) = &self.look.remote else { return Ok(false) };
         // Servers do not like the open folder to be removed, and what came into it meanwhile would go with it.
         imap.leave().await?;
         if imap.count(folder).await? != Some(0) {
             let note = format!("{name} was removed here; it stays on the server, for something has come into it.");
-            self.job.tell(Event::Warning(&note));
+            self.job.leave(&note, counts);
             return Ok(false);
         }
         imap.remove_folder(folder).await?;

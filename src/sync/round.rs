@@ -10,7 +10,7 @@ use super::survey::Survey;
 use super::{Action, Folder, Plan, Policy, Sought, Step, Tally, judge, plan};
 use crate::connections::{Connections, Work, ends_all, worth};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Counts, Event};
+use crate::event::Counts;
 use crate::imap::{Connection, Imap, Link};
 use crate::mail::{FolderName, Side};
 use crate::patience::is_setback;
@@ -25,7 +25,7 @@ impl Job {
         ended: &mut Ended,
     ) -> Result<bool> {
         let Some(imap) = connections.first().await? else { return Ok(false) };
-        let Survey { tree, here, patterns } = self.survey(imap).await?;
+        let Survey { tree, here, patterns } = self.survey(imap, &mut ended.counts).await?;
         let policy = Policy { trash: folders::trash(self.policy.trash.as_ref(), &tree)?, ..self.policy.clone() };
         let mut trees = Trees { there: tree, here, known: self.known()? };
         self.follow_renames(imap, &mut trees, &patterns, &mut ended.counts).await?;
@@ -35,9 +35,10 @@ impl Job {
         let Some(imap) = connections.first().await?.filter(|_| !self.carrier.interrupt.is_raised()) else {
             return Ok(false);
         };
+        ended.counts.left += observed.iter().map(|look| look.left).sum::<u64>();
         self.seek_moves(imap, &mut observed).await?;
         observed.iter().for_each(|look| self.tell_unstorable(look));
-        let plans = self.plan(&mut observed, &policy);
+        let plans = self.plan(&mut observed, &policy, &mut ended.counts);
         tallies.extend(plans.iter().map(|p| p.tally.clone()));
         if let Err(stop) = judge(&tallies, self.limit, self.allow_delete) {
             return Err(Error::new(Kind::Guard, stop.to_string(), stop.remedy(&self.carrier.account)));
@@ -111,7 +112,7 @@ impl Job {
 
     /// What vanished from one folder may have come up in another: the messages that it could be are looked at.
     async fn seek_moves<S: Link>(&self, imap: &mut Imap<S>, observed: &mut [Observed]) -> Result<()> {
-        let seeks = |o: &Observed| o.comparison.open.iter().any(|open| open.seeks_on(Side::Remote));
+        let seeks = |o: &Observed| o.comparison.open.iter().any(|o| o.seeks_on(Side::Remote));
         if observed.len() < 2 || !observed.iter().any(seeks) {
             return Ok(());
         }
@@ -123,7 +124,7 @@ impl Job {
         Ok(())
     }
 
-    fn plan(&self, observed: &mut [Observed], policy: &Policy) -> Vec<Plan> {
+    fn plan(&self, observed: &mut [Observed], policy: &Policy, counts: &mut Counts) -> Vec<Plan> {
         let removing = folders::removing(policy);
         let of = |o: &'_ Observed| if o.removal.is_some() { &removing } else { policy };
         let seen: Vec<Folder<'_>> = observed.iter().map(|o| o.folder(of(o))).collect();
@@ -132,7 +133,7 @@ impl Job {
             if let Some(side) = look.removal
                 && let Some(note) = folders::keep_what_is_left(plan, &look.comparison, &look.name, side)
             {
-                self.tell(Event::Warning(&note));
+                self.leave(&note, counts);
                 look.stays = true;
             }
         }

@@ -119,6 +119,42 @@ fn what_exceeds_the_quota_stays_here_and_the_rest_goes_on() {
 }
 
 #[test]
+fn what_cannot_travel_from_here_is_told_and_ends_with_2_until_it_is_mended() {
+    let pair = Pair::of(2, "");
+    for (n, folder) in [(3, "%41"), (4, "inbox"), (5, ".dots"), (6, "Work/.inner")] {
+        pair.add_here(folder, n);
+    }
+    pair.add_here("Plain", 7);
+    let cur = pair.path("Plain/cur");
+    fs::write(cur.join("7.reader.host:2,F"), mail::with_lf(&message(8))).unwrap();
+    std::os::unix::fs::symlink("no.file:2,S", cur.join("no.file:2,S")).unwrap();
+    let told = ["%41", "inbox", ".dots", "Work/.inner", "7.reader.host", "no.file"];
+    for (args, expected) in
+        [(&["--dry-run"][..], "uploaded 2"), (&[], "uploaded 1, failed 1"), (&[], "failed 1"), (&[], "failed 1")]
+    {
+        let run = pair.run(args).expect(2);
+        assert_eq!(
+            (counts(&run), run.summary_of("x")["left"].as_u64()),
+            (expected.to_owned(), Some(5)),
+            "{}",
+            run.stderr
+        );
+        let lines = run.stderr.lines().count();
+        assert_eq!(lines, told.len() - usize::from(!args.is_empty()), "{}", run.stderr);
+        assert!(told[..lines].iter().all(|name| run.stderr.contains(name)), "{}", run.stderr);
+    }
+    for folder in ["%41", "inbox", ".dots", "Work/.inner"] {
+        fs::remove_dir_all(pair.path(folder)).unwrap();
+    }
+    fs::remove_file(cur.join("no.file:2,S")).unwrap();
+    fs::rename(cur.join("7.reader.host:2,F"), cur.join("8.reader.host:2,F")).unwrap();
+    pair.run(&[]).expect(0);
+    assert_eq!(pair.both("INBOX"), "1 2");
+    assert_eq!(pair.user.messages("Plain").len(), 2);
+    pair.is_idle();
+}
+
+#[test]
 fn a_store_that_cannot_be_written_harms_nothing() {
     for (part, code) in [("mail", 74), ("state", 74)] {
         let pair = Pair::of(4, "");

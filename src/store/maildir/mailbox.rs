@@ -164,18 +164,22 @@ impl Mailbox for MaildirFolder {
 fn snapshot(maildir: &Maildir, listing: Listing, keywords: &Keywords) -> Snapshot {
     let path = maildir.path.display();
     let mut notes = Vec::new();
-    if listing.twins > 0 {
+    if let Some(first) = listing.twins.first() {
+        let more = match listing.twins.len() - 1 {
+            0 => " is".to_owned(),
+            n => format!(" and {n} more are"),
+        };
         notes.push(format!(
-            "{} in {path} left out, for the part of the name before the colon is that of another file. Give each its own.",
-            if listing.twins == 1 { "a file is".to_owned() } else { format!("{} files are", listing.twins) },
+            "{path}/{}{more} left out, for the part of the name before the colon is that of another file. Give each its own.",
+            first.display()
         ));
     }
     if !listing.is_whole {
         notes.push(format!("another program keeps changing {path}; what it lacks is not taken for deleted this time."));
     }
-    let cut_short = !listing.is_whole;
+    let (cut_short, left) = (!listing.is_whole, notes.len() as u64);
     let message = |entry: Entry| (Key::new(entry.base()), keywords.marks(entry.parts().letters), None);
-    Snapshot { messages: listing.into_entries().into_iter().map(message).collect(), notes, cut_short }
+    Snapshot { messages: listing.into_entries().into_iter().map(message).collect(), notes, left, cut_short }
 }
 
 #[cfg(test)]
