@@ -7,7 +7,7 @@ use super::look::{Glance, Kept, find_replaced};
 use super::observe::Observed;
 use super::rename::Trees;
 use super::survey::Survey;
-use super::{Action, Folder, Plan, Policy, Sought, Step, Tally, judge, plan};
+use super::{Action, Folder, Plan, Policy, Sought, Step, Tally, crossings, judge, plan};
 use crate::connections::{Connections, Work, ends_all, worth};
 use crate::error::{Error, Kind, Result};
 use crate::event::Counts;
@@ -38,6 +38,7 @@ impl Job {
         ended.counts.left += observed.iter().map(|look| look.left).sum::<u64>();
         self.seek_moves(imap, &mut observed).await?;
         observed.iter().for_each(|look| self.tell_unstorable(look));
+        self.settle_crossings(&mut observed, &policy)?;
         let plans = self.plan(&mut observed, &policy, &mut ended.counts);
         tallies.extend(plans.iter().map(|p| p.tally.clone()));
         if let Err(stop) = judge(&tallies, self.limit, self.allow_delete) {
@@ -112,7 +113,7 @@ impl Job {
 
     /// What vanished from one folder may have come up in another: the messages that it could be are looked at.
     async fn seek_moves<S: Link>(&self, imap: &mut Imap<S>, observed: &mut [Observed]) -> Result<()> {
-        let seeks = |o: &Observed| o.comparison.open.iter().any(|o| o.seeks_on(Side::Remote));
+        let seeks = |o: &Observed| o.comparison.open.iter().any(|o| o.seeks_on(Side::Remote) || o.is_astray());
         if observed.len() < 2 || !observed.iter().any(seeks) {
             return Ok(());
         }
@@ -120,6 +121,22 @@ impl Job {
         observed.iter().for_each(|o| sought.add(&o.comparison, Side::Remote));
         for look in observed.iter_mut() {
             look.identify_remote(imap, &sought).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down of messages that were moved on both sides where the one that is to follow has them now.
+    fn settle_crossings(&self, observed: &mut [Observed], policy: &Policy) -> Result<()> {
+        let seen: Vec<Folder<'_>> = observed.iter().map(|o| o.folder(policy)).collect();
+        for crossing in crossings(&seen) {
+            let Some(id) = observed.get(crossing.at).map(|look| look.id) else { continue };
+            let keys = crossing.keys.clone().map(Some);
+            self.carrier.ledger().relocate(crossing.row, id, &keys)?;
+            crate::fault::point();
+            let open = observed.get_mut(crossing.from).and_then(|look| look.comparison.give_up(crossing.row));
+            if let (Some(open), Some(look)) = (open, observed.get_mut(crossing.at)) {
+                look.comparison.take_in(open, &crossing);
+            }
         }
         Ok(())
     }

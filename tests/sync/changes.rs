@@ -226,6 +226,31 @@ pub fn a_move_takes_along_what_was_marked_on_the_other_side() {
 }
 
 #[test]
+pub fn a_message_moved_on_both_sides_is_where_the_server_has_it() {
+    let pair = Pair::of(5, "");
+    pair.add_here("A", 8);
+    pair.add_here("B", 9);
+    assert_eq!(pair.sync(), "uploaded 2");
+    let to = |n: usize, place: &str, name: &str| {
+        fs::rename(pair.file("INBOX", n), pair.path(place).join("cur").join(name)).unwrap();
+    };
+    // Moved to two places; here into the folder in which it is there; renamed here and moved there; and deleted there.
+    to(1, "A", "one.moved:2,F");
+    pair.there(&["move", "B"], 1);
+    to(2, "B", "two.moved:2,");
+    pair.there(&["move", "B"], 2);
+    to(3, "INBOX", "three.renamed:2,R");
+    pair.there(&["move", "A"], 3);
+    to(4, "INBOX", "four.renamed:2,S");
+    pair.there(&["expunge"], 4);
+    let outcome = pair.run(&[]).expect(0);
+    assert_eq!(counts(&outcome), "flags_remote 2, deleted_local 1, moved_local 2, adopted 1");
+    assert_eq!((&outcome.summary_of("x")["bytes_in"], &outcome.summary_of("x")["bytes_out"]), (&0.into(), &0.into()));
+    assert_eq!(["INBOX", "A", "B"].map(|f| pair.both(f)), ["5", "3R 8S", "1F 2 9S"]);
+    pair.is_idle();
+}
+
+#[test]
 pub fn a_dry_run_tells_and_changes_nothing() {
     let pair = Pair::of(3, "");
     pair.add_here("INBOX", 4);

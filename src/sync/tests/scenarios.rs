@@ -247,6 +247,40 @@ fn moves_are_followed_and_keep_what_was_marked_meanwhile() {
 }
 
 #[test]
+fn moved_to_two_places_a_message_is_where_the_server_has_it() {
+    let both = Policy::default();
+    // Moved here, and away and back on the server: it has another UID there, in the folder where it was.
+    let back = |world: &mut World| {
+        world.edit(Side::Local, &Edit::Move { folder: 0, nth: 0, renamed: true });
+        world.edit(Side::Remote, &Edit::Move { folder: 0, nth: 0, renamed: true });
+        world.edit(Side::Remote, &Edit::Move { folder: 1, nth: 0, renamed: true });
+    };
+    check_with("moved here and back there", &both, &[["F", ".", "S"]], &["FS | FS | FS"], true, &back);
+    let push = one_way(Side::Remote);
+    let here = ["Archive S | S | Archive S"];
+    check_with("where only the server may follow", &push, &[[".", ".", "S"]], &here, true, &back);
+    let renamed = |world: &mut World| {
+        world.edit(Side::Local, &Edit::Rename { folder: 0, nth: 0 });
+        world.edit(Side::Remote, &Edit::Move { folder: 0, nth: 0, renamed: true });
+    };
+    let there = ["Archive FS | FS | Archive FS"];
+    check_with("renamed here and moved there", &both, &[["F", ".", "S"]], &there, true, &renamed);
+}
+
+#[test]
+fn what_is_renamed_here_and_deleted_there_is_deleted() {
+    let both = Policy::default();
+    let renamed = |world: &mut World| world.edit(Side::Local, &Edit::Rename { folder: 0, nth: 0 });
+    check_with("renamed here, deleted there", &both, &[["x", ".", "F"]], &["- | - | -"], true, &renamed);
+    let kept = Policy { delete: Travel::None, ..Policy::default() };
+    let gone = ["- | gone remote | F"];
+    check_with("where that does not travel", &kept, &[["x", ".", "F"]], &gone, true, &renamed);
+    let moved = |world: &mut World| world.edit(Side::Local, &Edit::Move { folder: 0, nth: 0, renamed: true });
+    let back = ["Archive F | F | Archive F"];
+    check_with("moved here, deleted there", &both, &[["x", ".", "F"]], &back, true, &moved);
+}
+
+#[test]
 fn sides_that_are_filled_already_are_paired() {
     let rows: [Row; 3] = [["F", "-", "S"], ["T", "-", "."], [".", "-", "-"]];
     let expected = ["FS | FS | FS", "T | T | .", ". | . | ."];
