@@ -196,13 +196,18 @@ fn a_full_disk_harms_nothing() {
         if part == "state" {
             room.shell(format!("dd if=/dev/zero of='{}/ballast' 2>/dev/null || true", disk.display()));
         }
+        let mut fetched = 0;
         for _ in 0..2 {
             let run = sync();
             assert_eq!(run.code, Some(74), "{part}: {}", run.stderr);
             assert_eq!(pair.user.messages("INBOX").len(), 10);
+            fetched += run.summary_of("x")["fetched"].as_u64().unwrap();
         }
+        // What fits is kept, and not fetched again.
+        assert_eq!(fetched > 0, part == "mail", "{part}: {fetched}");
         room.shell(format!("rm -f '{0}/ballast'; mount -o remount,size=50m '{0}'", disk.display()));
-        sync().expect(0);
+        let rest = sync().expect(0);
+        assert_eq!(fetched + rest.summary_of("x")["fetched"].as_u64().unwrap(), 6, "{part}");
         let idle = sync().expect(0);
         assert_eq!(counts(&idle), "", "{part}");
         let shown = pair.ferry.path("shown");
