@@ -135,6 +135,8 @@ pub enum Deed<'a> {
 /// What a sync does to a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FolderDeed<'a> {
+    /// It is made.
+    Create,
     /// It is removed.
     Remove,
     /// It is given this name.

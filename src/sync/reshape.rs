@@ -53,8 +53,7 @@ impl Errand<'_> {
             Side::Remote => self.remove_there(imap, counts).await?,
         };
         if is_gone {
-            job.tell_removal(&self.look.name, side);
-            counts.folders += 1;
+            job.tell_folder(&self.look.name, side, FolderDeed::Remove, counts);
             crate::fault::point();
             job.carrier.ledger().forget_folder(self.look.id)?;
             crate::fault::point();
@@ -112,13 +111,7 @@ impl Job {
     /// Tells that a folder would be removed.
     pub(super) fn rehearse_removal(&self, look: &Observed, counts: &mut Counts) {
         if let Some(side) = look.removal.filter(|_| !look.stays) {
-            self.tell_removal(&look.name, side);
-            counts.folders += 1;
+            self.tell_folder(&look.name, side, FolderDeed::Remove, counts);
         }
-    }
-
-    fn tell_removal(&self, name: &FolderName, on: Side) {
-        let (folder, deed) = (name.to_string(), FolderDeed::Remove);
-        self.tell(Event::FolderDeed { folder: &folder, on, deed, rehearsal: self.dry_run });
     }
 }

@@ -10,7 +10,7 @@ use super::survey::Survey;
 use super::{Action, Folder, Plan, Policy, Sought, Step, Tally, crossings, judge, plan};
 use crate::connections::{Connections, Work, ends_all, worth};
 use crate::error::{Error, Kind, Result};
-use crate::event::Counts;
+use crate::event::{Counts, FolderDeed};
 use crate::imap::{Connection, Imap, Link};
 use crate::mail::{FolderName, Side};
 use crate::patience::is_setback;
@@ -44,6 +44,7 @@ impl Job {
         if let Err(stop) = judge(&tallies, self.limit, self.allow_delete) {
             return Err(Error::new(Kind::Guard, stop.to_string(), stop.remedy(&self.carrier.account)));
         }
+        self.make_trash(imap, &policy, &plans, ended).await?;
         if self.dry_run {
             for (look, plan) in observed.iter().zip(&plans) {
                 self.rehearse(imap, look, plan, &mut ended.counts).await?;
@@ -51,7 +52,6 @@ impl Job {
             }
             return Ok(false);
         }
-        self.make_trash(imap, &policy, &plans, ended).await?;
         observed.iter_mut().for_each(|look| look.comparison.planned());
         let cases = observed.into_iter().zip(plans).map(|(look, plan)| Case { look, plan });
         self.carry_out(connections, cases.collect(), &policy, ended).await
@@ -95,7 +95,7 @@ impl Job {
                         }
                     }
                 }
-                ended.counts.folders += 1;
+                self.tell_folder(&name, Side::Remote, FolderDeed::Create, &mut ended.counts);
             }
             if let (None, Some(status)) = (removal, remote.as_ref().and_then(|f| f.status))
                 && let Some(tally) = self.unchanged(&name, &status, policy)?
@@ -170,8 +170,9 @@ impl Job {
         if !plans.iter().any(|plan| plan.steps.iter().any(throws)) || imap.has(trash).await? {
             return Ok(());
         }
-        match imap.create_folder(trash).await {
-            Ok(_) => ended.counts.folders += 1,
+        let made = if self.dry_run { Ok(()) } else { imap.create_folder(trash).await.map(drop) };
+        match made {
+            Ok(()) => self.tell_folder(trash, Side::Remote, FolderDeed::Create, &mut ended.counts),
             Err(e) if ends_all(&e) => return Err(e),
             Err(e) => ended.problems.push(e),
         }

@@ -4,7 +4,7 @@ use super::account::Job;
 use super::observe::Observed;
 use super::{Action, Plan, Reason, Skipped, Step};
 use crate::error::Result;
-use crate::event::{Counts, Deed, Event, Observer};
+use crate::event::{Counts, Deed, Event, FolderDeed, Observer};
 use crate::imap::{Imap, Link};
 use crate::mail::{FolderName, Key, Keyword, Side, Sides};
 use crate::state::{FolderId, Why};
@@ -41,6 +41,13 @@ impl Job {
             Action::Agree { .. } | Action::Revive { .. } | Action::Tombstone { .. } | Action::Forget { .. } => return,
         };
         self.tell_deed(&look.name, on, key, deed, &step.reason.to_string(), subject);
+    }
+
+    /// Tells of a folder that is made, removed or renamed, and counts it.
+    pub(super) fn tell_folder(&self, name: &FolderName, on: Side, deed: FolderDeed<'_>, counts: &mut Counts) {
+        let folder = &name.to_string();
+        self.tell(Event::FolderDeed { folder, on, deed, rehearsal: self.dry_run });
+        counts.folders += 1;
     }
 
     /// Tells of keywords that one side has and the other cannot hold: they stay where they are.
@@ -84,11 +91,38 @@ impl Job {
             counts.skipped += 1;
             self.tell_skipped(&look.name, skipped, subject((skipped.on, &skipped.key)));
         }
+        self.tell_alike(look, plan);
         for step in &plan.steps {
             self.tell_step_about(look, step, step.message().and_then(subject));
             count(step, counts);
         }
         Ok(())
+    }
+
+    /// Tells how many messages that would be copied here may be the same as ones that would be copied to the server: their
+    /// headers do not tell, and a rehearsal does not fetch them.
+    fn tell_alike(&self, look: &Observed, plan: &Plan) {
+        let mut sizes: HashMap<u64, u64> = HashMap::new();
+        for step in &plan.steps {
+            if let Action::Copy { to: Side::Remote, key, row, .. } = &step.action
+                && let Some(size) = look.comparison.traits_here(key, *row).and_then(|traits| traits.size)
+            {
+                *sizes.entry(size).or_default() += 1;
+            }
+        }
+        let mut is_alike = |step: &&Step| {
+            let Action::Copy { to: Side::Local, size: Some(size), .. } = &step.action else { return false };
+            sizes.get_mut(size).filter(|left| **left > 0).map(|left| *left -= 1).is_some()
+        };
+        let alike = plan.steps.iter().filter(|step| is_alike(step)).count();
+        if alike > 0 {
+            let those = if alike == 1 { "1 message that is" } else { &format!("{alike} messages that are") };
+            self.tell(Event::Warning(&format!(
+                "{}: {those} to be copied here may be among those to be copied to the server: a run compares what is in them \
+                 first, and copies neither where it is the same",
+                look.name
+            )));
+        }
     }
 
     /// What the messages of a plan are about, by the side on which it names them.
@@ -164,6 +198,8 @@ pub(super) fn count(step: &Step, counts: &mut Counts) {
         Action::Mark { on: Side::Remote, .. } => &mut counts.flags_remote,
         Action::Relocate { on: Side::Local, .. } => &mut counts.moved_local,
         Action::Relocate { on: Side::Remote, .. } => &mut counts.moved_remote,
+        Action::Remove { on: Side::Local, trash: Some(_), .. } => &mut counts.moved_local,
+        Action::Remove { on: Side::Remote, trash: Some(_), .. } => &mut counts.moved_remote,
         Action::Remove { on: Side::Local, .. } => &mut counts.deleted_local,
         Action::Remove { on: Side::Remote, .. } => &mut counts.deleted_remote,
         Action::Agree { .. } | Action::Revive { .. } | Action::Tombstone { .. } | Action::Forget { .. } => return,

@@ -268,3 +268,35 @@ pub fn a_dry_run_tells_and_changes_nothing() {
     assert_eq!(pair.sync(), "uploaded 1, flags_remote 1, deleted_remote 1");
     assert_eq!(pair.both("INBOX"), "1F 3 4S");
 }
+
+#[test]
+fn a_dry_run_names_folders_that_would_be_made_and_moves_to_the_trash() {
+    let pair = Pair::of(2, "\n[accounts.x.sync]\ntrash = \"Bin\"\n");
+    fs::remove_file(pair.file("INBOX", 1)).unwrap();
+    pair.add_here("Mine", 3);
+    pair.user.deliver("Theirs", &[message(4)]);
+    for (args, would) in [(&["--dry-run"][..], "would_"), (&[], "")] {
+        let run = pair.run(args).expect(0);
+        assert_eq!(counts(&run), "fetched 1, uploaded 1, moved_remote 1");
+        let mut made: Vec<String> = (run.events().iter())
+            .filter(|e| e["event"] == "folder_change")
+            .map(|e| format!("{} {} {}", e["action"].as_str().unwrap(), e["side"].as_str().unwrap(), e["folder"]))
+            .collect();
+        made.sort();
+        let expected = ["local \"Theirs\"", "remote \"Bin\"", "remote \"Mine\""].map(|f| format!("{would}create {f}"));
+        assert_eq!(made, expected);
+        assert_eq!(run.summary_of("x")["folders"], 3);
+    }
+}
+
+#[test]
+fn a_dry_run_says_where_only_the_content_can_tell() {
+    let pair = Pair::with("");
+    pair.user.deliver("INBOX", &[b"Subject: message 1\r\n\r\nneither Message-ID nor Date\r\n".to_vec()]);
+    pair.sync();
+    fs::remove_dir_all(pair.ferry.state_dir()).unwrap();
+    let told = pair.run(&["--dry-run"]).expect(0);
+    assert_eq!(counts(&told), "fetched 1, uploaded 1");
+    assert!(told.stderr.contains("INBOX: 1 message that is to be copied here may be among those "), "{}", told.stderr);
+    assert_eq!(pair.sync(), "adopted 1");
+}

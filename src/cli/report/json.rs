@@ -61,6 +61,7 @@ impl Observer for Json {
             }
             Event::FolderDeed { folder, on, deed, rehearsal } => {
                 let (action, to) = match deed {
+                    FolderDeed::Create => ("create", json!({})),
                     FolderDeed::Remove => ("remove", json!({})),
                     FolderDeed::Rename(to) => ("rename", json!({"to": to})),
                 };
