@@ -86,8 +86,9 @@ impl Errand<'_> {
         for (target, moves) in self.moves_on(Side::Remote, steps) {
             let edits: Edits = moves.iter().filter_map(|s| relocation_edit(&s.action)).collect();
             self.mark(Side::Remote, remote, &edits).await?;
+            let unkept = self.learn_unkept(remote)?;
             self.mark_across(target, &moves).await?;
-            let moved = self.move_remote(remote, target, &moves).await?;
+            let moved = self.move_remote(remote, target, &moves, &unkept).await?;
             self.moved(&moves, moved, done, counts);
         }
         Ok(())
@@ -159,6 +160,7 @@ impl Errand<'_> {
         remote: &mut ImapFolder<'_, S>,
         target: &Observed,
         moves: &[&Step],
+        unkept: &HashMap<Key, Marks>,
     ) -> Result<usize> {
         let ledger = || self.job.carrier.ledger();
         let known = self.contents(moves.iter().filter_map(|s| Some(relocation(&s.action)?.0)).collect())?;
@@ -171,7 +173,7 @@ impl Errand<'_> {
                 row: Some(*row),
                 local: arrived.clone(),
                 content,
-                marks: (**agreed).clone(),
+                marks: unkept.get(key).map_or_else(|| (**agreed).clone(), |lost| agreed.without(lost)),
                 uidnext: target.uidnext,
                 discards: false,
             });

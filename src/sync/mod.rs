@@ -31,6 +31,8 @@ mod stumbles;
 mod survey;
 mod tell;
 mod traits;
+mod unkept;
+mod upload;
 
 #[cfg(test)]
 mod tests;

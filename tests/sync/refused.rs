@@ -3,6 +3,7 @@
 use super::*;
 use crate::disk::Room;
 use crate::support::run::Running;
+use crate::support::server::{Script, Server};
 use std::sync::OnceLock;
 
 /// Keywords `k00` to `kN`.
@@ -27,6 +28,54 @@ fn more_keywords_than_letters_come_to_rest() {
     let there = pair.user.flags("INBOX");
     assert_eq!(there.iter().map(|f| f.split(' ').count()).collect::<Vec<_>>(), [30, 3, 1], "{there:?}");
     assert_eq!(pair.here("INBOX").iter().map(|m| m.flags.len()).max(), Some(26));
+}
+
+#[test]
+fn keywords_that_imap_has_no_name_for_are_told_once() {
+    let pair = Pair::of(2, "");
+    let names = pair.path("INBOX").join("dovecot-keywords");
+    fs::write(&names, "0 two words\n1 \u{dc}n\u{ef}\n2 fine\n3 not used\n").unwrap();
+    pair.mark_here(1, "Sabc");
+    let first = pair.run(&[]).expect(0);
+    assert_eq!(counts(&first), "flags_remote 1");
+    let told = "warning: x: INBOX: IMAP has no keyword \u{201c}two words\u{201d}, \u{201c}\u{dc}n\u{ef}\u{201d}; it stays here. ";
+    assert!(first.stderr.starts_with(told) && first.stderr.contains(names.to_str().unwrap()), "{}", first.stderr);
+    pair.mark_here(2, "F");
+    let second = pair.run(&[]).expect(0);
+    assert_eq!((counts(&second).as_str(), second.stderr.as_str()), ("flags_remote 1", ""));
+    assert_eq!(pair.here("INBOX").iter().find(|m| number(m) == 1).unwrap().flags, "Sabc");
+    pair.is_idle();
+}
+
+#[test]
+fn keywords_that_the_server_does_not_keep_stay_here_and_come_to_rest() {
+    let mut script = Script::holding(vec![message(1), message(2)]);
+    script.mailbox.keeps_keywords = false;
+    let server = Server::start(script);
+    let ferry = Ferry::new();
+    ferry.account("x", &server.endpoint(Protocol::Imap, Security::Implicit), "");
+    let sync = || ferry.run(&["sync", "--json"]).expect(0);
+    assert_eq!(counts(&sync()), "fetched 2");
+    let inbox = ferry.store("x").join("INBOX");
+    fs::write(inbox.join("dovecot-keywords"), "0 work\n").unwrap();
+    let mark = |n: usize, letters: &str| {
+        let found = maildir(&inbox).into_iter().find(|m| number(m) == n).unwrap();
+        let base = found.file_name.split(':').next().unwrap().to_owned();
+        let from = inbox.join(found.place).join(&found.file_name);
+        fs::rename(from, inbox.join("cur").join(format!("{base}:2,{letters}"))).unwrap();
+    };
+    mark(1, "Sa");
+    let told = sync();
+    assert_eq!(counts(&told), "flags_remote 1");
+    assert_eq!(told.stderr, "warning: x: INBOX: the server says OK to work, and does not keep it; it stays here\n");
+    for _ in 0..2 {
+        let idle = sync();
+        assert_eq!((counts(&idle).as_str(), idle.stderr.as_str()), ("", ""));
+    }
+    mark(2, "Fa");
+    assert_eq!((counts(&sync()).as_str(), counts(&sync()).as_str()), ("flags_remote 1", ""));
+    let here: Vec<_> = maildir(&inbox).iter().map(|m| (number(m), m.flags.clone())).collect();
+    assert!(here.contains(&(1, "Sa".into())) && here.contains(&(2, "Fa".into())), "{here:?}");
 }
 
 /// A server with access control lists.

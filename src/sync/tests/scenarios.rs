@@ -208,10 +208,10 @@ fn what_a_side_cannot_hold_stays_on_the_other_and_comes_to_rest() {
     let check = |rows: &[Row], holds: Holds, expected: &[&str]| {
         check_with("room", &Policy::default(), rows, expected, true, &|world| world.holds.remote = holds.clone());
     };
-    let none = Holds { marks: marks("FRST known"), room: 0 };
+    let none = Holds { marks: marks("FRST known"), room: 0, ..Holds::default() };
     check(&[[".", ".", "PS work known"]], none.clone(), &["S known | S known | PS known work"]);
     check(&[["-", "-", "PS work known"]], none, &["S known | S known | PS known work"]);
-    let one = Holds { marks: marks("FRST"), room: 1 };
+    let one = Holds { marks: marks("FRST"), room: 1, ..Holds::default() };
     check(&[[".", ".", ". a"], [".", ".", ". a b"]], one, &[" a |  a |  a", " a |  a |  a b"]);
     check(&[["F", "F", "."]], Holds::default(), &["F | F | ."]);
 }

@@ -87,7 +87,7 @@ async fn a_snapshot_shows_every_message_with_its_marks() {
         ])
     );
     assert_eq!((snapshot.notes.len(), snapshot.cut_short), (0, false));
-    let holds = Holds { marks: marks("DFPRST", &["$Junk"]), room: 23 };
+    let holds = Holds { marks: marks("DFPRST", &["$Junk"]), room: 23, ..Holds::default() };
     assert_eq!(f.folder.holds(), &holds);
 }
 

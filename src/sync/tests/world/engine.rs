@@ -104,7 +104,7 @@ impl World {
     fn hold(&mut self, side: Side) {
         let used = self.sides.on(side).iter().flat_map(BTreeMap::values).flat_map(|m| m.marks.keywords.clone());
         let used: Vec<Keyword> = used.collect();
-        let Holds { marks, room } = self.holds.on_mut(side);
+        let Holds { marks, room, .. } = self.holds.on_mut(side);
         for keyword in used {
             if marks.keywords.insert(keyword) {
                 *room = room.saturating_sub(1);
