@@ -89,6 +89,11 @@ impl Job {
                     match imap.create_folder(&name).await {
                         Ok(folder) => remote = Some(folder),
                         Err(e) if ends_all(&e) => return Err(e),
+                        // It has no place there, or may not be made.
+                        Err(e) if e.kind() == Kind::Unavailable => {
+                            self.leave(&format!("{e}. {}", e.remedy()), &mut ended.counts);
+                            continue;
+                        }
                         Err(e) => {
                             ended.problems.push(e);
                             continue;
@@ -127,7 +132,9 @@ impl Job {
 
     /// Writes down of messages that were moved on both sides where the one that is to follow has them now.
     fn settle_crossings(&self, observed: &mut [Observed], policy: &Policy) -> Result<()> {
-        let seen: Vec<Folder<'_>> = observed.iter().map(|o| o.folder(policy)).collect();
+        let removing = folders::removing(policy);
+        let of = |o: &'_ Observed| if o.removal.is_some() { &removing } else { policy };
+        let seen: Vec<Folder<'_>> = observed.iter().map(|o| o.folder(of(o))).collect();
         for crossing in crossings(&seen) {
             let Some(id) = observed.get(crossing.at).map(|look| look.id) else { continue };
             let keys = crossing.keys.clone().map(Some);

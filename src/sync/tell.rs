@@ -102,19 +102,24 @@ impl Job {
     /// Tells how many messages that would be copied here may be the same as ones that would be copied to the server: their
     /// headers do not tell, and a rehearsal does not fetch them.
     fn tell_alike(&self, look: &Observed, plan: &Plan) {
-        let mut sizes: HashMap<u64, u64> = HashMap::new();
+        let (mut alike, mut here) = (0, HashMap::<_, u64>::new());
         for step in &plan.steps {
             if let Action::Copy { to: Side::Remote, key, row, .. } = &step.action
-                && let Some(size) = look.comparison.traits_here(key, *row).and_then(|traits| traits.size)
+                && let Some(traits) = look.comparison.traits_here(key, *row)
             {
-                *sizes.entry(size).or_default() += 1;
+                *here.entry((traits.fingerprint, traits.size)).or_default() += 1;
             }
         }
-        let mut is_alike = |step: &&Step| {
-            let Action::Copy { to: Side::Local, size: Some(size), .. } = &step.action else { return false };
-            sizes.get_mut(size).filter(|left| **left > 0).map(|left| *left -= 1).is_some()
-        };
-        let alike = plan.steps.iter().filter(|step| is_alike(step)).count();
+        for step in &plan.steps {
+            if let Action::Copy { to: Side::Local, key, .. } = &step.action
+                && let Some(unpaired) = look.comparison.unpaired_of(Side::Remote, key)
+                && let Some(traits) = &unpaired.traits
+                && let Some(left) = here.get_mut(&(traits.fingerprint, unpaired.octets())).filter(|left| **left > 0)
+            {
+                *left -= 1;
+                alike += 1;
+            }
+        }
         if alike > 0 {
             let those = if alike == 1 { "1 message that is" } else { &format!("{alike} messages that are") };
             self.tell(Event::Warning(&format!(
