@@ -119,6 +119,12 @@ impl Error {
         Error::new(Kind::LocalIo, doing, remedy).because(source)
     }
 
+    /// Whether a disk was full, or a quota used up.
+    pub fn is_of_space(&self) -> bool {
+        let cause = self.source.as_ref().and_then(|e| e.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
+        matches!(cause, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded))
+    }
+
     /// The same, with what it quotes of a server (see [`quoted`]) put through `f`.
     #[must_use]
     pub fn requoted(mut self, f: impl Fn(&str) -> String) -> Self {

@@ -135,6 +135,8 @@ pub enum Deed<'a> {
 /// What a sync does to a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FolderDeed<'a> {
+    /// It is made.
+    Create,
     /// It is removed.
     Remove,
     /// It is given this name.
@@ -156,6 +158,9 @@ pub struct Counts {
     pub skipped: u64,
     /// Not fetched, though wanted.
     pub failed: u64,
+    /// Folders, and files that are no message of their own, that a sync left where they are, though they are wanted: another
+    /// run may do better, or somebody has to mend something first.
+    pub left: u64,
     /// Deleted on the server.
     pub deleted_remote: u64,
     /// To be deleted on the server, and perhaps still there, because it refused.
@@ -191,7 +196,7 @@ impl Counts {
 
     /// Adds what a further look at the same folders brought. What stays as it is stays as this look found it.
     pub fn go_on(&mut self, more: Counts) {
-        *self = Counts { listed: 0, had: 0, skipped: 0, failed: 0, undeleted_remote: 0, ..*self };
+        *self = Counts { listed: 0, had: 0, skipped: 0, failed: 0, left: 0, undeleted_remote: 0, ..*self };
         *self += more;
     }
 }
@@ -204,6 +209,7 @@ impl std::ops::AddAssign for Counts {
         self.adopted += more.adopted;
         self.skipped += more.skipped;
         self.failed += more.failed;
+        self.left += more.left;
         self.deleted_remote += more.deleted_remote;
         self.undeleted_remote += more.undeleted_remote;
         self.uploaded += more.uploaded;

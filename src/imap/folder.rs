@@ -11,6 +11,7 @@ use super::session::{Command, Link, Session};
 use super::set::{UidSet, sets};
 use super::status::{Condition, Status};
 use crate::error::{Error, Kind, Result};
+use crate::mail::{Key, Marks};
 use crate::retrieve::{Finished, Handle, SourceId};
 use crate::store::Holds;
 use std::collections::BTreeSet;
@@ -34,6 +35,8 @@ pub struct ImapFolder<'a, S: Link> {
     /// The server refused a command with several messages.
     pub(super) singly: bool,
     pub(super) notes: Vec<String>,
+    /// Marks that were set, and are not there.
+    pub(super) unkept: Vec<(Key, Marks)>,
 }
 
 /// What opening a folder told.

@@ -3,7 +3,7 @@
 use super::fetch::Fetcher;
 use super::folder::{ImapFolder, sets_of};
 use super::framer::Garbled;
-use super::presence::still_there;
+use super::presence::{marks_of, still_there};
 use super::response::Untagged;
 use super::session::{Command, Link};
 use super::set::UidSet;
@@ -161,6 +161,7 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
             }
             let part = self.capabilities.shows_at_most().is_some_and(|most| before.exists >= most);
             snapshot.cut_short = moving || broken || short || part;
+            snapshot.left = u64::from(moving || short) + u64::from(broken);
             if moving {
                 snapshot.notes.push(format!("{folder}: messages are being removed while they are listed."));
             } else if short {
@@ -214,8 +215,16 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
             self.check_writable("changed", "Ask for the right to change marks there, or sync it one way.")?;
             self.exec_all(lines, "change marks", |_| ()).await?;
         }
-        let there = if uids.is_empty() { uids } else { still_there(self.session, &uids).await? };
-        let gone = |key: &&Key| key.uid().is_none_or(|uid| !there.contains(&uid));
+        let there = if uids.is_empty() { BTreeMap::new() } else { marks_of(self.session, &uids).await? };
+        for (key, change) in edits {
+            // A server may say OK and keep nothing.
+            let shown = key.uid().and_then(|uid| there.get(&uid)?.as_ref());
+            let unkept = shown.map(|shown| change.add.without(shown)).unwrap_or_default();
+            if !unkept.is_empty() {
+                self.unkept.push((key.clone(), unkept));
+            }
+        }
+        let gone = |key: &&Key| key.uid().is_none_or(|uid| !there.contains_key(&uid));
         Ok(edits.iter().map(|(key, _)| key).filter(gone).cloned().collect())
     }
 
@@ -282,6 +291,18 @@ impl<S: Link> Mailbox for ImapFolder<'_, S> {
 }
 
 impl<S: Link> ImapFolder<'_, S> {
+    /// The marks that were set on messages, and that the server did not keep, though it had said OK; each once.
+    pub fn take_unkept(&mut self) -> HashMap<Key, Marks> {
+        std::mem::take(&mut self.unkept).into_iter().collect()
+    }
+
+    /// The marks that messages have now; one that is gone, or of which the server does not tell, is left out.
+    pub async fn marks_now(&mut self, keys: &[Key]) -> Result<HashMap<Key, Marks>> {
+        self.fresh = false;
+        let there = marks_of(self.session, &uids_of(keys)).await?;
+        Ok(there.into_iter().filter_map(|(uid, marks)| Some((Key::of_uid(uid), marks?))).collect())
+    }
+
     /// When messages were received, in seconds since 1970 UTC; one that is gone, or of which the server does not tell, is
     /// left out.
     pub async fn received_at(&mut self, keys: &[Key]) -> Result<HashMap<Key, i64>> {

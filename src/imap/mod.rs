@@ -209,7 +209,11 @@ impl<S: Link> Imap<S> {
         opened.writable = writable && status.text.code != "READ-ONLY";
         // A folder that is opened to be read holds nothing for good, which says nothing about what it can hold.
         let permanent = permanent.filter(|_| writable);
-        opened.holds = permanent.unwrap_or(Holds { marks: flags, room: if writable { 0 } else { usize::MAX } });
+        opened.holds = permanent.unwrap_or(Holds {
+            marks: flags,
+            room: if writable { 0 } else { usize::MAX },
+            ..Holds::default()
+        });
         let mut scope = format!("imap {}@{}", self.user, self.session.server().host.to_lowercase());
         if let Some(uidvalidity) = opened.uidvalidity {
             scope.push_str(&format!("{UIDVALIDITY}{uidvalidity}"));
@@ -226,6 +230,7 @@ impl<S: Link> Imap<S> {
             fresh: true,
             singly: false,
             notes: Vec::new(),
+            unkept: Vec::new(),
         })
     }
 

@@ -179,6 +179,7 @@ impl<S: Link + 'static> ImapTarget<S> {
             fresh,
             singly: self.state().singly,
             notes: Vec::new(),
+            unkept: Vec::new(),
         };
         let done = work(&mut folder).await;
         self.state().singly |= folder.singly;

@@ -52,7 +52,7 @@ pub fn maildirs(spec: &Spec) -> Result<(Spec, LocalTree)> {
 
 /// The folders of two layouts at one path.
 fn both(first: Tree, second: Tree) -> Tree {
-    let Tree { mut folders, mut notes } = first;
+    let Tree { mut folders, mut notes, .. } = first;
     let taken: Vec<PathBuf> = folders.values().cloned().collect();
     // What the second layout has no folder for, the first one may have.
     let is_open = |note: &String| !taken.iter().any(|path| note.starts_with(&format!("{} ", path.display())));
@@ -65,7 +65,7 @@ fn both(first: Tree, second: Tree) -> Tree {
             None => drop(folders.insert(folder, path)),
         }
     }
-    Tree { folders, notes }
+    Tree { folders, notes, ..Tree::default() }
 }
 
 /// Tells of Maildirs below a path that no layout has a folder for.

@@ -4,6 +4,7 @@
 //! While a batch is made durable, the next is staged and the one after that is on the line. Memory is bounded by the
 //! channels: a few MiB, whatever the size of the messages.
 
+use super::batch::Batch;
 use super::pairing::{ByContent, by_content};
 use super::select::Had;
 use super::sizes::{Sizes, falls_short};
@@ -29,11 +30,6 @@ const LOAD: usize = 64 * 1024;
 const LOAD_AGE: Duration = Duration::from_millis(20);
 /// Loads under way to the staging thread.
 const LOADS: usize = 32;
-/// A batch is committed when it has this many messages,
-const BATCH_MESSAGES: usize = 256;
-/// or as many octets as the [store](Store::batch_octets) likes, or is this old when a message ends.
-const BATCH_AGE: Duration = Duration::from_secs(1);
-
 /// What the threads need to know and report to.
 pub struct Desk<S: Store> {
     /// What the pull works with.
@@ -231,39 +227,6 @@ impl Intake for Delivery {
     }
 }
 
-struct Batch<T> {
-    messages: Vec<(Listed, Content)>,
-    staged: Vec<T>,
-    recognised: Vec<(Listed, Content, Row)>,
-    /// Not whole, and why that is sure.
-    cut: Vec<(Listed, String)>,
-    bytes: u64,
-    since: Instant,
-}
-
-impl<T> Batch<T> {
-    fn new() -> Batch<T> {
-        Batch {
-            messages: Vec::new(),
-            staged: Vec::new(),
-            recognised: Vec::new(),
-            cut: Vec::new(),
-            bytes: 0,
-            since: Instant::now(),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.staged.is_empty() && self.recognised.is_empty() && self.cut.is_empty()
-    }
-
-    fn is_full(&self, octets: u64) -> bool {
-        self.staged.len() >= crate::fault::batch(BATCH_MESSAGES)
-            || self.bytes >= octets
-            || self.since.elapsed() >= BATCH_AGE
-    }
-}
-
 type StagedOf<S> = <<S as Store>::Draft as Draft>::Staged;
 
 fn stage<S: Store>(
@@ -274,6 +237,25 @@ fn stage<S: Store>(
     batches: &SyncSender<Batch<StagedOf<S>>>,
 ) -> Result<()> {
     let mut batch = Batch::new();
+    let staged = stage_into(&mut batch, store, &mut incoming, &mut suspects, &mut sizes, batches);
+    // What is whole stays, whatever has become of the next one.
+    if staged.as_ref().is_err_and(Error::is_of_space) {
+        batch.give_back();
+    }
+    if !batch.is_empty() {
+        let _ = batches.send(batch);
+    }
+    staged
+}
+
+fn stage_into<S: Store>(
+    batch: &mut Batch<StagedOf<S>>,
+    store: &S,
+    incoming: &mut Receiver<Vec<Part>>,
+    suspects: &mut ByContent,
+    sizes: &mut Sizes,
+    batches: &SyncSender<Batch<StagedOf<S>>>,
+) -> Result<()> {
     let mut open: Option<(Listed, S::Draft)> = None;
     while let Some(load) = incoming.blocking_recv() {
         for part in load {
@@ -305,16 +287,13 @@ fn stage<S: Store>(
                     }
                     // A committer that is gone has failed, and tells why itself.
                     if batch.is_full(store.batch_octets())
-                        && batches.send(std::mem::replace(&mut batch, Batch::new())).is_err()
+                        && batches.send(std::mem::replace(batch, Batch::new())).is_err()
                     {
                         return Ok(());
                     }
                 }
             }
         }
-    }
-    if !batch.is_empty() {
-        let _ = batches.send(batch);
     }
     Ok(())
 }

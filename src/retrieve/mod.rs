@@ -5,6 +5,7 @@ use crate::mail::{Envelope, Fingerprint, FolderName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
+mod batch;
 mod delivery;
 mod doubles;
 #[cfg(any(test, fuzzing))]

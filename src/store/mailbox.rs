@@ -44,6 +44,8 @@ pub struct Holds {
     pub marks: Marks,
     /// How many keywords it can take on besides those; `usize::MAX` for any number (`\*` in PERMANENTFLAGS).
     pub room: usize,
+    /// Marks that it is known to take and not to keep.
+    pub unkept: Marks,
 }
 
 impl Holds {
@@ -51,6 +53,7 @@ impl Holds {
     /// the order of keywords.
     pub fn storable(&self, marks: &Marks, taken: &BTreeSet<Keyword>) -> Marks {
         let mut room = self.room.saturating_sub(taken.len());
+        let marks = marks.without(&self.unkept);
         let fits = |k: &&Keyword| {
             self.marks.keywords.contains(*k) || taken.contains(*k) || {
                 let fits = room > 0;

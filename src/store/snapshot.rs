@@ -12,6 +12,8 @@ pub struct Snapshot {
     pub messages: Messages,
     /// What the user should know, in plain words.
     pub notes: Vec<String>,
+    /// How many of these tell of messages that are left out, though somebody may mend that, or another look.
+    pub left: u64,
     /// The listing is known to lack messages (the server counts more than it lists): what it lacks was not deleted.
     pub cut_short: bool,
 }

@@ -23,6 +23,17 @@ pub struct Tree {
     pub folders: BTreeMap<FolderName, PathBuf>,
     /// What the user should know, in plain words.
     pub notes: Vec<String>,
+    /// How many of these tell of mail that is in no folder.
+    pub left: u64,
+    /// Maildirs that lie where the layout has no folder.
+    pub foreign: Vec<PathBuf>,
+}
+
+impl Tree {
+    fn leave(&mut self, note: String) {
+        self.notes.push(note);
+        self.left += 1;
+    }
 }
 
 /// What came of the wish to remove a folder.
@@ -34,6 +45,17 @@ pub enum Removal {
     Leaving(Vec<PathBuf>),
     /// There is mail in it, or something else where only mail should be: it stands as before.
     NotEmpty,
+}
+
+/// What lies in a directory of a store.
+#[derive(Default)]
+struct Below {
+    /// Directories in which folders may stand,
+    plain: Vec<PathBuf>,
+    /// and symbolic links to some.
+    links: Vec<PathBuf>,
+    /// Maildirs that lie where the layout has no folder.
+    foreign: Vec<PathBuf>,
 }
 
 impl Spec {
@@ -69,20 +91,23 @@ impl Spec {
                 Some(_) => {}
                 None if path == self.path => {
                     if is_mail {
-                        tree.notes.push(format!(
+                        tree.leave(format!(
                             "{} is a Maildir itself, which the layout has no folder for; it is left out.",
                             path.display()
                         ));
                     }
                 }
                 None => {
-                    tree.notes.push(format!("{} is left out: no folder can have that name.", shown(&path)));
+                    if has_mail_below(&path) {
+                        tree.leave(format!("{} is left out: no folder can have that name.", shown(&path)));
+                    }
                     continue;
                 }
             }
-            let (plain, links) = self.below(&path)?;
+            let Below { plain, links, foreign } = self.below(&path)?;
             open.extend(plain);
             linked.extend(links);
+            tree.foreign.extend(foreign);
         }
         Ok(tree)
     }
@@ -91,54 +116,64 @@ impl Spec {
         if is_same(&self.standing_path(&folder)?, &path) {
             tree.folders.insert(folder, path);
         } else {
-            tree.notes.push(format!("{} is left out, for another one is {folder} already.", path.display()));
+            tree.leave(format!("{} is left out, for another one is {folder} already.", path.display()));
         }
         Ok(())
     }
 
-    /// Directories in which folders may stand, and symbolic links to some, last ones first.
-    fn below(&self, path: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    /// What lies in a directory, last ones first.
+    fn below(&self, path: &Path) -> Result<Below> {
         let is_candidate = |name: &OsString| match self.layout {
-            Layout::Nested => {
-                !name.as_bytes().starts_with(b".") && !["cur", "new", "tmp"].iter().any(|part| name == part)
-            }
+            Layout::Nested => !name.as_bytes().starts_with(b"."),
             Layout::MaildirPlusPlus => path == self.path && name.as_bytes().starts_with(b"."),
             Layout::Single => false,
         };
-        let read = || -> io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-            let (mut plain, mut links) = (Vec::new(), Vec::new());
+        let is_part = |name: &OsString| ["cur", "new", "tmp"].iter().any(|part| name == part);
+        let mut below = Below::default();
+        let mut read = || -> io::Result<()> {
             for entry in fs::read_dir(path)? {
                 let entry = entry?;
-                if !is_candidate(&entry.file_name()) {
+                let (name, kind) = (entry.file_name(), entry.file_type()?);
+                if is_part(&name) {
                     continue;
                 }
-                let kind = entry.file_type()?;
-                if kind.is_symlink() {
-                    links.push(entry.path());
+                if !is_candidate(&name) {
+                    if kind.is_dir() && self.layout != Layout::Single {
+                        below.foreign.push(entry.path());
+                    }
+                } else if kind.is_symlink() {
+                    below.links.push(entry.path());
                 } else if kind.is_dir() {
-                    plain.push(entry.path());
+                    below.plain.push(entry.path());
                 }
             }
-            Ok((plain, links))
+            Ok(())
         };
-        let (mut plain, mut links) = match read() {
-            Ok(found) => found,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Default::default()),
-            Err(e) => return Err(cannot("list", path, e)),
-        };
+        match read() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Below::default()),
+            read => read.map_err(|e| cannot("list", path, e))?,
+        }
         if self.layout == Layout::MaildirPlusPlus {
             // Others keep their own dotted directories there.
             let mut mail = Vec::new();
-            for path in plain.into_iter().chain(links.drain(..)) {
+            for path in below.plain.into_iter().chain(below.links.drain(..)) {
                 if has_cur(&path)? {
                     mail.push(path);
                 }
             }
-            plain = mail;
+            below.plain = mail;
         }
-        plain.sort_by(|a, b| b.cmp(a));
-        links.sort_by(|a, b| b.cmp(a));
-        Ok((plain, links))
+        let mut foreign = Vec::new();
+        for path in below.foreign {
+            if has_cur(&path)? {
+                foreign.push(path);
+            }
+        }
+        foreign.sort();
+        below.foreign = foreign;
+        below.plain.sort_by(|a, b| b.cmp(a));
+        below.links.sort_by(|a, b| b.cmp(a));
+        Ok(below)
     }
 
     /// The path of a folder's mailbox, where INBOX goes by whatever case it stands in, and any other by the name in modified
@@ -306,6 +341,13 @@ fn has_cur(path: &Path) -> Result<bool> {
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
         Err(e) => Err(cannot("read", &cur, e)),
     }
+}
+
+/// Whether a directory, or one below it, is a Maildir, as far as they can be read.
+fn has_mail_below(path: &Path) -> bool {
+    let directories = fs::read_dir(path).into_iter().flatten().flatten();
+    let mut directories = directories.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    has_cur(path).unwrap_or(true) || directories.any(|entry| has_mail_below(&entry.path()))
 }
 
 fn is_same(a: &Path, b: &Path) -> bool {

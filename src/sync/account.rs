@@ -117,6 +117,12 @@ impl Job {
         Ok(names.iter().filter_map(|name| FolderName::parse(name)).collect())
     }
 
+    /// Tells of a folder, or a file, that is wanted and is left where it is all the same.
+    pub(super) fn leave(&self, what: &str, counts: &mut Counts) {
+        self.tell(Event::Warning(what));
+        counts.left += 1;
+    }
+
     pub(super) fn tell(&self, event: Event<'_>) {
         self.carrier.observer.event(&self.carrier.account, event);
     }

@@ -19,7 +19,7 @@ impl Job {
         ended: &mut Ended,
     ) -> Result<()> {
         let Some(imap) = connections.first().await? else { return Ok(()) };
-        let Survey { tree, here, patterns } = self.survey(imap).await?;
+        let Survey { tree, here, patterns } = self.survey(imap, &mut ended.counts).await?;
         let names: BTreeSet<&FolderName> = tree.folders().map(|f| &f.name).chain(&here).collect();
         let mut glances = Vec::new();
         for name in names.into_iter().filter(|name| FolderPattern::selects(&patterns, name)) {
@@ -36,7 +36,10 @@ impl Job {
             }
         }
         let looks = self.look(connections, glances, kept, ended).await?;
-        looks.iter().for_each(|look| self.tell_alone(look, &mut ended.counts));
+        for look in &looks {
+            ended.counts.left += look.left;
+            self.tell_alone(look, &mut ended.counts);
+        }
         Ok(())
     }
 

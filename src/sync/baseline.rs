@@ -53,7 +53,8 @@ impl Observed {
     /// What to remember of the folder once the plan is carried out, and nothing failed, but that it may have to be planned
     /// again.
     pub fn facts_after(&self, plan: &Plan, again: bool, policy: &Policy) -> Facts {
-        let facts = if plan.is_quiet() { self.facts.clone() } else { Facts::default() };
+        let is_quiet = plan.is_quiet() && self.left == 0;
+        let facts = if is_quiet { self.facts.clone() } else { Facts::default() };
         let is_known = !self.comparison.cut_short.remote && !again;
         let baseline = self.facts.highestmodseq.filter(|_| is_known);
         Facts { synced: true, baseline, policy: Some(policy.spelled_out()), ..facts }

@@ -198,7 +198,8 @@ impl Unpaired {
 impl Comparison {
     /// Rows whose traits decide about unpaired messages: those that have lost one, and those known on one side alone.
     pub fn worth_recalling(&self) -> Vec<RowId> {
-        let seek = self.open.iter().filter(|o| Side::BOTH.iter().any(|s| o.seeks_on(*s))).map(|o| o.pair.row);
+        let seeks = |o: &&Open| o.is_astray() || Side::BOTH.iter().any(|s| o.seeks_on(*s));
+        let seek = self.open.iter().filter(seeks).map(|o| o.pair.row);
         let halves = Side::BOTH.into_iter().flat_map(|s| self.unpaired.on(s)).filter_map(|u| Some(u.row.as_ref()?.0));
         seek.chain(halves).collect()
     }
@@ -294,7 +295,7 @@ impl Sought {
     /// has alone, as far as its size is known. Moves are recognised when what all folders seek is added; the side whose
     /// listing tells no sizes is to be identified first.
     pub fn add(&mut self, comparison: &Comparison, side: Side) {
-        for open in comparison.open.iter().filter(|o| o.seeks_on(side)) {
+        for open in comparison.open.iter().filter(|o| o.seeks_on(side) || o.is_astray()) {
             self.sizes.extend(open.traits.iter().flat_map(|t| t.sizes()));
         }
         for unpaired in comparison.unpaired.on(side.other()) {
@@ -312,6 +313,11 @@ impl Sought {
 }
 
 impl Open {
+    /// Whether both sides had the message, and have it no longer where it was: it was deleted, or moved, on each of them.
+    pub fn is_astray(&self) -> bool {
+        self.pair.gone.is_none() && Side::BOTH.iter().all(|s| *self.presence.on(*s) == Presence::Vanished)
+    }
+
     /// Whether neither side has the message.
     pub(super) fn is_nowhere(&self) -> bool {
         Side::BOTH.iter().all(|s| self.presence.on(*s).is_lost())

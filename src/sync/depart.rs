@@ -5,7 +5,7 @@ use super::observe::Observed;
 use super::tell::count;
 use super::{Action, Reason, Step};
 use crate::error::Result;
-use crate::event::Counts;
+use crate::event::{Counts, Event};
 use crate::imap::{ImapFolder, Link};
 use crate::mail::{Change, Content, Flags, FolderName, Key, Marks, Side, Sides};
 use crate::state::{FolderId, Intent, IntentId, RowId};
@@ -45,7 +45,32 @@ impl Errand<'_> {
             self.mark(Side::Local, local, &edits).await?;
             done.again |= moves.iter().any(|s| lags(&s.action));
             let moved = self.move_local(local, target, &moves).await?;
+            if moved < moves.len() {
+                self.tell_homeless(local, target, &moves, counts).await?;
+            }
             self.moved(&moves, moved, done, counts);
+        }
+        Ok(())
+    }
+
+    /// Tells of messages that could not be moved here.
+    async fn tell_homeless(
+        &self,
+        local: &mut MaildirFolder,
+        target: &Observed,
+        moves: &[&Step],
+        counts: &mut Counts,
+    ) -> Result<()> {
+        let here = local.snapshot().await?;
+        for key in moves.iter().filter_map(|s| Some(relocation(&s.action)?.1)) {
+            if here.messages.contains_key(key) {
+                counts.failed += 1;
+                self.job.tell(Event::Warning(&format!(
+                    "{}: {key} was moved to {1} on the server and stays where it is here: no letter is left for its keywords. \
+                     Delete a line that no message needs from the file dovecot-keywords of {1}, then run again.",
+                    self.look.name, target.name
+                )));
+            }
         }
         Ok(())
     }
@@ -61,8 +86,9 @@ impl Errand<'_> {
         for (target, moves) in self.moves_on(Side::Remote, steps) {
             let edits: Edits = moves.iter().filter_map(|s| relocation_edit(&s.action)).collect();
             self.mark(Side::Remote, remote, &edits).await?;
+            let unkept = self.learn_unkept(remote)?;
             self.mark_across(target, &moves).await?;
-            let moved = self.move_remote(remote, target, &moves).await?;
+            let moved = self.move_remote(remote, target, &moves, &unkept).await?;
             self.moved(&moves, moved, done, counts);
         }
         Ok(())
@@ -134,6 +160,7 @@ impl Errand<'_> {
         remote: &mut ImapFolder<'_, S>,
         target: &Observed,
         moves: &[&Step],
+        unkept: &HashMap<Key, Marks>,
     ) -> Result<usize> {
         let ledger = || self.job.carrier.ledger();
         let known = self.contents(moves.iter().filter_map(|s| Some(relocation(&s.action)?.0)).collect())?;
@@ -146,7 +173,7 @@ impl Errand<'_> {
                 row: Some(*row),
                 local: arrived.clone(),
                 content,
-                marks: (**agreed).clone(),
+                marks: unkept.get(key).map_or_else(|| (**agreed).clone(), |lost| agreed.without(lost)),
                 uidnext: target.uidnext,
                 discards: false,
             });
@@ -249,6 +276,7 @@ impl Errand<'_> {
                 if still.contains(&key) {
                     left.insert(row);
                     counts.undeleted_remote += u64::from(side == Side::Remote);
+                    counts.failed += u64::from(side == Side::Local);
                 } else {
                     self.job.tell_step(self.look, step);
                     count(step, counts);

@@ -2,24 +2,22 @@
 
 use super::account::Job;
 use super::depart::Turn;
-use super::observe::{Observed, find};
+use super::observe::Observed;
 use super::tell::count;
-use super::{Action, Plan, Step, Traits};
+use super::upload::content;
+use super::{Action, Plan, Step};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counts, Event, Outlook};
-use crate::imap::{Appended, Imap, ImapFolder, Link};
+use crate::imap::{Imap, ImapFolder, Link};
 use crate::mail::{Change, Content, Key, Marks, Side, Sides};
 use crate::retrieve::{Delivery, Desk, Handle, Listed, Retriever, Sizes};
-use crate::state::{Intent, Row, RowId};
-use crate::store::{Mailbox, MaildirFolder, Outgoing};
+use crate::state::{Row, RowId};
+use crate::store::{Mailbox, MaildirFolder};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Messages that are asked for together. What they need to be known by is in memory at once.
-const WAVE: usize = 4096;
-
-/// Messages that are written down, sent and settled together.
-const UPLOADS: usize = 512;
+pub(super) const WAVE: usize = 4096;
 
 /// A folder that was looked at, and what is to be done in it.
 pub(super) struct Case {
@@ -92,14 +90,15 @@ impl Errand<'_> {
                     Side::Remote => self.mark(side, &mut remote, &edits).await?,
                 });
             }
+            let unkept = self.learn_unkept(&mut remote)?;
             self.tell_notes(&mut remote);
             self.tell_done(steps, counts, |a| matches!(a, Action::Mark { row, .. } if !gone.contains(row)));
             // Where they went, the next round finds out.
             done.again |= !gone.is_empty();
-            self.write_down(steps, &gone)?;
+            self.write_down(steps, &gone, &unkept)?;
             return Ok(done);
         }
-        self.write_down(steps, &HashSet::new())?;
+        self.write_down(steps, &HashSet::new(), &HashMap::new())?;
         Ok(done)
     }
 
@@ -273,113 +272,6 @@ impl Errand<'_> {
         ledger.rows_of(&rows)
     }
 
-    /// Adds messages to the folder on the server.
-    async fn upload<S: Link>(
-        &self,
-        remote: &mut ImapFolder<'_, S>,
-        local: &MaildirFolder,
-        steps: &[Step],
-        recognised: &HashSet<RowId>,
-        done: &mut Done,
-        counts: &mut Counts,
-    ) -> Result<()> {
-        let copies: Vec<&Step> = steps.iter().filter(|s| copies_to(Side::Remote, s)).collect();
-        for wave in copies.chunks(WAVE) {
-            let keys: Vec<&Key> = wave.iter().filter_map(|s| copied(s)).collect();
-            local.find(&keys)?;
-            for batch in wave.chunks(UPLOADS) {
-                if self.job.carrier.interrupt.is_raised() {
-                    done.whole = false;
-                    return Ok(());
-                }
-                let batch = self.intents(batch, recognised, done)?;
-                if !batch.is_empty() {
-                    self.upload_batch(remote, local, &batch, done, counts).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// What is to be written down before these messages are sent; those that are there already are left out.
-    fn intents<'s>(
-        &self,
-        copies: &[&'s Step],
-        recognised: &HashSet<RowId>,
-        done: &mut Done,
-    ) -> Result<Vec<(&'s Step, Intent)>> {
-        let keys: Vec<&Key> = copies.iter().filter_map(|s| copied(s)).collect();
-        let known = self.job.carrier.ledger().known_here(self.look.id, &keys)?;
-        let mut intents = Vec::new();
-        for (step, known) in copies.iter().zip(known) {
-            let Action::Copy { key, marks, row, .. } = &step.action else { continue };
-            // What was removed on the server before the first sync came to its end is known by its row still.
-            let is_had = |(known, paired)| recognised.contains(&known) || (paired && *row != Some(known));
-            if known.is_some_and(is_had) {
-                continue;
-            }
-            // It was gone, or could not be read, when it was looked at.
-            let Some(content) = self.look.comparison.traits_here(key, *row).and_then(content) else {
-                done.whole = false;
-                continue;
-            };
-            let (row, uidnext) = (known.map(|(row, _)| row), self.look.uidnext);
-            let (local, marks) = (key.clone(), marks.clone());
-            intents.push((*step, Intent { row, local, content, marks, uidnext, discards: false }));
-        }
-        Ok(intents)
-    }
-
-    async fn upload_batch<S: Link>(
-        &self,
-        remote: &mut ImapFolder<'_, S>,
-        local: &MaildirFolder,
-        batch: &[(&Step, Intent)],
-        done: &mut Done,
-        counts: &mut Counts,
-    ) -> Result<()> {
-        let job = &self.job.carrier;
-        let plain: Vec<Intent> = batch.iter().map(|(_, intent)| intent.clone()).collect();
-        let ids = job.ledger().intend(self.look.id, &plain)?;
-        crate::fault::point();
-        let outgoing =
-            |intent: &Intent| -> Option<Result<Outgoing>> { local.outgoing(&intent.local, &intent.marks).transpose() };
-        let appended = remote.append(plain.iter().filter_map(outgoing)).await?;
-        crate::fault::point();
-        let appended: HashMap<Key, Appended> = appended.into_iter().collect();
-        let (mut settled, mut searched) = (Vec::new(), Vec::new());
-        for ((step, intent), id) in batch.iter().zip(ids) {
-            match appended.get(&intent.local) {
-                Some(Appended::As(key)) => settled.push((id, Some(key.clone()))),
-                Some(Appended::Somewhere) => searched.push((id, intent.clone())),
-                Some(Appended::Refused(reason)) => {
-                    counts.failed += 1;
-                    done.whole = false;
-                    let what = format!("{}: {} stays here: {reason}", self.look.name, intent.local);
-                    self.job.tell(Event::Warning(&what));
-                    settled.push((id, None));
-                    continue;
-                }
-                // Removed here meanwhile.
-                None => {
-                    settled.push((id, None));
-                    continue;
-                }
-            }
-            counts.bytes_out += intent.content.wire_size;
-            count(step, counts);
-            self.job.tell_step(self.look, step);
-        }
-        job.ledger().settled(self.look.id, &settled, job.now)?;
-        crate::fault::point();
-        if !searched.is_empty() {
-            let found = find(self.job, remote, self.look.id, &searched).await?;
-            job.ledger().settled(self.look.id, &found, job.now)?;
-            crate::fault::point();
-        }
-        Ok(())
-    }
-
     /// Changes marks on a side; what is under way is written down before. Gives the rows of messages that were gone
     /// meanwhile: of their marks, what was agreed stays agreed.
     pub(super) async fn mark(&self, side: Side, mailbox: &mut impl Mailbox, edits: &Edits) -> Result<HashSet<RowId>> {
@@ -401,11 +293,16 @@ impl Errand<'_> {
         Ok(rows)
     }
 
-    fn write_down(&self, steps: &[Step], gone_meanwhile: &HashSet<RowId>) -> Result<()> {
+    /// Writes down what is agreed now: nothing new of messages that were gone meanwhile, and no marks that the server did not
+    /// keep of them, by their keys there.
+    fn write_down(&self, steps: &[Step], gone_meanwhile: &HashSet<RowId>, unkept: &HashMap<Key, Marks>) -> Result<()> {
+        let marked = steps.iter().filter_map(|s| edit_on(Side::Remote, &s.action));
+        let lost: HashMap<RowId, &Marks> = marked.filter_map(|(row, key, _)| Some((row, unkept.get(&key)?))).collect();
+        let kept = |row: &RowId, marks: &Marks| lost.get(row).map_or_else(|| marks.clone(), |lost| marks.without(lost));
         let (mut agreed, mut revived, mut gone) = (Vec::new(), Vec::new(), Sides::<Vec<RowId>>::default());
         for step in steps {
             match &step.action {
-                Action::Agree { row, marks } if !gone_meanwhile.contains(row) => agreed.push((*row, marks.clone())),
+                Action::Agree { row, marks } if !gone_meanwhile.contains(row) => agreed.push((*row, kept(row, marks))),
                 Action::Revive { row } => revived.push(*row),
                 Action::Tombstone { row, gone: side } => gone.on_mut(*side).push(*row),
                 _ => {}
@@ -423,7 +320,7 @@ impl Errand<'_> {
     }
 }
 
-fn copies_to(side: Side, step: &Step) -> bool {
+pub(super) fn copies_to(side: Side, step: &Step) -> bool {
     matches!(step.action, Action::Copy { to, .. } if to == side)
 }
 
@@ -431,7 +328,7 @@ fn announced(step: &Step) -> Option<u64> {
     if let Action::Copy { size, .. } = step.action { size } else { None }
 }
 
-fn copied(step: &Step) -> Option<&Key> {
+pub(super) fn copied(step: &Step) -> Option<&Key> {
     if let Action::Copy { key, .. } = &step.action { Some(key) } else { None }
 }
 
@@ -440,8 +337,4 @@ fn edit_on(side: Side, action: &Action) -> Option<(RowId, Key, Change)> {
         Action::Mark { on, row, key, change } if *on == side => Some((*row, key.clone(), (**change).clone())),
         _ => None,
     }
-}
-
-fn content(traits: &Traits) -> Option<Content> {
-    Some(Content::known(traits.size?, traits.digest?, traits.fingerprint))
 }

@@ -4,7 +4,7 @@ use super::account::{Ended, Job};
 use super::observe::Observed;
 use crate::connections::{Connections, Work, ends_all, worth};
 use crate::error::Result;
-use crate::event::Counts;
+use crate::event::{Counts, FolderDeed};
 use crate::imap::{self, Connection};
 use crate::mail::{FolderName, Side};
 use std::collections::{HashMap, HashSet};
@@ -106,7 +106,9 @@ impl Work for Looking {
         let _room = self.room.acquire_many(room).await;
         let is_new = glance.is_new;
         let seen = Observed::of(&self.job, imap, glance, counts).await?;
-        counts.folders += u64::from(is_new);
+        if is_new {
+            self.job.tell_folder(&seen.name, Side::Local, FolderDeed::Create, counts);
+        }
         Ok(seen)
     }
 }

@@ -11,6 +11,7 @@ mod adopt;
 mod astray;
 mod baseline;
 mod compare;
+mod crossed;
 mod depart;
 mod execute;
 mod folders;
@@ -30,6 +31,8 @@ mod stumbles;
 mod survey;
 mod tell;
 mod traits;
+mod unkept;
+mod upload;
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +40,7 @@ mod tests;
 pub use account::{Ended, Job};
 pub use action::{Action, Reason, Skipped, Step};
 pub use compare::{Comparison, Open, Presence, Sought, Unpaired, compare};
+pub use crossed::{Crossing, crossings};
 pub use guard::{Cause, Limit, Stop, Tally, judge};
 pub use pairing::{Pairing, pair};
 pub use plan::{Folder, Plan, plan};

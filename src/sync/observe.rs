@@ -34,6 +34,8 @@ pub(super) struct Observed {
     pub removal: Option<Side>,
     /// It is not removed after all.
     pub stays: bool,
+    /// So many messages, or parts of the listing, are left out, though somebody may mend that, or another look.
+    pub left: u64,
 }
 
 impl Observed {
@@ -138,6 +140,10 @@ impl<S: Link> Opened<'_, S> {
             let left = carrier.ledger().leftovers(folder.id)?;
             self.date(&mut comparison, &left).await?;
         }
+        if let Some(local) = &self.local {
+            job.tell_odd_names(folder.id, name, local)?;
+        }
+        let unkept = job.unkept_still(folder.id, &there)?;
         let uids = there.messages.keys().filter_map(Key::uid);
         let highest = uids.max().unwrap_or(0);
         let facts = Facts {
@@ -150,14 +156,14 @@ impl<S: Link> Opened<'_, S> {
             times: settled.map(|t| (t.cur, t.new)),
         };
         let synced = carrier.ledger().facts(folder.id)?.synced;
-        let all = || Holds { marks: Marks::of(Flags::from_letters("DFPRST")), room: usize::MAX };
+        let all = || Holds { marks: Marks::of(Flags::from_letters("DFPRST")), room: usize::MAX, ..Holds::default() };
         Ok(Observed {
             name: name.clone(),
             id: folder.id,
             remote,
             comparison,
             holds: Sides {
-                remote: self.remote.as_ref().map_or_else(all, |r| r.holds().clone()),
+                remote: self.remote.as_ref().map_or_else(all, |r| Holds { unkept, ..r.holds().clone() }),
                 local: self.local.as_ref().map_or_else(all, |l| l.holds().clone()),
             },
             synced,
@@ -166,6 +172,7 @@ impl<S: Link> Opened<'_, S> {
             facts,
             removal: None,
             stays: false,
+            left: local.left + there.left,
         })
     }
 

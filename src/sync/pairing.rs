@@ -76,7 +76,22 @@ pub fn pair(comparison: &Comparison) -> Pairing {
             free.on_mut(side).retain(|u| !adopted.on(side).contains(&u.key));
         }
     }
+    for (side, free) in [(Side::Remote, &free.remote), (Side::Local, &free.local)] {
+        pairing.renamed.on_mut(side).extend(renamed_while_deleted(comparison, free));
+    }
     pairing
+}
+
+/// Messages that were given another name on this side, while the other side has lost them: what is true there holds for them
+/// as if they still had their old one. Only where their content was read, and tells them from all others.
+fn renamed_while_deleted(comparison: &Comparison, free: &[&Unpaired]) -> Vec<(RowId, Key)> {
+    let seekers: Vec<&Open> = comparison.open.iter().filter(|o| o.is_astray()).collect();
+    let is_sure = |traits: &&Traits| traits.digest.is_some() && !traits.fingerprint.is_weak();
+    let unknown: Vec<&Unpaired> = free.iter().copied().filter(|u| u.row.is_none()).collect();
+    let traits: Vec<Option<&Traits>> = seekers.iter().map(|o| o.traits.as_deref().filter(is_sure)).collect();
+    let found: Vec<Option<&Traits>> = unknown.iter().map(|u| u.traits.as_deref().filter(is_sure)).collect();
+    let pairs = matched(&traits, &found).pairs.into_iter();
+    pairs.filter_map(|(seeker, at)| Some((seekers.get(seeker)?.pair.row, unknown.get(at)?.key.clone()))).collect()
 }
 
 /// What tells the messages from others: by what they were originally, as far as that is given.

@@ -4,7 +4,7 @@ use super::account::Job;
 use super::folders;
 use super::traits::Traits;
 use crate::error::Result;
-use crate::event::{Counts, Event, FolderDeed};
+use crate::event::{Counts, FolderDeed};
 use crate::imap::{self, Imap, Link};
 use crate::mail::{FolderName, FolderPattern, Key, Side};
 use crate::retrieve::Retriever;
@@ -42,13 +42,7 @@ impl Job {
         while let Some((on, renamed)) = self.one_renamed(imap, trees, patterns).await? {
             let Some((from, to)) = renamed.first() else { return Ok(()) };
             if let Some(on) = on {
-                counts.folders += 1;
-                self.tell(Event::FolderDeed {
-                    folder: &from.to_string(),
-                    on,
-                    deed: FolderDeed::Rename(&to.to_string()),
-                    rehearsal: self.dry_run,
-                });
+                self.tell_folder(from, on, FolderDeed::Rename(&to.to_string()), counts);
             }
             if self.dry_run {
                 for name in renamed.iter().flat_map(|(from, to)| [from, to]) {

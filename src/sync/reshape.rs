@@ -49,12 +49,11 @@ impl Errand<'_> {
             return Ok(());
         }
         let is_gone = match side {
-            Side::Local => self.remove_here()?,
-            Side::Remote => self.remove_there(imap).await?,
+            Side::Local => self.remove_here(counts)?,
+            Side::Remote => self.remove_there(imap, counts).await?,
         };
         if is_gone {
-            job.tell_removal(&self.look.name, side);
-            counts.folders += 1;
+            job.tell_folder(&self.look.name, side, FolderDeed::Remove, counts);
             crate::fault::point();
             job.carrier.ledger().forget_folder(self.look.id)?;
             crate::fault::point();
@@ -62,7 +61,7 @@ impl Errand<'_> {
         Ok(())
     }
 
-    fn remove_here(&self) -> Result<bool> {
+    fn remove_here(&self, counts: &mut Counts) -> Result<bool> {
         let name = &self.look.name;
         match self.job.store.remove_folder(name)? {
             Removal::Gone => Ok(true),
@@ -74,20 +73,20 @@ impl Errand<'_> {
             }
             Removal::NotEmpty => {
                 let note = format!("{name} was removed on the server; it stays here, for something has come into it.");
-                self.job.tell(Event::Warning(&note));
+                self.job.leave(&note, counts);
                 Ok(false)
             }
         }
     }
 
-    async fn remove_there<S: Link>(&self, imap: &mut Imap<S>) -> Result<bool> {
+    async fn remove_there<S: Link>(&self, imap: &mut Imap<S>, counts: &mut Counts) -> Result<bool> {
         let name = &self.look.name;
         let Some(folder) = &self.look.remote else { return Ok(false) };
         // Servers do not like the open folder to be removed, and what came into it meanwhile would go with it.
         imap.leave().await?;
         if imap.count(folder).await? != Some(0) {
             let note = format!("{name} was removed here; it stays on the server, for something has come into it.");
-            self.job.tell(Event::Warning(&note));
+            self.job.leave(&note, counts);
             return Ok(false);
         }
         imap.remove_folder(folder).await?;
@@ -112,13 +111,7 @@ impl Job {
     /// Tells that a folder would be removed.
     pub(super) fn rehearse_removal(&self, look: &Observed, counts: &mut Counts) {
         if let Some(side) = look.removal.filter(|_| !look.stays) {
-            self.tell_removal(&look.name, side);
-            counts.folders += 1;
+            self.tell_folder(&look.name, side, FolderDeed::Remove, counts);
         }
-    }
-
-    fn tell_removal(&self, name: &FolderName, on: Side) {
-        let (folder, deed) = (name.to_string(), FolderDeed::Remove);
-        self.tell(Event::FolderDeed { folder: &folder, on, deed, rehearsal: self.dry_run });
     }
 }

@@ -7,10 +7,10 @@ use super::look::{Glance, Kept, find_replaced};
 use super::observe::Observed;
 use super::rename::Trees;
 use super::survey::Survey;
-use super::{Action, Folder, Plan, Policy, Sought, Step, Tally, judge, plan};
+use super::{Action, Folder, Plan, Policy, Sought, Step, Tally, crossings, judge, plan};
 use crate::connections::{Connections, Work, ends_all, worth};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Counts, Event};
+use crate::event::{Counts, FolderDeed};
 use crate::imap::{Connection, Imap, Link};
 use crate::mail::{FolderName, Side};
 use crate::patience::is_setback;
@@ -25,7 +25,7 @@ impl Job {
         ended: &mut Ended,
     ) -> Result<bool> {
         let Some(imap) = connections.first().await? else { return Ok(false) };
-        let Survey { tree, here, patterns } = self.survey(imap).await?;
+        let Survey { tree, here, patterns } = self.survey(imap, &mut ended.counts).await?;
         let policy = Policy { trash: folders::trash(self.policy.trash.as_ref(), &tree)?, ..self.policy.clone() };
         let mut trees = Trees { there: tree, here, known: self.known()? };
         self.follow_renames(imap, &mut trees, &patterns, &mut ended.counts).await?;
@@ -35,13 +35,16 @@ impl Job {
         let Some(imap) = connections.first().await?.filter(|_| !self.carrier.interrupt.is_raised()) else {
             return Ok(false);
         };
+        ended.counts.left += observed.iter().map(|look| look.left).sum::<u64>();
         self.seek_moves(imap, &mut observed).await?;
         observed.iter().for_each(|look| self.tell_unstorable(look));
-        let plans = self.plan(&mut observed, &policy);
+        self.settle_crossings(&mut observed, &policy)?;
+        let plans = self.plan(&mut observed, &policy, &mut ended.counts);
         tallies.extend(plans.iter().map(|p| p.tally.clone()));
         if let Err(stop) = judge(&tallies, self.limit, self.allow_delete) {
             return Err(Error::new(Kind::Guard, stop.to_string(), stop.remedy(&self.carrier.account)));
         }
+        self.make_trash(imap, &policy, &plans, ended).await?;
         if self.dry_run {
             for (look, plan) in observed.iter().zip(&plans) {
                 self.rehearse(imap, look, plan, &mut ended.counts).await?;
@@ -49,7 +52,6 @@ impl Job {
             }
             return Ok(false);
         }
-        self.make_trash(imap, &policy, &plans, ended).await?;
         observed.iter_mut().for_each(|look| look.comparison.planned());
         let cases = observed.into_iter().zip(plans).map(|(look, plan)| Case { look, plan });
         self.carry_out(connections, cases.collect(), &policy, ended).await
@@ -87,13 +89,18 @@ impl Job {
                     match imap.create_folder(&name).await {
                         Ok(folder) => remote = Some(folder),
                         Err(e) if ends_all(&e) => return Err(e),
+                        // It has no place there, or may not be made.
+                        Err(e) if e.kind() == Kind::Unavailable => {
+                            self.leave(&format!("{e}. {}", e.remedy()), &mut ended.counts);
+                            continue;
+                        }
                         Err(e) => {
                             ended.problems.push(e);
                             continue;
                         }
                     }
                 }
-                ended.counts.folders += 1;
+                self.tell_folder(&name, Side::Remote, FolderDeed::Create, &mut ended.counts);
             }
             if let (None, Some(status)) = (removal, remote.as_ref().and_then(|f| f.status))
                 && let Some(tally) = self.unchanged(&name, &status, policy)?
@@ -111,7 +118,7 @@ impl Job {
 
     /// What vanished from one folder may have come up in another: the messages that it could be are looked at.
     async fn seek_moves<S: Link>(&self, imap: &mut Imap<S>, observed: &mut [Observed]) -> Result<()> {
-        let seeks = |o: &Observed| o.comparison.open.iter().any(|open| open.seeks_on(Side::Remote));
+        let seeks = |o: &Observed| o.comparison.open.iter().any(|o| o.seeks_on(Side::Remote) || o.is_astray());
         if observed.len() < 2 || !observed.iter().any(seeks) {
             return Ok(());
         }
@@ -123,7 +130,25 @@ impl Job {
         Ok(())
     }
 
-    fn plan(&self, observed: &mut [Observed], policy: &Policy) -> Vec<Plan> {
+    /// Writes down of messages that were moved on both sides where the one that is to follow has them now.
+    fn settle_crossings(&self, observed: &mut [Observed], policy: &Policy) -> Result<()> {
+        let removing = folders::removing(policy);
+        let of = |o: &'_ Observed| if o.removal.is_some() { &removing } else { policy };
+        let seen: Vec<Folder<'_>> = observed.iter().map(|o| o.folder(of(o))).collect();
+        for crossing in crossings(&seen) {
+            let Some(id) = observed.get(crossing.at).map(|look| look.id) else { continue };
+            let keys = crossing.keys.clone().map(Some);
+            self.carrier.ledger().relocate(crossing.row, id, &keys)?;
+            crate::fault::point();
+            let open = observed.get_mut(crossing.from).and_then(|look| look.comparison.give_up(crossing.row));
+            if let (Some(open), Some(look)) = (open, observed.get_mut(crossing.at)) {
+                look.comparison.take_in(open, &crossing);
+            }
+        }
+        Ok(())
+    }
+
+    fn plan(&self, observed: &mut [Observed], policy: &Policy, counts: &mut Counts) -> Vec<Plan> {
         let removing = folders::removing(policy);
         let of = |o: &'_ Observed| if o.removal.is_some() { &removing } else { policy };
         let seen: Vec<Folder<'_>> = observed.iter().map(|o| o.folder(of(o))).collect();
@@ -132,7 +157,7 @@ impl Job {
             if let Some(side) = look.removal
                 && let Some(note) = folders::keep_what_is_left(plan, &look.comparison, &look.name, side)
             {
-                self.tell(Event::Warning(&note));
+                self.leave(&note, counts);
                 look.stays = true;
             }
         }
@@ -152,8 +177,9 @@ impl Job {
         if !plans.iter().any(|plan| plan.steps.iter().any(throws)) || imap.has(trash).await? {
             return Ok(());
         }
-        match imap.create_folder(trash).await {
-            Ok(_) => ended.counts.folders += 1,
+        let made = if self.dry_run { Ok(()) } else { imap.create_folder(trash).await.map(drop) };
+        match made {
+            Ok(()) => self.tell_folder(trash, Side::Remote, FolderDeed::Create, &mut ended.counts),
             Err(e) if ends_all(&e) => return Err(e),
             Err(e) => ended.problems.push(e),
         }

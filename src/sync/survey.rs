@@ -3,7 +3,7 @@
 use super::account::Job;
 use super::folders;
 use crate::error::{Error, Kind, Result};
-use crate::event::Event;
+use crate::event::{Counts, Event};
 use crate::imap::{Imap, Link, Tree};
 use crate::mail::{FolderName, FolderPattern};
 use crate::store::{Marker, Standing};
@@ -25,18 +25,39 @@ const MARKER: &str = "marker";
 
 impl Job {
     /// Lists the folders of both sides, and settles what an interrupted run may have sent.
-    pub(super) async fn survey<S: Link>(&self, imap: &mut Imap<S>) -> Result<Survey> {
+    pub(super) async fn survey<S: Link>(&self, imap: &mut Imap<S>, counts: &mut Counts) -> Result<Survey> {
         self.store_stands()?;
         let tree = imap.tree_to_sync(self.subscribed).await?;
         self.settle_intents(imap, &tree).await?;
         let here = self.store.tree()?;
         here.notes.iter().for_each(|note| self.tell(Event::Warning(note)));
+        counts.left += here.left;
+        for path in &here.foreign {
+            let path = path.display();
+            let remedy = "Give it another name or place, or move it out of the store.";
+            self.leave(&format!("{path} is left out: the layout of the store has no folder there. {remedy}"), counts);
+        }
         let mut patterns = folders::resolved(&self.folders, &tree);
         for (aside, note) in folders::set_aside(&patterns, &tree) {
             patterns.push(aside);
             note.into_iter().for_each(|note| self.tell(Event::Note(&note)));
         }
+        self.tell_twins(&tree, &patterns, counts);
         Ok(Survey { tree, here: here.folders.into_keys().collect(), patterns })
+    }
+
+    /// Tells of folders on the server that cannot be told from others here.
+    fn tell_twins(&self, tree: &Tree, patterns: &[FolderPattern], counts: &mut Counts) {
+        for folder in tree.folders().filter(|folder| FolderPattern::selects(patterns, &folder.name)) {
+            for twin in &folder.twins {
+                let (name, wire, twin) = (&folder.name, folder.wire.escape_ascii(), twin.escape_ascii());
+                let what = format!(
+                    "two folders on the server read as {name}: \u{201c}{wire}\u{201d} is synced, \u{201c}{twin}\u{201d} is left. \
+                     Rename one of them on the server."
+                );
+                self.leave(&what, counts);
+            }
+        }
     }
 
     /// The store's root has to be the one that was synced before: an unmounted disk is no wish to delete everything.

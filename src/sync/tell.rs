@@ -4,7 +4,7 @@ use super::account::Job;
 use super::observe::Observed;
 use super::{Action, Plan, Reason, Skipped, Step};
 use crate::error::Result;
-use crate::event::{Counts, Deed, Event, Observer};
+use crate::event::{Counts, Deed, Event, FolderDeed, Observer};
 use crate::imap::{Imap, Link};
 use crate::mail::{FolderName, Key, Keyword, Side, Sides};
 use crate::state::{FolderId, Why};
@@ -41,6 +41,13 @@ impl Job {
             Action::Agree { .. } | Action::Revive { .. } | Action::Tombstone { .. } | Action::Forget { .. } => return,
         };
         self.tell_deed(&look.name, on, key, deed, &step.reason.to_string(), subject);
+    }
+
+    /// Tells of a folder that is made, removed or renamed, and counts it.
+    pub(super) fn tell_folder(&self, name: &FolderName, on: Side, deed: FolderDeed<'_>, counts: &mut Counts) {
+        let folder = &name.to_string();
+        self.tell(Event::FolderDeed { folder, on, deed, rehearsal: self.dry_run });
+        counts.folders += 1;
     }
 
     /// Tells of keywords that one side has and the other cannot hold: they stay where they are.
@@ -84,11 +91,43 @@ impl Job {
             counts.skipped += 1;
             self.tell_skipped(&look.name, skipped, subject((skipped.on, &skipped.key)));
         }
+        self.tell_alike(look, plan);
         for step in &plan.steps {
             self.tell_step_about(look, step, step.message().and_then(subject));
             count(step, counts);
         }
         Ok(())
+    }
+
+    /// Tells how many messages that would be copied here may be the same as ones that would be copied to the server: their
+    /// headers do not tell, and a rehearsal does not fetch them.
+    fn tell_alike(&self, look: &Observed, plan: &Plan) {
+        let (mut alike, mut here) = (0, HashMap::<_, u64>::new());
+        for step in &plan.steps {
+            if let Action::Copy { to: Side::Remote, key, row, .. } = &step.action
+                && let Some(traits) = look.comparison.traits_here(key, *row)
+            {
+                *here.entry((traits.fingerprint, traits.size)).or_default() += 1;
+            }
+        }
+        for step in &plan.steps {
+            if let Action::Copy { to: Side::Local, key, .. } = &step.action
+                && let Some(unpaired) = look.comparison.unpaired_of(Side::Remote, key)
+                && let Some(traits) = &unpaired.traits
+                && let Some(left) = here.get_mut(&(traits.fingerprint, unpaired.octets())).filter(|left| **left > 0)
+            {
+                *left -= 1;
+                alike += 1;
+            }
+        }
+        if alike > 0 {
+            let those = if alike == 1 { "1 message that is" } else { &format!("{alike} messages that are") };
+            self.tell(Event::Warning(&format!(
+                "{}: {those} to be copied here may be among those to be copied to the server: a run compares what is in them \
+                 first, and copies neither where it is the same",
+                look.name
+            )));
+        }
     }
 
     /// What the messages of a plan are about, by the side on which it names them.
@@ -164,6 +203,8 @@ pub(super) fn count(step: &Step, counts: &mut Counts) {
         Action::Mark { on: Side::Remote, .. } => &mut counts.flags_remote,
         Action::Relocate { on: Side::Local, .. } => &mut counts.moved_local,
         Action::Relocate { on: Side::Remote, .. } => &mut counts.moved_remote,
+        Action::Remove { on: Side::Local, trash: Some(_), .. } => &mut counts.moved_local,
+        Action::Remove { on: Side::Remote, trash: Some(_), .. } => &mut counts.moved_remote,
         Action::Remove { on: Side::Local, .. } => &mut counts.deleted_local,
         Action::Remove { on: Side::Remote, .. } => &mut counts.deleted_remote,
         Action::Agree { .. } | Action::Revive { .. } | Action::Tombstone { .. } | Action::Forget { .. } => return,

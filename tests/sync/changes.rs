@@ -226,6 +226,31 @@ pub fn a_move_takes_along_what_was_marked_on_the_other_side() {
 }
 
 #[test]
+pub fn a_message_moved_on_both_sides_is_where_the_server_has_it() {
+    let pair = Pair::of(5, "");
+    pair.add_here("A", 8);
+    pair.add_here("B", 9);
+    assert_eq!(pair.sync(), "uploaded 2");
+    let to = |n: usize, place: &str, name: &str| {
+        fs::rename(pair.file("INBOX", n), pair.path(place).join("cur").join(name)).unwrap();
+    };
+    // Moved to two places; here into the folder in which it is there; renamed here and moved there; and deleted there.
+    to(1, "A", "one.moved:2,F");
+    pair.there(&["move", "B"], 1);
+    to(2, "B", "two.moved:2,");
+    pair.there(&["move", "B"], 2);
+    to(3, "INBOX", "three.renamed:2,R");
+    pair.there(&["move", "A"], 3);
+    to(4, "INBOX", "four.renamed:2,S");
+    pair.there(&["expunge"], 4);
+    let outcome = pair.run(&[]).expect(0);
+    assert_eq!(counts(&outcome), "flags_remote 2, deleted_local 1, moved_local 2, adopted 1");
+    assert_eq!((&outcome.summary_of("x")["bytes_in"], &outcome.summary_of("x")["bytes_out"]), (&0.into(), &0.into()));
+    assert_eq!(["INBOX", "A", "B"].map(|f| pair.both(f)), ["5", "3R 8S", "1F 2 9S"]);
+    pair.is_idle();
+}
+
+#[test]
 pub fn a_dry_run_tells_and_changes_nothing() {
     let pair = Pair::of(3, "");
     pair.add_here("INBOX", 4);
@@ -242,4 +267,36 @@ pub fn a_dry_run_tells_and_changes_nothing() {
     assert_eq!((pair.here("INBOX"), pair.user.flags("INBOX")), before);
     assert_eq!(pair.sync(), "uploaded 1, flags_remote 1, deleted_remote 1");
     assert_eq!(pair.both("INBOX"), "1F 3 4S");
+}
+
+#[test]
+fn a_dry_run_names_folders_that_would_be_made_and_moves_to_the_trash() {
+    let pair = Pair::of(2, "\n[accounts.x.sync]\ntrash = \"Bin\"\n");
+    fs::remove_file(pair.file("INBOX", 1)).unwrap();
+    pair.add_here("Mine", 3);
+    pair.user.deliver("Theirs", &[message(4)]);
+    for (args, would) in [(&["--dry-run"][..], "would_"), (&[], "")] {
+        let run = pair.run(args).expect(0);
+        assert_eq!(counts(&run), "fetched 1, uploaded 1, moved_remote 1");
+        let mut made: Vec<String> = (run.events().iter())
+            .filter(|e| e["event"] == "folder_change")
+            .map(|e| format!("{} {} {}", e["action"].as_str().unwrap(), e["side"].as_str().unwrap(), e["folder"]))
+            .collect();
+        made.sort();
+        let expected = ["local \"Theirs\"", "remote \"Bin\"", "remote \"Mine\""].map(|f| format!("{would}create {f}"));
+        assert_eq!(made, expected);
+        assert_eq!(run.summary_of("x")["folders"], 3);
+    }
+}
+
+#[test]
+fn a_dry_run_says_where_only_the_content_can_tell() {
+    let pair = Pair::with("");
+    pair.user.deliver("INBOX", &[b"Subject: message 1\r\n\r\nneither Message-ID nor Date\r\n".to_vec()]);
+    pair.sync();
+    fs::remove_dir_all(pair.ferry.state_dir()).unwrap();
+    let told = pair.run(&["--dry-run"]).expect(0);
+    assert_eq!(counts(&told), "fetched 1, uploaded 1");
+    assert!(told.stderr.contains("INBOX: 1 message that is to be copied here may be among those "), "{}", told.stderr);
+    assert_eq!(pair.sync(), "adopted 1");
 }

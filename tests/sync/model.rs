@@ -46,9 +46,8 @@ pub enum Fate {
 #[derive(Debug)]
 pub enum Wanted {
     Exactly(Vec<Copy>),
-    /// It may be in one folder or the other, with these marks or those, but not lost.
-    Somewhere,
-    Whatever,
+    /// One copy in this folder, with these marks or those.
+    At(&'static str),
 }
 
 /// What has to come of a message after both sides did this to it.
@@ -60,12 +59,12 @@ pub fn wants((folder, marks): &Copy, [here, there]: &[Done; 2]) -> Wanted {
         .map(|m| (*m).to_owned())
         .collect();
     match (moved(here), moved(there)) {
-        (Some(_), Some(_)) => Wanted::Somewhere,
-        (Some(_), None) if deleted(there) => Wanted::Whatever,
-        (None, Some(_)) if deleted(here) => Wanted::Whatever,
-        // Known by neither name: it is kept, where it is here and where it is there.
-        (None, None) if deleted(there) && here.fate == Some(Fate::Renamed) => Wanted::Whatever,
-        (None, Some(_)) if here.fate == Some(Fate::Renamed) => Wanted::Somewhere,
+        // The server's place wins, and a move over a deletion.
+        (_, Some(to)) => match here.fate {
+            None => Wanted::Exactly(vec![(to, marks)]),
+            Some(_) => Wanted::At(to),
+        },
+        (Some(to), None) if deleted(there) => Wanted::At(to),
         _ if deleted(here) || deleted(there) => Wanted::Exactly(Vec::new()),
         (to, from) => Wanted::Exactly(vec![(to.or(from).unwrap_or(folder), marks)]),
     }

@@ -347,8 +347,10 @@ impl Trial {
                     copies.sort();
                     assert_eq!(found, copies, "message {n}: {}", told());
                 }
-                Wanted::Somewhere => assert!(!found.is_empty(), "message {n} is lost: {}", told()),
-                Wanted::Whatever => {}
+                Wanted::At(folder) => {
+                    let at: Vec<&str> = found.iter().map(|(at, _)| *at).collect();
+                    assert_eq!(at, [folder], "message {n}: {}", told());
+                }
             }
         }
         let again = self.pair.run(&[]).expect(0);

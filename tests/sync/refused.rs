@@ -3,6 +3,7 @@
 use super::*;
 use crate::disk::Room;
 use crate::support::run::Running;
+use crate::support::server::{Script, Server};
 use std::sync::OnceLock;
 
 /// Keywords `k00` to `kN`.
@@ -27,6 +28,54 @@ fn more_keywords_than_letters_come_to_rest() {
     let there = pair.user.flags("INBOX");
     assert_eq!(there.iter().map(|f| f.split(' ').count()).collect::<Vec<_>>(), [30, 3, 1], "{there:?}");
     assert_eq!(pair.here("INBOX").iter().map(|m| m.flags.len()).max(), Some(26));
+}
+
+#[test]
+fn keywords_that_imap_has_no_name_for_are_told_once() {
+    let pair = Pair::of(2, "");
+    let names = pair.path("INBOX").join("dovecot-keywords");
+    fs::write(&names, "0 two words\n1 \u{dc}n\u{ef}\n2 fine\n3 not used\n").unwrap();
+    pair.mark_here(1, "Sabc");
+    let first = pair.run(&[]).expect(0);
+    assert_eq!(counts(&first), "flags_remote 1");
+    let told = "warning: x: INBOX: IMAP has no keyword \u{201c}two words\u{201d}, \u{201c}\u{dc}n\u{ef}\u{201d}; it stays here. ";
+    assert!(first.stderr.starts_with(told) && first.stderr.contains(names.to_str().unwrap()), "{}", first.stderr);
+    pair.mark_here(2, "F");
+    let second = pair.run(&[]).expect(0);
+    assert_eq!((counts(&second).as_str(), second.stderr.as_str()), ("flags_remote 1", ""));
+    assert_eq!(pair.here("INBOX").iter().find(|m| number(m) == 1).unwrap().flags, "Sabc");
+    pair.is_idle();
+}
+
+#[test]
+fn keywords_that_the_server_does_not_keep_stay_here_and_come_to_rest() {
+    let mut script = Script::holding(vec![message(1), message(2)]);
+    script.mailbox.keeps_keywords = false;
+    let server = Server::start(script);
+    let ferry = Ferry::new();
+    ferry.account("x", &server.endpoint(Protocol::Imap, Security::Implicit), "");
+    let sync = || ferry.run(&["sync", "--json"]).expect(0);
+    assert_eq!(counts(&sync()), "fetched 2");
+    let inbox = ferry.store("x").join("INBOX");
+    fs::write(inbox.join("dovecot-keywords"), "0 work\n").unwrap();
+    let mark = |n: usize, letters: &str| {
+        let found = maildir(&inbox).into_iter().find(|m| number(m) == n).unwrap();
+        let base = found.file_name.split(':').next().unwrap().to_owned();
+        let from = inbox.join(found.place).join(&found.file_name);
+        fs::rename(from, inbox.join("cur").join(format!("{base}:2,{letters}"))).unwrap();
+    };
+    mark(1, "Sa");
+    let told = sync();
+    assert_eq!(counts(&told), "flags_remote 1");
+    assert_eq!(told.stderr, "warning: x: INBOX: the server says OK to work, and does not keep it; it stays here\n");
+    for _ in 0..2 {
+        let idle = sync();
+        assert_eq!((counts(&idle).as_str(), idle.stderr.as_str()), ("", ""));
+    }
+    mark(2, "Fa");
+    assert_eq!((counts(&sync()).as_str(), counts(&sync()).as_str()), ("flags_remote 1", ""));
+    let here: Vec<_> = maildir(&inbox).iter().map(|m| (number(m), m.flags.clone())).collect();
+    assert!(here.contains(&(1, "Sa".into())) && here.contains(&(2, "Fa".into())), "{here:?}");
 }
 
 /// A server with access control lists.
@@ -119,6 +168,42 @@ fn what_exceeds_the_quota_stays_here_and_the_rest_goes_on() {
 }
 
 #[test]
+fn what_cannot_travel_from_here_is_told_and_ends_with_2_until_it_is_mended() {
+    let pair = Pair::of(2, "");
+    for (n, folder) in [(3, "%41"), (4, "inbox"), (5, ".dots"), (6, "Work/.inner")] {
+        pair.add_here(folder, n);
+    }
+    pair.add_here("Plain", 7);
+    let cur = pair.path("Plain/cur");
+    fs::write(cur.join("7.reader.host:2,F"), mail::with_lf(&message(8))).unwrap();
+    std::os::unix::fs::symlink("no.file:2,S", cur.join("no.file:2,S")).unwrap();
+    let told = ["%41", "inbox", ".dots", "Work/.inner", "7.reader.host", "no.file"];
+    for (args, expected) in
+        [(&["--dry-run"][..], "uploaded 2"), (&[], "uploaded 1, failed 1"), (&[], "failed 1"), (&[], "failed 1")]
+    {
+        let run = pair.run(args).expect(2);
+        assert_eq!(
+            (counts(&run), run.summary_of("x")["left"].as_u64()),
+            (expected.to_owned(), Some(5)),
+            "{}",
+            run.stderr
+        );
+        let lines = run.stderr.lines().count();
+        assert_eq!(lines, told.len() - usize::from(!args.is_empty()), "{}", run.stderr);
+        assert!(told[..lines].iter().all(|name| run.stderr.contains(name)), "{}", run.stderr);
+    }
+    for folder in ["%41", "inbox", ".dots", "Work/.inner"] {
+        fs::remove_dir_all(pair.path(folder)).unwrap();
+    }
+    fs::remove_file(cur.join("no.file:2,S")).unwrap();
+    fs::rename(cur.join("7.reader.host:2,F"), cur.join("8.reader.host:2,F")).unwrap();
+    pair.run(&[]).expect(0);
+    assert_eq!(pair.both("INBOX"), "1 2");
+    assert_eq!(pair.user.messages("Plain").len(), 2);
+    pair.is_idle();
+}
+
+#[test]
 fn a_store_that_cannot_be_written_harms_nothing() {
     for (part, code) in [("mail", 74), ("state", 74)] {
         let pair = Pair::of(4, "");
@@ -160,13 +245,18 @@ fn a_full_disk_harms_nothing() {
         if part == "state" {
             room.shell(format!("dd if=/dev/zero of='{}/ballast' 2>/dev/null || true", disk.display()));
         }
+        let mut fetched = 0;
         for _ in 0..2 {
             let run = sync();
             assert_eq!(run.code, Some(74), "{part}: {}", run.stderr);
             assert_eq!(pair.user.messages("INBOX").len(), 10);
+            fetched += run.summary_of("x")["fetched"].as_u64().unwrap();
         }
+        // What fits is kept, and not fetched again.
+        assert_eq!(fetched > 0, part == "mail", "{part}: {fetched}");
         room.shell(format!("rm -f '{0}/ballast'; mount -o remount,size=50m '{0}'", disk.display()));
-        sync().expect(0);
+        let rest = sync().expect(0);
+        assert_eq!(fetched + rest.summary_of("x")["fetched"].as_u64().unwrap(), 6, "{part}");
         let idle = sync().expect(0);
         assert_eq!(counts(&idle), "", "{part}");
         let shown = pair.ferry.path("shown");

@@ -106,6 +106,7 @@ without! {
         random::edits_and_deaths
         random::edits_and_cut_links
         changes::a_move_that_is_cut_off_is_finished
+        changes::a_message_moved_on_both_sides_is_where_the_server_has_it
         changes::what_is_thrown_away_amid_a_cut_is_in_the_trash_once
     ];
 }

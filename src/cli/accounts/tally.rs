@@ -34,7 +34,7 @@ impl<'a> Tally<'a> {
     /// What was done.
     pub fn count(&mut self, counts: Counts) {
         self.counts += counts;
-        if counts.failed + counts.undeleted_remote > 0 {
+        if counts.failed + counts.left + counts.undeleted_remote > 0 {
             self.codes.push(exit::LEFT_SOME);
         }
     }

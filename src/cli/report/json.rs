@@ -61,6 +61,7 @@ impl Observer for Json {
             }
             Event::FolderDeed { folder, on, deed, rehearsal } => {
                 let (action, to) = match deed {
+                    FolderDeed::Create => ("create", json!({})),
                     FolderDeed::Remove => ("remove", json!({})),
                     FolderDeed::Rename(to) => ("rename", json!({"to": to})),
                 };
@@ -167,6 +168,7 @@ pub fn entry(s: &Summary) -> Value {
         adopted,
         skipped,
         failed,
+        left,
         deleted_remote,
         undeleted_remote,
         uploaded,
@@ -183,7 +185,7 @@ pub fn entry(s: &Summary) -> Value {
            "flags_local": flags_local, "flags_remote": flags_remote, "deleted_local": deleted_local,
            "deleted_remote": deleted_remote, "undeleted_remote": undeleted_remote, "moved_local": moved_local,
            "moved_remote": moved_remote, "folders": folders, "adopted": adopted, "skipped": skipped, "failed": failed,
-           "bytes_in": bytes_in, "bytes_out": bytes_out, "seconds": (s.seconds * 1000.0).round() / 1000.0, "exit": s.exit})
+           "left": left, "bytes_in": bytes_in, "bytes_out": bytes_out, "seconds": (s.seconds * 1000.0).round() / 1000.0, "exit": s.exit})
 }
 
 #[cfg(test)]
@@ -221,6 +223,7 @@ mod tests {
             adopted: 4,
             skipped: 5,
             failed: 6,
+            left: 18,
             deleted_remote: 7,
             undeleted_remote: 8,
             uploaded: 9,
@@ -234,7 +237,7 @@ mod tests {
             bytes_out: 16,
         };
         let expected = json!({"account": "work", "listed": 1, "had": 2, "fetched": 3, "adopted": 4, "skipped": 5,
-            "failed": 6, "deleted_remote": 7, "undeleted_remote": 8, "uploaded": 9, "flags_local": 10,
+            "failed": 6, "left": 18, "deleted_remote": 7, "undeleted_remote": 8, "uploaded": 9, "flags_local": 10,
             "flags_remote": 11, "deleted_local": 12, "moved_local": 13, "moved_remote": 14, "bytes_in": 15,
             "bytes_out": 16, "folders": 17, "seconds": 0.123, "exit": 2});
         assert_eq!(entry(&Summary { account: "work".into(), counts, seconds: 0.123_456, exit: 2 }), expected);

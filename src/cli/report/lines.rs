@@ -166,6 +166,7 @@ impl Observer for Lines {
             Event::FolderDeed { folder, on, deed, rehearsal } => {
                 let would = if rehearsal { "would " } else { "" };
                 let line = match deed {
+                    FolderDeed::Create => format!("{account} {folder} {on}: {would}make the folder\n"),
                     FolderDeed::Remove => format!("{account} {folder} {on}: {would}remove the folder\n"),
                     FolderDeed::Rename(to) => format!("{account} {folder} {on}: {would}rename the folder to {to}\n"),
                 };

@@ -115,13 +115,18 @@ fn both_ways(s: &Summary, rehearsal: bool) -> Vec<String> {
         let are = if c.folders == 1 { "1 folder" } else { &format!("{} folders", c.folders) };
         parts.push(format!("{are} {}", verb("changed", "change")));
     }
-    if c.changed() + c.undeleted_remote + c.failed == 0 {
+    if c.changed() + c.undeleted_remote + c.failed + c.left == 0 {
         // After a failure it is not known.
         parts.push(if s.exit <= 1 { "nothing to do".to_owned() } else { "nothing done".to_owned() });
     }
     for (i, (n, what)) in told.enumerate() {
         // The first one says what is counted.
         parts.push(if i == 0 { format!("{} {what}", messages(n)) } else { format!("{n} {what}") });
+    }
+    match c.left {
+        0 => {}
+        1 => parts.push("1 folder or file left (see the warning)".to_owned()),
+        n => parts.push(format!("{n} folders or files left (see the warnings)")),
     }
     parts
 }
@@ -187,6 +192,7 @@ exit  copied  there  skipped  failed     size  mailbox
             adopted: 10,
             skipped: 11,
             failed: 12,
+            left: 13,
             bytes_in: 2048,
             bytes_out: 512,
         };
@@ -194,7 +200,7 @@ exit  copied  there  skipped  failed     size  mailbox
             line("sync", &summary(all, 2), false),
             "work: 2 folders changed, 1 message copied here (2.0 KiB), 2 copied to the server (512 B), 3 marked here, 4 marked on the server, \
              5 moved here, 6 moved on the server, 7 deleted here, 8 deleted on the server, 9 not deleted there, \
-             10 recognised, 11 skipped, 12 left\n"
+             10 recognised, 11 skipped, 12 left, 13 folders or files left (see the warnings)\n"
         );
         let few = Counts { flags_remote: 4, deleted_remote: 1, fetched: 0, had: 7, ..Counts::default() };
         assert_eq!(
@@ -231,6 +237,7 @@ exit  copied  there  skipped  failed     size  mailbox
             (Counts { skipped: 2, ..Counts::default() }, 0, "nothing to do, 2 messages skipped"),
             (Counts { adopted: 1, ..Counts::default() }, 0, "nothing to do, 1 message recognised"),
             (Counts { failed: 1, ..Counts::default() }, 2, "1 message left"),
+            (Counts { left: 1, ..Counts::default() }, 2, "1 folder or file left (see the warning)"),
             (Counts::default(), 77, "nothing done"),
         ] {
             assert_eq!(line("sync", &summary(counts, exit), false), format!("work: {said}\n"));

@@ -45,15 +45,27 @@ macro_rules! called {
 
 #[tokio::test]
 async fn opening_tells_what_the_folder_can_hold() {
-    let everything = Holds { marks: marks("PST", &["$Junk", "x"]), room: usize::MAX };
+    let everything = Holds { marks: marks("PST", &["$Junk", "x"]), room: usize::MAX, ..Holds::default() };
     for (permanent, writable, expected) in [
         ("* OK [PERMANENTFLAGS (\\Seen \\Deleted $Junk x \\*)] y\r\n", true, everything),
-        ("* OK [PERMANENTFLAGS (\\Seen \\Recent)] y\r\n", true, Holds { marks: marks("S", &[]), room: 0 }),
+        (
+            "* OK [PERMANENTFLAGS (\\Seen \\Recent)] y\r\n",
+            true,
+            Holds { marks: marks("S", &[]), room: 0, ..Holds::default() },
+        ),
         ("* OK [PERMANENTFLAGS ()] y\r\n", true, Holds::default()),
-        ("* OK [PERMANENTFLAGS (\\Seen a]b)] y\r\n", true, Holds { marks: marks("S", &[]), room: 0 }),
-        ("", true, Holds { marks: marks("FS", &["old"]), room: 0 }),
+        (
+            "* OK [PERMANENTFLAGS (\\Seen a]b)] y\r\n",
+            true,
+            Holds { marks: marks("S", &[]), room: 0, ..Holds::default() },
+        ),
+        ("", true, Holds { marks: marks("FS", &["old"]), room: 0, ..Holds::default() }),
         // Nothing is kept of what is only looked at; what could be kept is guessed.
-        ("* OK [PERMANENTFLAGS ()] y\r\n", false, Holds { marks: marks("FS", &["old"]), room: usize::MAX }),
+        (
+            "* OK [PERMANENTFLAGS ()] y\r\n",
+            false,
+            Holds { marks: marks("FS", &["old"]), room: usize::MAX, ..Holds::default() },
+        ),
     ] {
         let (pipe, _) = serve("* OK hi\r\n", usize::MAX, move |tag, command| match basics(tag, command) {
             Some(text) => text.into(),
@@ -178,9 +190,11 @@ async fn equal_changes_are_one_command() {
         (Key::new("no uid"), change(marks("S", &[]), marks("", &[]))),
         (key(5), Change::default()),
     ];
-    let there = "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 3)\r\n* 4 FETCH (UID 5)\r\n* 5 FETCH (UID 9)\r\n{tag} OK x\r\n";
-    let (gone, commands) = called!("IMAP4rev1", [("UID FETCH", there)], |folder| folder.edit(&edits));
-    assert_eq!(gone.unwrap(), [key(2), Key::new("no uid")]);
+    let there = "* 1 FETCH (UID 1 FLAGS (\\Seen x))\r\n* 2 FETCH (UID 3)\r\n* 4 FETCH (UID 5 FLAGS ())\r\n* 5 FETCH (UID 9 FLAGS ($FORWARDED))\r\n{tag} OK x\r\n";
+    let ((gone, unkept), commands) = called!("IMAP4rev1", [("UID FETCH", there)], |folder| async {
+        (folder.edit(&edits).await, folder.take_unkept())
+    });
+    assert_eq!((gone.unwrap(), unkept), (vec![key(2), Key::new("no uid")], [(key(9), marks("", &["$Junk"]))].into()));
     assert_eq!(
         commands,
         [
@@ -188,7 +202,7 @@ async fn equal_changes_are_one_command() {
             "UID STORE 1:3 +FLAGS.SILENT (\\Seen)",
             "UID STORE 3 -FLAGS.SILENT (\\Flagged work)",
             "NOOP",
-            "UID FETCH 1:3,5,9 (UID)",
+            "UID FETCH 1:3,5,9 (UID FLAGS)",
         ]
     );
     let refusal = [("UID STORE", "{tag} NO [LIMIT] too many keywords\r\n")];

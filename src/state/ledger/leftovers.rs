@@ -2,7 +2,7 @@
 
 use super::{Ledger, key_of};
 use crate::error::Result;
-use crate::mail::Side;
+use crate::mail::{Marks, Side};
 use crate::state::pair::{Facts, Leftover, Why, read_marks, write_marks};
 use crate::state::record::FolderId;
 use rusqlite::{Transaction, params};
@@ -86,6 +86,26 @@ impl Ledger {
             Ok(leftovers)
         };
         read().map_err(|e| self.failed(e))
+    }
+
+    /// Marks that the server took in this folder and did not keep.
+    pub fn unkept(&self, folder: FolderId) -> Result<Marks> {
+        Ok(self.fact(&format!("unkept {}", folder.0))?.map(|text| read_marks(&text)).unwrap_or_default())
+    }
+
+    /// Records which ones.
+    pub fn set_unkept(&mut self, folder: FolderId, marks: &Marks) -> Result<()> {
+        self.set_fact(&format!("unkept {}", folder.0), &write_marks(marks))
+    }
+
+    /// Records what was said of a folder that need not be said again, and tells whether that is new.
+    pub fn is_news(&mut self, folder: FolderId, said: &str) -> Result<bool> {
+        let name = format!("said {}", folder.0);
+        let is_news = self.fact(&name)?.unwrap_or_default() != said;
+        if is_news {
+            self.set_fact(&name, said)?;
+        }
+        Ok(is_news)
     }
 
     /// How many messages stood alone on the server.

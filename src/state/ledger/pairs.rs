@@ -232,7 +232,7 @@ fn forget_folder(tx: &Transaction<'_>, folder: FolderId) -> rusqlite::Result<()>
         "DELETE FROM quarantine WHERE folder = ?1",
         "DELETE FROM leftover WHERE folder = ?1",
         "DELETE FROM message WHERE folder = ?1",
-        "DELETE FROM fact WHERE name IN ('place local ' || ?1, 'place remote ' || ?1)",
+        "DELETE FROM fact WHERE name IN ('place local ' || ?1, 'place remote ' || ?1, 'unkept ' || ?1, 'said ' || ?1)",
         "DELETE FROM folder WHERE id = ?1",
     ] {
         tx.execute(sql, [folder.0])?;

@@ -30,6 +30,8 @@ enum Meaning {
 pub(super) struct Keywords {
     /// Letters and what they stand for, in the order of the file. Two letters may stand for one keyword.
     meanings: Vec<(u8, Meaning)>,
+    /// Names that IMAP has no keyword for, with their letters.
+    odd: Vec<(u8, String)>,
     /// The file, byte by byte.
     raw: Vec<u8>,
 }
@@ -50,8 +52,10 @@ impl Keywords {
     pub(super) fn parse(raw: Vec<u8>) -> Keywords {
         if raw.len() as u64 > LIMIT {
             // Cut off: it must never be written back.
-            return Keywords { meanings: (b'a'..=b'z').map(|letter| (letter, Meaning::Nothing)).collect(), raw };
+            let meanings = (b'a'..=b'z').map(|letter| (letter, Meaning::Nothing)).collect();
+            return Keywords { meanings, odd: Vec::new(), raw };
         }
+        let mut odd = Vec::new();
         let mut meanings: Vec<(u8, Meaning)> = Vec::new();
         for line in String::from_utf8_lossy(&raw).lines() {
             let Some((number, name)) = line.trim().split_once(' ') else { continue };
@@ -62,12 +66,20 @@ impl Keywords {
             let flag = Flags::from_imap(name);
             let meaning = match Keyword::new(name) {
                 Some(keyword) => Meaning::Keyword(keyword),
-                None if flag.is_empty() => Meaning::Nothing,
+                None if flag.is_empty() => {
+                    odd.push((letter, name.to_owned()));
+                    Meaning::Nothing
+                }
                 None => Meaning::Flag(flag),
             };
             meanings.push((letter, meaning));
         }
-        Keywords { meanings, raw }
+        Keywords { meanings, odd, raw }
+    }
+
+    /// Names that IMAP has no keyword for, of letters that files show.
+    pub(super) fn odd_names(&self, in_use: Letters) -> Vec<String> {
+        self.odd.iter().filter(|(letter, _)| in_use.contains(*letter)).map(|(_, name)| name.clone()).collect()
     }
 
     /// The keywords that have a letter.
@@ -82,7 +94,7 @@ impl Keywords {
     /// What such a Maildir can hold, where files show the letters `in_use`.
     pub(super) fn holds(&self, in_use: Letters) -> Holds {
         let marks = Marks { flags: Flags::from_letters("DFPRST"), keywords: self.named() };
-        Holds { marks, room: self.free(in_use).count() }
+        Holds { marks, room: self.free(in_use).count(), ..Holds::default() }
     }
 
     /// Letters that stand for nothing yet. One that files show without a name had one once: it would mark those files.
@@ -185,6 +197,7 @@ mod tests {
             assert_eq!(k.marks(letters(there)), said, "{there}");
         }
         assert_eq!(k.named(), set(&["$Junk", "work"]));
+        assert_eq!((k.odd_names(letters("Sad")), k.odd_names(letters("SaQ"))), (vec!["two words".to_owned()], vec![]));
         assert_eq!(k.letters(&marks("PS", &["WORK", "unknown"])), letters("PSb"));
         assert_eq!(k.holds(letters("Sab")).room, 21);
         assert_eq!(k.holds(letters("Sxyz")).room, 18);

@@ -112,8 +112,8 @@ pub(super) struct Listing {
     entries: Vec<Entry>,
     /// Whether it is sure to lack none; else what was seen at any of several looks is in it.
     pub(super) is_whole: bool,
-    /// Files that are left out because another one has the same base name.
-    pub(super) twins: usize,
+    /// Files that are left out because another one has the same base name: below the Maildir.
+    pub(super) twins: Vec<PathBuf>,
 }
 
 impl Listing {
@@ -139,9 +139,14 @@ impl Listing {
             let (a_key, b_key) = ((Reverse(a.look), a.is_new), (Reverse(b.look), b.is_new));
             a.base().cmp(b.base()).then(a_key.cmp(&b_key)).then_with(|| b.name.cmp(&a.name))
         });
-        let seen = entries.len();
-        entries.dedup_by(|later, first| later.base() == first.base());
-        let twins = if is_whole { seen - entries.len() } else { 0 };
+        let mut twins = Vec::new();
+        entries.dedup_by(|later, first| {
+            let is_twin = later.base() == first.base();
+            if is_twin && is_whole {
+                twins.push(Path::new(later.part()).join(&later.name));
+            }
+            is_twin
+        });
         Listing { entries, is_whole, twins }
     }
 }
@@ -262,7 +267,8 @@ mod tests {
         };
         let listing = Listing::of(look, true);
         assert_eq!(shown(&listing), ["cur/a:2,S", "new/b", "cur/c"]);
-        assert_eq!((listing.is_whole, listing.twins), (true, 2));
+        assert!(listing.is_whole);
+        assert_eq!(listing.twins, ["cur/a:2,FS", "new/a"].map(PathBuf::from));
         assert_eq!(listing.find(b"b"), Some(&entry("new", "b")));
         assert_eq!(listing.find(b"d"), None);
         assert_eq!(listing.find(b""), None);
@@ -274,7 +280,7 @@ mod tests {
         let second = ["a:2,S", "b:2,FS"].map(|name| Entry::new("cur", name.into(), 1));
         let listing = Listing::of([&first[..], &second].concat(), false);
         assert_eq!(shown(&listing), ["cur/a:2,S", "cur/b:2,FS", "cur/c:2,S"]);
-        assert_eq!((listing.is_whole, listing.twins), (false, 0));
+        assert_eq!((listing.is_whole, listing.twins.len()), (false, 0));
     }
 
     #[test]

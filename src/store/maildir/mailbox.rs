@@ -1,13 +1,14 @@
 //! A Maildir as one side of a sync. A message's key is the base name of its file: what stands before the `:`.
 
 use super::info::Letters;
-use super::keywords::Keywords;
+use super::keywords::{self, Keywords};
 use super::listing::{Entry, FolderTimes, Listing};
 use super::{Maildir, outgoing};
 use crate::error::{Error, Kind, Result};
 use crate::mail::{Change, Content, FolderName, Key, Marks};
 use crate::store::{Holds, Identity, Mailbox, Outgoing, Place, Snapshot, Spec};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A folder of a Maildir store as one side of a sync. Its calls block on threads made for that, except where they say so.
@@ -18,6 +19,8 @@ pub struct MaildirFolder {
     holds: Holds,
     /// Small letters that files showed at the last snapshot.
     in_use: Letters,
+    /// Keywords of files at the last snapshot that IMAP has no name for.
+    odd_names: Vec<String>,
     /// Where messages stood a moment ago that are about to go out.
     known: Mutex<Option<Listing>>,
 }
@@ -38,12 +41,18 @@ impl MaildirFolder {
         let in_use = Letters::default();
         let holds = maildir.keywords()?.holds(in_use);
         let (maildir, spec, known) = (Arc::new(maildir), spec.clone(), Mutex::default());
-        Ok(MaildirFolder { maildir, spec, holds, in_use, known })
+        Ok(MaildirFolder { maildir, spec, holds, in_use, odd_names: Vec::new(), known })
     }
 
     /// The same folder as a store to deliver into.
     pub fn store(&self) -> &Arc<Maildir> {
         &self.maildir
+    }
+
+    /// What the file of its keywords calls marks that messages showed at the last snapshot, where IMAP can have no keyword of
+    /// that name: they stay here. And that file.
+    pub fn odd_names(&self) -> (&[String], PathBuf) {
+        (&self.odd_names, self.maildir.path.join(keywords::FILE))
     }
 
     /// When it was last changed; to be asked before the snapshot that it is to stand for. Blocks for a moment.
@@ -113,10 +122,11 @@ impl Mailbox for MaildirFolder {
             // Read last, so that every letter that was seen has its name.
             let keywords = maildir.keywords()?;
             let in_use = listing.letters();
-            Ok((snapshot(maildir, listing, &keywords), keywords.holds(in_use), in_use))
+            let odd_names = keywords.odd_names(in_use);
+            Ok((snapshot(maildir, listing, &keywords), keywords.holds(in_use), in_use, odd_names))
         });
-        let (snapshot, holds, in_use) = seen.await?;
-        (self.holds, self.in_use) = (holds, in_use);
+        let snapshot;
+        (snapshot, self.holds, self.in_use, self.odd_names) = seen.await?;
         Ok(snapshot)
     }
 
@@ -164,18 +174,22 @@ impl Mailbox for MaildirFolder {
 fn snapshot(maildir: &Maildir, listing: Listing, keywords: &Keywords) -> Snapshot {
     let path = maildir.path.display();
     let mut notes = Vec::new();
-    if listing.twins > 0 {
+    if let Some(first) = listing.twins.first() {
+        let more = match listing.twins.len() - 1 {
+            0 => " is".to_owned(),
+            n => format!(" and {n} more are"),
+        };
         notes.push(format!(
-            "{} in {path} left out, for the part of the name before the colon is that of another file. Give each its own.",
-            if listing.twins == 1 { "a file is".to_owned() } else { format!("{} files are", listing.twins) },
+            "{path}/{}{more} left out, for the part of the name before the colon is that of another file. Give each its own.",
+            first.display()
         ));
     }
     if !listing.is_whole {
         notes.push(format!("another program keeps changing {path}; what it lacks is not taken for deleted this time."));
     }
-    let cut_short = !listing.is_whole;
+    let (cut_short, left) = (!listing.is_whole, notes.len() as u64);
     let message = |entry: Entry| (Key::new(entry.base()), keywords.marks(entry.parts().letters), None);
-    Snapshot { messages: listing.into_entries().into_iter().map(message).collect(), notes, cut_short }
+    Snapshot { messages: listing.into_entries().into_iter().map(message).collect(), notes, left, cut_short }
 }
 
 #[cfg(test)]

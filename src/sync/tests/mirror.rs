@@ -60,7 +60,7 @@ fn any_line() -> impl Strategy<Value = Line> {
 
 fn any_scene() -> impl Strategy<Value = Scene> {
     let new = || proptest::collection::vec((0..4u8, any_marks()), 0..4);
-    let holds = || ("[FST]{1,3}", 0..2usize).prop_map(|(f, room)| Holds { marks: marks(&f), room });
+    let holds = || ("[FST]{1,3}", 0..2usize).prop_map(|(f, room)| Holds { marks: marks(&f), room, ..Holds::default() });
     let fixed = (holds(), holds(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (proptest::collection::vec(any_line(), 0..6), new(), new(), fixed).prop_map(
         |(lines, there, here, (far, near, read, cut_far, cut_near, synced))| {

@@ -104,7 +104,7 @@ proptest! {
         history in any_history(true), policy in any_policy(), room in 0..3usize, flags in "[FRST]{2,4}",
     ) {
         let mut world = World::new(policy);
-        world.holds.remote = Holds { marks: marks(&flags), room };
+        world.holds.remote = Holds { marks: marks(&flags), room, ..Holds::default() };
         for round in &history {
             edit_all(&mut world, round);
             world.sync().unwrap();

@@ -208,10 +208,10 @@ fn what_a_side_cannot_hold_stays_on_the_other_and_comes_to_rest() {
     let check = |rows: &[Row], holds: Holds, expected: &[&str]| {
         check_with("room", &Policy::default(), rows, expected, true, &|world| world.holds.remote = holds.clone());
     };
-    let none = Holds { marks: marks("FRST known"), room: 0 };
+    let none = Holds { marks: marks("FRST known"), room: 0, ..Holds::default() };
     check(&[[".", ".", "PS work known"]], none.clone(), &["S known | S known | PS known work"]);
     check(&[["-", "-", "PS work known"]], none, &["S known | S known | PS known work"]);
-    let one = Holds { marks: marks("FRST"), room: 1 };
+    let one = Holds { marks: marks("FRST"), room: 1, ..Holds::default() };
     check(&[[".", ".", ". a"], [".", ".", ". a b"]], one, &[" a |  a |  a", " a |  a |  a b"]);
     check(&[["F", "F", "."]], Holds::default(), &["F | F | ."]);
 }
@@ -244,6 +244,40 @@ fn moves_are_followed_and_keep_what_was_marked_meanwhile() {
     check_with("moved on both sides", &both, &[["F", ".", "."]], &["Archive F | F | Archive F"], true, &|world| {
         Side::BOTH.iter().for_each(|s| world.edit(*s, &Edit::Move { folder: 0, nth: 0, renamed: true }));
     });
+}
+
+#[test]
+fn moved_to_two_places_a_message_is_where_the_server_has_it() {
+    let both = Policy::default();
+    // Moved here, and away and back on the server: it has another UID there, in the folder where it was.
+    let back = |world: &mut World| {
+        world.edit(Side::Local, &Edit::Move { folder: 0, nth: 0, renamed: true });
+        world.edit(Side::Remote, &Edit::Move { folder: 0, nth: 0, renamed: true });
+        world.edit(Side::Remote, &Edit::Move { folder: 1, nth: 0, renamed: true });
+    };
+    check_with("moved here and back there", &both, &[["F", ".", "S"]], &["FS | FS | FS"], true, &back);
+    let push = one_way(Side::Remote);
+    let here = ["Archive S | S | Archive S"];
+    check_with("where only the server may follow", &push, &[[".", ".", "S"]], &here, true, &back);
+    let renamed = |world: &mut World| {
+        world.edit(Side::Local, &Edit::Rename { folder: 0, nth: 0 });
+        world.edit(Side::Remote, &Edit::Move { folder: 0, nth: 0, renamed: true });
+    };
+    let there = ["Archive FS | FS | Archive FS"];
+    check_with("renamed here and moved there", &both, &[["F", ".", "S"]], &there, true, &renamed);
+}
+
+#[test]
+fn what_is_renamed_here_and_deleted_there_is_deleted() {
+    let both = Policy::default();
+    let renamed = |world: &mut World| world.edit(Side::Local, &Edit::Rename { folder: 0, nth: 0 });
+    check_with("renamed here, deleted there", &both, &[["x", ".", "F"]], &["- | - | -"], true, &renamed);
+    let kept = Policy { delete: Travel::None, ..Policy::default() };
+    let gone = ["- | gone remote | F"];
+    check_with("where that does not travel", &kept, &[["x", ".", "F"]], &gone, true, &renamed);
+    let moved = |world: &mut World| world.edit(Side::Local, &Edit::Move { folder: 0, nth: 0, renamed: true });
+    let back = ["Archive F | F | Archive F"];
+    check_with("moved here, deleted there", &both, &[["x", ".", "F"]], &back, true, &moved);
 }
 
 #[test]

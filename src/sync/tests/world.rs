@@ -86,7 +86,7 @@ pub fn name(folder: usize) -> FolderName {
 impl World {
     pub fn new(policy: Policy) -> World {
         let nowhere = tempfile::tempdir().unwrap();
-        let all = Holds { marks: Marks::of(Flags::from_letters("DFPRST")), room: usize::MAX };
+        let all = Holds { marks: Marks::of(Flags::from_letters("DFPRST")), room: usize::MAX, ..Holds::default() };
         let mut world = World {
             ledger: Ledger::open_copy(&Home::new(nowhere.path(), "a")).unwrap(),
             sides: Sides::default(),

@@ -12,6 +12,8 @@ pub struct Mailbox {
     pub uidls: Uidls,
     /// The sizes that LIST, STAT and RFC822.SIZE tell.
     pub sizes: Sizes,
+    /// Whether keywords that were stored are there afterwards.
+    pub keeps_keywords: bool,
 }
 
 /// One folder.
@@ -71,7 +73,7 @@ impl Default for Mailbox {
     /// An empty INBOX.
     fn default() -> Mailbox {
         let folders = vec![Folder::new("INBOX")];
-        Mailbox { folders, separator: '/', uidls: Uidls::Sound, sizes: Sizes::True }
+        Mailbox { folders, separator: '/', uidls: Uidls::Sound, sizes: Sizes::True, keeps_keywords: true }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Runs, effect by effect.
 
 use super::{FOLDERS, Message, World, content, identity, name};
-use crate::mail::{Flags, Key, Keyword, Marks, Side, Sides};
+use crate::mail::{Flags, FolderName, Key, Keyword, Marks, Side, Sides};
 use crate::state::{Adoption, Arrival, Facts, Intent, Pair, RowId};
 use crate::store::{Holds, Identity, Snapshot};
-use crate::sync::{Action, Comparison, Folder, Plan, Sought, compare, pair, plan};
+use crate::sync::{Action, Comparison, Folder, Plan, Sought, compare, crossings, pair, plan};
 use std::collections::{BTreeMap, HashMap};
 
 /// The engine died.
@@ -78,24 +78,33 @@ impl World {
         self.identify(&mut compared);
         let names = [name(0), name(1)];
         Side::BOTH.iter().for_each(|side| self.hold(*side));
-        let holds = Sides { remote: &self.holds.remote, local: &self.holds.local };
-        let folders: Vec<Folder<'_>> = (0..2)
-            .map(|f| Folder {
-                name: &names[f],
-                comparison: &compared[f],
-                holds,
-                policy: &self.policy,
-                synced: self.ledger.facts(self.id(f)).unwrap().synced,
-            })
-            .collect();
-        Ok(plan(&folders, 0))
+        let crossed = crossings(&self.folders(&names, &compared));
+        for crossing in crossed {
+            self.breathe()?;
+            let keys = crossing.keys.clone().map(Some);
+            self.ledger.relocate(crossing.row, self.id(crossing.at), &keys).unwrap();
+            let open = compared[crossing.from].give_up(crossing.row).unwrap();
+            compared[crossing.at].take_in(open, &crossing);
+        }
+        Ok(plan(&self.folders(&names, &compared), 0))
+    }
+
+    fn folders<'a>(&'a self, names: &'a [FolderName; 2], compared: &'a [Comparison]) -> Vec<Folder<'a>> {
+        let folder = |f: usize| Folder {
+            name: &names[f],
+            comparison: &compared[f],
+            holds: Sides { remote: &self.holds.remote, local: &self.holds.local },
+            policy: &self.policy,
+            synced: self.ledger.facts(self.id(f)).unwrap().synced,
+        };
+        (0..2).map(folder).collect()
     }
 
     /// Keywords that a side took on are held there from then on.
     fn hold(&mut self, side: Side) {
         let used = self.sides.on(side).iter().flat_map(BTreeMap::values).flat_map(|m| m.marks.keywords.clone());
         let used: Vec<Keyword> = used.collect();
-        let Holds { marks, room } = self.holds.on_mut(side);
+        let Holds { marks, room, .. } = self.holds.on_mut(side);
         for keyword in used {
             if marks.keywords.insert(keyword) {
                 *room = room.saturating_sub(1);

@@ -115,8 +115,9 @@ impl Session {
 
     fn store(&mut self, uids: &[u32], kind: &StoreType, flags: &[Flag<'_>]) -> io::Result<()> {
         let Some(selected) = &self.selected else { return Ok(()) };
-        let names: Vec<String> = flags.iter().map(Flag::to_string).collect();
         let mut mailbox = self.wire.shared.mailbox();
+        let keeps = |name: &String| mailbox.keeps_keywords || name.starts_with('\\');
+        let names: Vec<String> = flags.iter().map(Flag::to_string).filter(keeps).collect();
         let folder = mailbox.folder_mut(&selected.folder);
         for uid in uids {
             let Some(message) = folder.message_mut(*uid) else { continue };
