@@ -2,6 +2,7 @@
 
 mod batch;
 mod carriage;
+mod check;
 mod ends;
 mod pass;
 mod run;

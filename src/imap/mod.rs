@@ -18,7 +18,7 @@
 //! | `presence`, `search` | which messages are still there, or have something in common |
 //! | `changes`, `vanished` | what changed in it since it was last looked at |
 //! | `append`, `flight` | messages added to it |
-//! | `target`, `spool`, `lines` | a folder as a [`Store`](crate::store::Store) to deliver into, messages on their way there, and the connections they take |
+//! | `target`, `standing`, `spool`, `lines` | a folder as a [`Store`](crate::store::Store) to deliver into, what stands in it, messages on their way there, and the connections they take |
 
 mod access;
 mod append;
@@ -48,6 +48,7 @@ mod session;
 mod set;
 mod spool;
 mod spot;
+mod standing;
 mod status;
 mod stream;
 mod target;
@@ -64,6 +65,7 @@ pub use folders::{Folder, FolderStatus, Tree};
 pub use lines::{Line, Lines};
 pub use session::Link;
 pub use spot::whereabouts;
+pub use standing::Standing;
 pub use target::ImapTarget;
 
 use crate::credentials::Login;

@@ -107,6 +107,10 @@ impl Run {
         };
         if !self.around.dry_run {
             job.ledger().set_fact(UNDER_WAY, YES)?;
+            // What repeats itself until all is done reads nothing twice; what deletes has looked at all of it.
+            if !self.migration.plan.until_idle || self.migration.plan.delete_source {
+                job.ledger().compare_anew()?;
+            }
         }
         let mut folders = Vec::new();
         let problems = self.passes(&job, &mut folders, tally).await;
@@ -239,9 +243,10 @@ impl Run {
             return Error::new(Kind::Data, format!("{what}, octet by octet"), remedy).folder();
         }
         let remedy = format!(
-            "Nothing was deleted in the source. If nobody removed them there, move {} away and run again: what is there is \
-             recognised, and what is missing is copied.",
-            self.home.database().display()
+            "Nothing was deleted in the source. To have them copied, move {} away and run again: what is there is recognised. If \
+             somebody removed the whole folder there on purpose, leave it out: --folders '!{}'.",
+            self.home.database().display(),
+            folder.from
         );
         Error::new(Kind::Data, what, remedy).folder()
     }

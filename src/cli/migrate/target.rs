@@ -5,9 +5,10 @@ use crate::error::Result;
 use crate::imap::{self, ImapTarget, Lines, Link, Tree};
 use crate::local;
 use crate::mail::{Content, FolderName};
-use crate::migrate::{Place, Site};
+use crate::migrate::{At, Place, Site};
 use crate::net::Stream;
 use crate::store::{Here, Layout, Maildir, Mbox, Spec, Store, StoreKind};
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -117,9 +118,12 @@ fn standing(spec: &Spec) -> Vec<FolderName> {
 }
 
 /// A store that can be looked at after the work.
-pub trait Checked: Store {
-    /// Every message, by header and size, or by all octets.
-    fn contents(&self, by_content: bool) -> Result<Vec<Content>>;
+pub trait Standing: Store {
+    /// Every message, by header and size, or by all octets. What is `known` by UID and size needs no reading.
+    fn standing(&self, whole: bool, known: &HashMap<(u32, u64), Content>) -> Result<Vec<(At, Content)>>;
+
+    /// UIDVALIDITY, where it has one.
+    fn uidvalidity(&self) -> Option<u32>;
 
     /// What the user should know of the work done.
     fn take_notes(&self) -> Vec<String>;
@@ -128,9 +132,16 @@ pub trait Checked: Store {
     fn site(&self) -> Site;
 }
 
-impl<S: Link + 'static> Checked for ImapTarget<S> {
-    fn contents(&self, by_content: bool) -> Result<Vec<Content>> {
-        if by_content { self.read_all() } else { self.scan() }
+impl<S: Link + 'static> Standing for ImapTarget<S> {
+    fn standing(&self, whole: bool, known: &HashMap<(u32, u64), Content>) -> Result<Vec<(At, Content)>> {
+        let standing = ImapTarget::standing(self, whole, |place| known.get(&place).copied())?;
+        let uidvalidity = self.uidvalidity();
+        let at = |there: imap::Standing| At { uidvalidity, uid: there.size.map(|size| (there.uid, size)) };
+        Ok(standing.into_iter().map(|there| (at(there), there.content)).collect())
+    }
+
+    fn uidvalidity(&self) -> Option<u32> {
+        ImapTarget::uidvalidity(self)
     }
 
     fn take_notes(&self) -> Vec<String> {
@@ -142,9 +153,13 @@ impl<S: Link + 'static> Checked for ImapTarget<S> {
     }
 }
 
-impl Checked for Maildir {
-    fn contents(&self, _: bool) -> Result<Vec<Content>> {
-        self.scan()
+impl Standing for Maildir {
+    fn standing(&self, _: bool, _: &HashMap<(u32, u64), Content>) -> Result<Vec<(At, Content)>> {
+        Ok(self.scan()?.into_iter().map(|content| (At::default(), content)).collect())
+    }
+
+    fn uidvalidity(&self) -> Option<u32> {
+        None
     }
 
     fn take_notes(&self) -> Vec<String> {
@@ -156,9 +171,13 @@ impl Checked for Maildir {
     }
 }
 
-impl Checked for Mbox {
-    fn contents(&self, _: bool) -> Result<Vec<Content>> {
-        self.scan()
+impl Standing for Mbox {
+    fn standing(&self, _: bool, _: &HashMap<(u32, u64), Content>) -> Result<Vec<(At, Content)>> {
+        Ok(self.scan()?.into_iter().map(|content| (At::default(), content)).collect())
+    }
+
+    fn uidvalidity(&self) -> Option<u32> {
+        None
     }
 
     fn take_notes(&self) -> Vec<String> {
