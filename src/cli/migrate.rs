@@ -4,6 +4,7 @@ mod batch;
 mod carriage;
 mod check;
 mod ends;
+mod locals;
 mod pass;
 mod run;
 mod table;

@@ -1,7 +1,7 @@
 //! Where the messages of a folder go, and how it is found out afterwards what stands there.
 
 use super::carriage::Stop;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::imap::{self, ImapTarget, Lines, Link, Tree};
 use crate::local;
 use crate::mail::{Content, FolderName};
@@ -51,7 +51,10 @@ impl Target {
     pub async fn open(&self, stop: &Stop, dry: bool) -> Result<Opened> {
         let (lines, tree) = match self {
             Target::Imap(lines, tree) => (lines, tree),
-            Target::Local(spec) => return Ok(Opened::Here(spec.mailbox(spec.standing_path(&stop.to)?, !dry)?)),
+            Target::Local(spec) => {
+                let opened = spec.standing_path(&stop.to).and_then(|path| spec.mailbox(path, !dry));
+                return opened.map(Opened::Here).map_err(Error::folder);
+            }
         };
         let store = match on_server(lines, tree, stop, dry).await? {
             Some(folder) => Some(Box::new(ImapTarget::open(lines, &folder, !dry).await?)),
