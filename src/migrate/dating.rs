@@ -34,6 +34,9 @@ impl<I: Intake> Dating<'_, I> {
 
 impl<I: Intake> Intake for Dating<'_, I> {
     async fn begin(&mut self, handle: Handle, mut envelope: Envelope) -> Result<()> {
+        if self.wishes.no_flags {
+            envelope.marks = Marks::default();
+        }
         if envelope.marks != Marks::default() {
             self.lesson.lock().unwrap_or_else(PoisonError::into_inner).marked += 1;
         }

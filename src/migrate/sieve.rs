@@ -25,6 +25,8 @@ pub struct Wishes {
     pub max_size: Option<u64>,
     /// All arrive as read.
     pub seen: bool,
+    /// None keeps its flags and keywords.
+    pub no_flags: bool,
     /// Of messages with equal content in one folder, the first one goes alone.
     pub dedupe: bool,
 }

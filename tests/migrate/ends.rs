@@ -152,6 +152,7 @@ fn accounts_by_their_names() {
         ),
         (&["migrate", "new", "new"], "FROM and TO are the same mailbox"),
         (&["migrate", "mbox:x", "new", "--delete-source"], "--delete-source does not go with an mbox"),
+        (&["migrate", "new", "mbox:x", "--delete-source"], "--delete-source would lose flags and keywords"),
         (&["migrate", "old", "new", "--shard", "1/2"], "cannot be used with"),
         (&["migrate", "old", "new", "--map", "x"], "--map: \u{201c}x\u{201d} has no `=`"),
     ] {

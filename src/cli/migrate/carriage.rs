@@ -1,7 +1,6 @@
 //! A folder's way from its source to its target, and the look at what stands there then.
 
 use super::Migration;
-use super::ends::To;
 use super::pass::Passed;
 use super::run::Run;
 use super::target::{Opened, Standing, Target};
@@ -15,7 +14,7 @@ use crate::migrate::{
     Balance, Collector, FolderReport, Hashing, Leaving, Lesson, Sample, Sieve, Site, Verified, label,
 };
 use crate::retrieve::{Job, Keep, Outcome, Retriever, SourceId};
-use crate::store::{Here, Spec, StoreKind};
+use crate::store::Here;
 use std::collections::HashSet;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -239,7 +238,7 @@ impl Carriage {
         };
         let Outcome { counts, error } = outcome;
         let learned = std::mem::take(&mut *lesson.lock().unwrap_or_else(PoisonError::into_inner));
-        if learned.marked > 0 && self.keeps_no_marks() {
+        if learned.marked > 0 && self.migration.to.keeps_no_flags() {
             let note = format!(
                 "{} in {} had flags or keywords, which an mbox does not keep",
                 messages(learned.marked),
@@ -268,11 +267,6 @@ impl Carriage {
             Some(e) => Err(e),
             None => Ok(()),
         }
-    }
-
-    /// Whether the target is one in which messages are without flags.
-    fn keeps_no_marks(&self) -> bool {
-        matches!(&self.migration.to, To::Store(Spec { kind: StoreKind::Mbox, .. })) && !self.dry_run
     }
 
     /// An error that ends a folder alone is kept; any other is handed on.
