@@ -1,6 +1,7 @@
 //! A folder's way from its source to its target, and the look at what stands there then.
 
 use super::Migration;
+use super::check::Shown;
 use super::pass::Passed;
 use super::run::Run;
 use super::target::{Opened, Standing, Target};
@@ -246,23 +247,22 @@ impl Carriage {
             );
             self.tell(Event::Warning(&note));
         }
-        let shown = match &store {
-            Some(store) => {
-                store.take_notes().iter().for_each(|note| self.tell(Event::Warning(note)));
-                let stopped = error.is_some() || self.job.interrupt.is_raised() || self.is_removing();
-                let by_content = self.migration.plan.by_content.filter(|_| !stopped);
-                by_content.map(|whole| self.check(&id.folder, whole.then_some(&learned), &counts, &**store)).transpose()
-            }
-            None => Ok(None),
+        if let Some(store) = &store {
+            store.take_notes().iter().for_each(|note| self.tell(Event::Warning(note)));
+        }
+        let stopped = error.is_some() || self.job.interrupt.is_raised() || self.is_removing();
+        let shown = match (&store, self.migration.plan.by_content.filter(|_| !stopped)) {
+            (Some(store), Some(whole)) => self.check(&id.folder, whole.then_some(&learned), &counts, &**store),
+            _ => self.unchecked(&id.folder),
         };
         let reason = error.as_ref().map(ToString::to_string);
         let mut balance = Balance::of(&counts, self.collector.take(&id.folder.to_string()), reason);
         let (shown, failed) = match shown {
             Ok(shown) => (shown, None),
-            Err(e) => (None, Some(e)),
+            Err(e) => (Shown::default(), Some(e)),
         };
-        balance.removed_there(shown.as_ref().map_or(0, |shown| shown.removed));
-        self.report(stop, balance, shown.map(|shown| shown.verified));
+        balance.removed_there(shown.removed);
+        self.report(stop, balance, shown.verified);
         match error.or(failed) {
             Some(e) => Err(e),
             None => Ok(()),

@@ -11,9 +11,10 @@ use std::collections::HashMap;
 use tokio::task::block_in_place;
 
 /// What a check showed.
+#[derive(Default)]
 pub struct Shown {
-    /// For the report.
-    pub verified: Verified,
+    /// For the report; `None` where there was no look at the target.
+    pub verified: Option<Verified>,
     /// Messages that were found in the target once, and are not there any longer.
     pub removed: u64,
 }
@@ -80,7 +81,15 @@ impl Carriage {
         }
         let removed = checked.removed.len() as u64;
         let expected = expected.saturating_sub(removed);
-        Ok(Shown { verified: Verified { expected, missing: checked.missing, by_content: is_whole }, removed })
+        let verified = Verified { expected, missing: checked.missing, by_content: is_whole };
+        Ok(Shown { verified: Some(verified), removed })
+    }
+
+    /// What is known without a look: which messages the last check did not find any longer.
+    pub fn unchecked(&self, folder: &FolderName) -> Result<Shown> {
+        let known = self.recall(folder)?;
+        let is_removed = |row: &&Row| known.before.get(&row.id) == Some(&Finding::Removed);
+        Ok(Shown { verified: None, removed: known.rows.iter().filter(is_removed).count() as u64 })
     }
 
     fn recall(&self, folder: &FolderName) -> Result<Known> {
