@@ -296,6 +296,9 @@ fn a_failure_deletes_nothing() {
     a.text = End::imap(&from).text;
     a.password = End::imap(&from).password;
     let to = full.user();
+    let dry = run(&ferry, &a, &End::imap(&to), &["--dry-run"]).expect(0);
+    let told = "the target's quota leaves room for 40.0 KiB, and ";
+    assert!(format!("{}{}", dry.stdout, dry.stderr).contains(told), "{}{}", dry.stdout, dry.stderr);
     let outcome = run(&ferry, &a, &End::imap(&to), &["--delete-source"]).expect(2);
     let folder = &report(&outcome)[0];
     let copied = folder["copied"].as_u64().unwrap();

@@ -54,6 +54,11 @@ pub async fn go(run: &Run, job: &Job) -> Passed {
         Ok(None) => return Passed { done: Vec::new(), problems: Vec::new(), kept: 0 },
         Err(e) => return Passed { done: Vec::new(), problems: vec![e], kept: 0 },
     };
+    if run.is_dry()
+        && let Ok(room) = target.room().await
+    {
+        let _ = run.room.set(room);
+    }
     let carriage = Arc::new(Carriage::new(run, job, collector, target));
     let ended = Box::pin(through(&carriage, source)).await;
     let mut passed = carriage.take();

@@ -63,6 +63,15 @@ impl Target {
         Ok(Opened::Imap(store, lines.append_limit()))
     }
 
+    /// How much more it takes, as far as it tells.
+    pub async fn room(&self) -> Result<imap::Room> {
+        let Target::Imap(lines, _) = self else { return Ok(imap::Room::default()) };
+        let mut line = lines.take(&[]).await?;
+        let room = line.imap.room().await;
+        lines.give_back(line, &room);
+        room
+    }
+
     /// Takes leave of the server.
     pub async fn log_out(&self) {
         if let Target::Imap(lines, _) = self {
