@@ -86,6 +86,16 @@ fn what_was_compared_is_not_read_in_every_pass() {
         assert_eq!(report(&found)[0]["verified"]["missing"], 2, "{args:?}");
     }
     assert_eq!(held(&from, "INBOX").len(), 3);
+
+    // What is here is read every time, and the source need not be.
+    let (ferry, from) = (Ferry::new(), user_with(&mail::ordinary(3)));
+    let (a, b) = (End::imap(&from), End::maildir(&ferry.path("m/")));
+    migrate(&ferry, &a, &b, &["--verify=content"]);
+    let letter = from.messages("INBOX").remove(1);
+    fs::write(from.maildir().join(letter.place).join(&letter.file_name), twin_of(&letter.bytes)).unwrap();
+    for (args, code) in [(&["--until-idle", "--verify=content"][..], 0), (&["--verify=content"], 65)] {
+        run(&ferry, &a, &b, args).expect(code);
+    }
 }
 
 #[test]

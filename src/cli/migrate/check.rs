@@ -27,8 +27,12 @@ struct Known {
 }
 
 impl Known {
-    /// What messages hold that an earlier check found in the folder of this UIDVALIDITY, by what they are called there.
+    /// What messages hold that an earlier check found in the folder of this UIDVALIDITY, by what they are called there; without
+    /// one, nobody knows what its names stand for now.
     fn places(&self, uidvalidity: Option<u32>, compared: bool) -> HashMap<(u32, u64), Content> {
+        if uidvalidity.is_none() {
+            return HashMap::new();
+        }
         let known = self.rows.iter().filter_map(|row| {
             let at = self.stands(row, compared).filter(|at| at.uidvalidity == uidvalidity)?;
             Some((at.uid?, content(row)))
@@ -55,7 +59,7 @@ impl Carriage {
     pub fn compared(&self, folder: &FolderName, uidvalidity: Option<u32>) -> Result<HashMap<Key, (u64, Content)>> {
         let known = self.recall(folder)?;
         let compared = known.rows.iter().filter_map(|row| {
-            known.stands(row, true).filter(|at| at.uid.is_some() && at.uidvalidity == uidvalidity)?;
+            known.stands(row, true).filter(|at| at.uidvalidity == uidvalidity)?;
             Some((row.key.clone()?, (row.listed_size?, content(row))))
         });
         Ok(compared.collect())
