@@ -25,9 +25,21 @@ impl<S: Link + 'static> ImapTarget<S> {
     /// is `known` of a message by UID and stated size stands for reading it, as long as its header is the same.
     pub fn standing(&self, all: bool, known: impl Fn((u32, u64)) -> Option<Content>) -> Result<Vec<Standing>> {
         self.on(async |folder| {
+            let mut there = folder.arrived_since(1).await?;
             let (mut standing, mut unread) = (Vec::new(), Vec::new());
+            if all {
+                // Headers are asked for only where they may save the reading.
+                there.retain(|(key, size)| {
+                    let Some(uid) = key.uid() else { return false };
+                    let is_known = size.is_some_and(|size| known((uid, size)).is_some());
+                    if !is_known {
+                        unread.push((uid, *size));
+                    }
+                    is_known
+                });
+            }
             let mut alike: HashMap<Digest, Vec<Standing>> = HashMap::new();
-            for (uid, size, inferred) in inferred(folder).await? {
+            for (uid, size, inferred) in inferred(folder, &there).await? {
                 let is_same = |known: &Content| inferred.is_none_or(|c| c.fingerprint == known.fingerprint);
                 let content = size.and_then(|size| known((uid, size))).filter(is_same);
                 match (content, inferred) {
@@ -57,7 +69,8 @@ impl<S: Link + 'static> ImapTarget<S> {
     /// The messages that digests were inferred of, read: what each holds, by the digest that was inferred.
     pub(super) fn read_behind(&self, wanted: &HashSet<Digest>) -> Result<Vec<(Digest, Content)>> {
         self.on(async |folder| {
-            let mut there = inferred(folder).await?;
+            let there = folder.arrived_since(1).await?;
+            let mut there = inferred(folder, &there).await?;
             there.retain(|(.., content)| content.is_some_and(|content| wanted.contains(&content.digest)));
             let uids: Vec<(u32, Option<u64>)> = there.iter().map(|(uid, size, _)| (*uid, *size)).collect();
             let read = read(folder, &uids).await?;
@@ -70,8 +83,10 @@ impl<S: Link + 'static> ImapTarget<S> {
 }
 
 /// Each message by UID, with its size and what is inferred of it by header and size.
-async fn inferred<S: Link>(folder: &mut ImapFolder<'_, S>) -> Result<Vec<(u32, Option<u64>, Option<Content>)>> {
-    let there = folder.arrived_since(1).await?;
+async fn inferred<S: Link>(
+    folder: &mut ImapFolder<'_, S>,
+    there: &[(Key, Option<u64>)],
+) -> Result<Vec<(u32, Option<u64>, Option<Content>)>> {
     let keys: Vec<Key> = there.iter().map(|(key, _)| key.clone()).collect();
     let identities = folder.identify(&keys).await?;
     let inferred = |key: &Key, size: Option<u64>| {

@@ -20,6 +20,7 @@ pub(super) struct Dating<'i, I> {
 impl<I: Intake> Dating<'_, I> {
     fn leave(&mut self, handle: Handle) {
         if let Some(passed) = &mut self.hashing {
+            passed.reading.contents.remove(&handle);
             passed.left.insert(handle);
         }
     }

@@ -96,8 +96,7 @@ pub struct Sieve<R> {
 #[derive(Default)]
 pub(super) struct Passed {
     going: Vec<Handle>,
-    /// What those hold that need not be read.
-    known: HashMap<Handle, Content>,
+    /// What those hold that were read, or need not be.
     pub reading: Reading,
     /// Refused by the source, or gone from it.
     pub left: HashSet<Handle>,
@@ -148,10 +147,7 @@ impl<R: Retriever> Sieve<R> {
     /// Reads what the pull did not want, for the hashes. False when told to stop.
     async fn read_rest(&mut self) -> Result<bool> {
         let Some(Hashing { until, .. }) = self.hashing.take() else { return Ok(true) };
-        let Passed { going, known, mut reading, left } = std::mem::take(&mut self.passed);
-        for (handle, content) in known {
-            reading.contents.entry(handle).or_insert(content);
-        }
+        let Passed { going, mut reading, left } = std::mem::take(&mut self.passed);
         let is_open = |h: &&Handle| !reading.contents.contains_key(*h) && !left.contains(*h);
         let rest: Vec<Handle> = going.iter().filter(is_open).copied().collect();
         if !rest.is_empty() && until.unless_raised(self.inner.retrieve(&rest, &mut reading)).await?.is_none() {
@@ -270,12 +266,13 @@ impl<R: Retriever> Retriever for Sieve<R> {
         }
         self.measure(&going).await?;
         self.passed.going = going.iter().map(|l| l.handle).collect();
-        if let Some(Hashing { compared, .. }) = &self.hashing {
+        if let Some(hashing) = &mut self.hashing {
+            let compared = std::mem::take(&mut hashing.compared);
             let known = going.iter().filter_map(|l| {
                 let (size, content) = compared.get(l.key.as_ref()?)?;
                 (l.size == Some(*size)).then_some((l.handle, *content))
             });
-            self.passed.known = known.collect();
+            self.passed.reading.contents = known.collect();
         }
         Ok(Listing { messages: going, notes })
     }

@@ -50,7 +50,9 @@ impl<'f> Free<'f> {
     }
 
     fn pool<K: Eq + Hash>(&self, key: impl Fn(&Content) -> K) -> Pool<K, usize> {
-        Pool::new(self.messages.iter().enumerate().map(|(at, (_, content))| (key(content), at)))
+        let is_free = |at: &usize| self.free.get(*at).copied().unwrap_or_default();
+        let messages = self.messages.iter().enumerate().filter(|(at, _)| is_free(at));
+        Pool::new(messages.map(|(at, (_, content))| (key(content), at)))
     }
 
     fn take<K: Eq + Hash>(&mut self, pool: &mut Pool<K, usize>, key: &K) -> Option<&'f (At, Content)> {
@@ -58,26 +60,35 @@ impl<'f> Free<'f> {
     }
 }
 
+/// Finds what stands for a row.
+type Take<'t> = dyn for<'f> FnMut(&mut Free<'f>, &Row) -> Option<&'f (At, Content)> + 't;
+
 /// Holds the rows against what was found: a message found there stands for one row, one of the same digest, or else one of the
 /// same header and size. `before` is what earlier checks found.
 pub fn by_header(rows: &[Row], found: &Found, before: &HashMap<RowId, Finding>) -> Checked {
     let (mut free, mut checked) = (Free::new(found), Checked::default());
-    let mut by_digest = free.pool(|c| c.digest);
-    let mut by_inferred = free.pool(|c| c.inferred().map_or(c.digest, |i| i.digest));
-    let mut by_traits = free.pool(|c| (c.fingerprint, c.wire_size));
     let mut open: Vec<&Row> = rows.iter().collect();
-    let mut settle = |open: &mut Vec<&Row>, take: &mut dyn FnMut(&Row) -> Option<At>| {
-        open.retain(|row| match take(row) {
-            Some(at) => {
-                checked.stand.push((row.id, at));
+    let mut stand = |open: &mut Vec<&Row>, free: &mut Free<'_>, take: &mut Take<'_>| {
+        open.retain(|row| match take(free, row) {
+            Some((at, _)) => {
+                checked.stand.push((row.id, *at));
                 false
             }
             None => true,
         });
     };
-    settle(&mut open, &mut |row| Some(free.take(&mut by_digest, &row.digest)?.0));
-    settle(&mut open, &mut |row| Some(free.take(&mut by_inferred, &row.inferred()?)?.0));
-    settle(&mut open, &mut |row| Some(free.take(&mut by_traits, &(row.fingerprint, row.wire_size))?.0));
+    // One pool after the other, for they are large.
+    let mut by_digest = free.pool(|c| c.digest);
+    stand(&mut open, &mut free, &mut |free, row| free.take(&mut by_digest, &row.digest));
+    drop(by_digest);
+    if !open.is_empty() {
+        let mut by_inferred = free.pool(|c| c.inferred().map_or(c.digest, |i| i.digest));
+        stand(&mut open, &mut free, &mut |free, row| free.take(&mut by_inferred, &row.inferred()?));
+    }
+    if !open.is_empty() {
+        let mut by_traits = free.pool(|c| (c.fingerprint, c.wire_size));
+        stand(&mut open, &mut free, &mut |free, row| free.take(&mut by_traits, &(row.fingerprint, row.wire_size)));
+    }
     for row in open {
         match was_there(before.get(&row.id), found) {
             true => checked.removed.push(row.id),

@@ -29,15 +29,17 @@ struct Known {
 impl Known {
     /// What messages hold that an earlier check found in the folder of this UIDVALIDITY, by what they are called there; without
     /// one, nobody knows what its names stand for now.
-    fn places(&self, uidvalidity: Option<u32>, compared: bool) -> HashMap<(u32, u64), Content> {
-        if uidvalidity.is_none() {
-            return HashMap::new();
+    fn places(&self, uidvalidity: Option<u32>, compared: bool) -> impl Fn((u32, u64)) -> Option<Content> {
+        let place = |row: &Row| self.stands(row, compared).filter(|at| at.uidvalidity == uidvalidity)?.uid;
+        let mut places: Vec<((u32, u64), &Row)> = match uidvalidity {
+            Some(_) => self.rows.iter().filter_map(|row| Some((place(row)?, row))).collect(),
+            None => Vec::new(),
+        };
+        places.sort_unstable_by_key(|(place, _)| *place);
+        move |wanted| {
+            let at = places.binary_search_by_key(&wanted, |(place, _)| *place).ok()?;
+            places.get(at).map(|(_, row)| content(row))
         }
-        let known = self.rows.iter().filter_map(|row| {
-            let at = self.stands(row, compared).filter(|at| at.uidvalidity == uidvalidity)?;
-            Some((at.uid?, content(row)))
-        });
-        known.collect()
     }
 
     /// Where an earlier check found a message; `compared` asks for those found octet by octet alone.
@@ -127,5 +129,5 @@ fn header_by_header<S: Standing>(known: &Known, store: &S) -> Result<Checked> {
 fn look<S: Standing>(store: &S, whole: bool, known: &Known) -> Result<Found> {
     let uidvalidity = store.uidvalidity();
     let known = known.places(uidvalidity, whole);
-    Ok(Found { uidvalidity, messages: block_in_place(|| store.standing(whole, &known))? })
+    Ok(Found { uidvalidity, messages: block_in_place(|| store.standing(whole, known))? })
 }

@@ -8,7 +8,6 @@ use crate::mail::{Content, FolderName};
 use crate::migrate::{At, Place, Site};
 use crate::net::Stream;
 use crate::store::{Here, Layout, Maildir, Mbox, Spec, Store, StoreKind};
-use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -132,7 +131,7 @@ fn standing(spec: &Spec) -> Vec<FolderName> {
 /// A store that can be looked at after the work.
 pub trait Standing: Store {
     /// Every message, by header and size, or by all octets. What is `known` by UID and size needs no reading.
-    fn standing(&self, whole: bool, known: &HashMap<(u32, u64), Content>) -> Result<Vec<(At, Content)>>;
+    fn standing(&self, whole: bool, known: impl Fn((u32, u64)) -> Option<Content>) -> Result<Vec<(At, Content)>>;
 
     /// UIDVALIDITY, where it has one.
     fn uidvalidity(&self) -> Option<u32>;
@@ -145,8 +144,8 @@ pub trait Standing: Store {
 }
 
 impl<S: Link + 'static> Standing for ImapTarget<S> {
-    fn standing(&self, whole: bool, known: &HashMap<(u32, u64), Content>) -> Result<Vec<(At, Content)>> {
-        let standing = ImapTarget::standing(self, whole, |place| known.get(&place).copied())?;
+    fn standing(&self, whole: bool, known: impl Fn((u32, u64)) -> Option<Content>) -> Result<Vec<(At, Content)>> {
+        let standing = ImapTarget::standing(self, whole, known)?;
         let uidvalidity = self.uidvalidity();
         let at = |there: imap::Standing| At { uidvalidity, uid: there.size.map(|size| (there.uid, size)) };
         Ok(standing.into_iter().map(|there| (at(there), there.content)).collect())
@@ -166,7 +165,7 @@ impl<S: Link + 'static> Standing for ImapTarget<S> {
 }
 
 impl Standing for Maildir {
-    fn standing(&self, _: bool, _: &HashMap<(u32, u64), Content>) -> Result<Vec<(At, Content)>> {
+    fn standing(&self, _: bool, _: impl Fn((u32, u64)) -> Option<Content>) -> Result<Vec<(At, Content)>> {
         Ok(self.scan()?.into_iter().map(|content| (At::default(), content)).collect())
     }
 
@@ -184,7 +183,7 @@ impl Standing for Maildir {
 }
 
 impl Standing for Mbox {
-    fn standing(&self, _: bool, _: &HashMap<(u32, u64), Content>) -> Result<Vec<(At, Content)>> {
+    fn standing(&self, _: bool, _: impl Fn((u32, u64)) -> Option<Content>) -> Result<Vec<(At, Content)>> {
         Ok(self.scan()?.into_iter().map(|content| (At::default(), content)).collect())
     }
 
