@@ -866,7 +866,7 @@ _mailferry() {
             return 0
             ;;
         mailferry__subcmd__migrate)
-            opts="-c -q -v -n -h --folders --into --map --since --before --max-size --seen --dedupe --verify --no-verify --delete-source --until-idle --connections --report-dir --batch --shard --resume --only-failed --from-password-command --to-password-command --from-auth-user --to-auth-user --from-auth --to-auth --from-pin-sha256 --to-pin-sha256 --ca-file --timeout --line-endings --config --state-dir --json --quiet --verbose --color --dry-run --wait --exit-code --jobs --help"
+            opts="-c -q -v -n -h --folders --into --map --since --before --max-size --seen --no-flags --dedupe --verify --no-verify --delete-source --until-idle --connections --report-dir --batch --shard --resume --only-failed --from-password-command --to-password-command --from-auth-user --to-auth-user --from-auth --to-auth --from-pin-sha256 --to-pin-sha256 --ca-file --timeout --line-endings --config --state-dir --json --quiet --verbose --color --dry-run --wait --exit-code --jobs --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -127,6 +127,7 @@ never\t'Never'"
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l wait -d 'How long to wait for another run on the same account, in seconds' -r
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l jobs -d 'How many accounts to work on at once' -r
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l seen -d 'Have all messages arrive as read; those of POP3 are new otherwise'
+complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l no-flags -d 'Leave flags and keywords behind'
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l dedupe -d 'Of messages with equal content in one folder of the source, copy the first one alone'
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l no-verify -d 'Do not check'
 complete -c mailferry -n "__fish_mailferry_using_subcommand migrate" -l delete-source -d 'Delete from the source what was copied, once all was checked and nothing failed'

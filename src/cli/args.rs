@@ -210,6 +210,9 @@ pub struct MigrateArgs {
     /// Have all messages arrive as read; those of POP3 are new otherwise
     #[arg(long)]
     pub seen: bool,
+    /// Leave flags and keywords behind
+    #[arg(long)]
+    pub no_flags: bool,
     /// Of messages with equal content in one folder of the source, copy the first one alone
     #[arg(long)]
     pub dedupe: bool,

@@ -2,7 +2,9 @@
 
 mod batch;
 mod carriage;
+mod check;
 mod ends;
+mod locals;
 mod pass;
 mod run;
 mod table;
@@ -119,12 +121,19 @@ pub async fn run(global: &Global, args: &MigrateArgs) -> Result<u8> {
 }
 
 fn refuse_impossible(migration: &Migration) -> Result<()> {
-    let Migration { from, plan, .. } = migration;
+    let Migration { from, to, plan, .. } = migration;
     if plan.delete_source && matches!(from, From::Mbox(_)) {
         return Err(Error::new(
             Kind::Usage,
             "--delete-source does not go with an mbox",
             "Leave the option out, and remove the file yourself once you need it no longer.",
+        ));
+    }
+    if plan.delete_source && !plan.wishes.no_flags && from.has_flags() && to.keeps_no_flags() {
+        return Err(Error::new(
+            Kind::Usage,
+            "--delete-source would lose flags and keywords, for an mbox keeps none",
+            "Copy into Maildirs, or add --no-flags to do without them.",
         ));
     }
     Ok(())

@@ -57,6 +57,11 @@ impl Capabilities {
         self.has("NAMESPACE") || self.has("IMAP4REV2")
     }
 
+    /// QUOTA (RFC 9208).
+    pub fn can_quota(&self) -> bool {
+        self.has("QUOTA")
+    }
+
     /// The return options of LIST that the server knows (RFC 5258, RFC 5819, RFC 6154); empty where it knows plain LIST only.
     pub fn list_options(&self, status: bool) -> String {
         let rev2 = self.has("IMAP4REV2");

@@ -18,7 +18,8 @@
 //! | `presence`, `search` | which messages are still there, or have something in common |
 //! | `changes`, `vanished` | what changed in it since it was last looked at |
 //! | `append`, `flight` | messages added to it |
-//! | `target`, `spool`, `lines` | a folder as a [`Store`](crate::store::Store) to deliver into, messages on their way there, and the connections they take |
+//! | `quota` | how much more goes in |
+//! | `target`, `standing`, `spool`, `lines` | a folder as a [`Store`](crate::store::Store) to deliver into, what stands in it, messages on their way there, and the connections they take |
 
 mod access;
 mod append;
@@ -40,6 +41,7 @@ mod names;
 mod parts;
 mod pipeline;
 mod presence;
+mod quota;
 mod response;
 mod retriever;
 mod scan;
@@ -48,6 +50,7 @@ mod session;
 mod set;
 mod spool;
 mod spot;
+mod standing;
 mod status;
 mod stream;
 mod target;
@@ -62,8 +65,10 @@ pub use changes::Baseline;
 pub use folder::ImapFolder;
 pub use folders::{Folder, FolderStatus, Tree};
 pub use lines::{Line, Lines};
+pub use quota::Room;
 pub use session::Link;
 pub use spot::whereabouts;
+pub use standing::Standing;
 pub use target::ImapTarget;
 
 use crate::credentials::Login;

@@ -4,6 +4,7 @@ use super::capability::Capabilities;
 use super::folders::FolderStatus;
 use super::framer::Frame;
 use super::listing::{ListEntry, folder_status, namespace};
+use super::quota::Room;
 use super::scan::Scan;
 use super::set::UidSet;
 use super::status::{Condition, Status, Text};
@@ -36,6 +37,8 @@ pub enum Untagged<'a> {
     FolderStatus(Cow<'a, [u8]>, FolderStatus),
     /// Prefix and separator of the first of the user's own namespaces; `None` where there is none.
     Namespace(Option<(Vec<u8>, Option<u8>)>),
+    /// What is left of a quota.
+    Quota(Room),
     /// Flags and keywords that messages of the open folder may have.
     Flags(Marks),
     /// UIDs that a search found, told one by one or as a set (RFC 4731).
@@ -110,6 +113,8 @@ impl<'a> Untagged<'a> {
                 folder_status(&mut scan).map_or(Untagged::Broken, |(wire, status)| Untagged::FolderStatus(wire, status))
             }
             Some(b"NAMESPACE") => namespace(&mut scan).map_or(Untagged::Broken, Untagged::Namespace),
+            // A quota that makes no sense limits nothing.
+            Some(b"QUOTA") => Room::read(&mut scan).map_or(Untagged::Other, Untagged::Quota),
             Some(b"FLAGS") => {
                 scan.blanks();
                 marks(&mut scan).map_or(Untagged::Broken, |(marks, _)| Untagged::Flags(marks))

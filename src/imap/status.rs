@@ -114,7 +114,11 @@ impl Text {
 
     /// What the server said, for a message to the user; its code where it had no words.
     pub fn shown(&self) -> String {
-        if self.words.is_empty() && !self.code.is_empty() { quoted(self.code.as_bytes()) } else { quoted(&self.words) }
+        if self.words.is_empty() && !self.code.is_empty() {
+            quoted(self.code.as_bytes())
+        } else {
+            quoted(untimed(&self.words))
+        }
     }
 
     /// What kind of failure the server means, where its code tells (RFC 5530), or where its words do: Gmail and others have
@@ -143,6 +147,16 @@ impl Text {
         let milliseconds: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
         unit.trim_ascii_start().starts_with(b"milliseconds").then(|| Duration::from_millis(milliseconds))
     }
+}
+
+/// Without the time it took, which Dovecot tells at the end of each answer: the same refusal is to read the same.
+fn untimed(words: &[u8]) -> &[u8] {
+    let end = words.strip_suffix(b".").unwrap_or(words);
+    let Some(timed) = end.strip_suffix(b" secs)") else { return words };
+    let Some(at) = memchr::memrchr(b'(', timed) else { return words };
+    let (before, time) = timed.split_at(at);
+    let is_time = time.iter().skip(1).all(|b| b.is_ascii_digit() || b". +".contains(b));
+    if is_time && !before.is_empty() { before.trim_ascii_end() } else { words }
 }
 
 /// The UIDs of a set in its order, at most `most`.
@@ -259,5 +273,13 @@ mod tests {
     fn what_is_shown_is_never_empty_where_something_was_said() {
         assert_eq!(Text::of(b"[LIMIT]").shown(), "\u{201c}LIMIT\u{201d}");
         assert_eq!(Text::of(b"[LIMIT] a\x07b").shown(), "\u{201c}ab\u{201d}");
+        for (said, shown) in [
+            ("[OVERQUOTA] Quota exceeded (0.012 + 0.000 + 0.011 secs).", "Quota exceeded"),
+            ("full (mailbox) (0.001 + 0.000 secs)", "full (mailbox)"),
+            ("wait (ten secs).", "wait (ten secs)."),
+            ("(0.1 secs).", "(0.1 secs)."),
+        ] {
+            assert_eq!(Text::of(said.as_bytes()).shown(), format!("\u{201c}{shown}\u{201d}"), "{said}");
+        }
     }
 }

@@ -14,9 +14,9 @@ use super::spool::{ImapDraft, ImapStaged};
 use super::spot::{Spot, whereabouts};
 use crate::error::{Error, Kind, Result};
 use crate::mail::{Content, Digest, Envelope, Key, Keyword, Marks};
-use crate::retrieve::{Handle, Reading, Retriever, SourceId};
+use crate::retrieve::SourceId;
 use crate::store::{Mailbox, Place, Prepared, Refusal, Store};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle as Runtime;
@@ -124,22 +124,12 @@ impl<S: Link + 'static> ImapTarget<S> {
         self.opened.uidvalidity
     }
 
-    /// Every message, read to the last octet.
-    pub fn read_all(&self) -> Result<Vec<Content>> {
-        self.on(async |folder| {
-            let there = folder.arrived_since(1).await?;
-            let uids: Vec<(u32, Option<u64>)> =
-                there.iter().filter_map(|(key, size)| Some((key.uid()?, *size))).collect();
-            Ok(read(folder, &uids).await?.into_values().collect())
-        })
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Works on the folder over a line, and waits for the end of it.
-    fn on<T>(&self, work: impl AsyncFnOnce(&mut ImapFolder<'_, S>) -> Result<T>) -> Result<T> {
+    pub(super) fn on<T>(&self, work: impl AsyncFnOnce(&mut ImapFolder<'_, S>) -> Result<T>) -> Result<T> {
         block_in_place(|| {
             Runtime::current().block_on(async {
                 let mut line = self.lines.take(&self.folder.wire).await?;
@@ -311,41 +301,14 @@ impl<S: Link + 'static> Store for ImapTarget<S> {
 
     /// Bodies are read only of messages that header and size do not tell from others.
     fn scan(&self) -> Result<Vec<Content>> {
-        self.on(async |folder| {
-            let there = inferred(folder).await?;
-            let highest = there.last().map_or(0, |(uid, ..)| *uid);
-            self.state().uidnext = Some(highest.saturating_add(1));
-            let mut alike: HashMap<Digest, Vec<(u32, Content)>> = HashMap::new();
-            let mut unknown = Vec::new();
-            for (uid, size, content) in there {
-                match content {
-                    Some(content) => alike.entry(content.digest).or_default().push((uid, content)),
-                    None => unknown.push((uid, size)),
-                }
-            }
-            let mut contents = Vec::new();
-            for group in alike.into_values() {
-                match group.as_slice() {
-                    [(_, content)] => contents.push(*content),
-                    several => unknown.extend(several.iter().map(|(uid, content)| (*uid, Some(content.wire_size)))),
-                }
-            }
-            contents.extend(read(folder, &unknown).await?.into_values());
-            Ok(contents)
-        })
+        let standing = self.standing(false, |_| None)?;
+        let highest = standing.iter().map(|there| there.uid).max().unwrap_or(0);
+        self.state().uidnext = Some(highest.saturating_add(1));
+        Ok(standing.into_iter().map(|there| there.content).collect())
     }
 
     fn behind(&self, wanted: &HashSet<Digest>) -> Result<Vec<(Digest, Content)>> {
-        self.on(async |folder| {
-            let mut there = inferred(folder).await?;
-            there.retain(|(.., content)| content.is_some_and(|content| wanted.contains(&content.digest)));
-            let uids: Vec<(u32, Option<u64>)> = there.iter().map(|(uid, size, _)| (*uid, *size)).collect();
-            let read = read(folder, &uids).await?;
-            let behind = |(uid, _, content): &(u32, _, Option<Content>)| {
-                Some((content.as_ref()?.digest, *read.get(&Handle(*uid))?))
-            };
-            Ok(there.iter().filter_map(behind).collect())
-        })
+        self.read_behind(wanted)
     }
 
     fn lanes(&self, messages: usize) -> usize {
@@ -357,31 +320,4 @@ impl<S: Link + 'static> Store for ImapTarget<S> {
     fn batch_octets(&self) -> u64 {
         BATCH
     }
-}
-
-/// Each message by UID, with its size and what is inferred of it by header and size.
-async fn inferred<S: Link>(folder: &mut ImapFolder<'_, S>) -> Result<Vec<(u32, Option<u64>, Option<Content>)>> {
-    let there = folder.arrived_since(1).await?;
-    let keys: Vec<Key> = there.iter().map(|(key, _)| key.clone()).collect();
-    let identities = folder.identify(&keys).await?;
-    let inferred = |key: &Key, size: Option<u64>| {
-        let identity = identities.get(key)?;
-        Content::inferred_from(identity.fingerprint, identity.size.or(size)?)
-    };
-    Ok(there.iter().filter_map(|(key, size)| Some((key.uid()?, *size, inferred(key, *size)))).collect())
-}
-
-/// What messages hold.
-async fn read<S: Link>(
-    folder: &mut ImapFolder<'_, S>,
-    uids: &[(u32, Option<u64>)],
-) -> Result<BTreeMap<Handle, Content>> {
-    let mut reading = Reading::default();
-    if !uids.is_empty() {
-        folder.expect_sizes(uids.iter().map(|(uid, size)| (Handle(*uid), *size)));
-        let mut wanted: Vec<Handle> = uids.iter().map(|(uid, _)| Handle(*uid)).collect();
-        wanted.sort_unstable();
-        folder.retrieve(&wanted, &mut reading).await?;
-    }
-    Ok(reading.contents)
 }

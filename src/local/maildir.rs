@@ -67,7 +67,7 @@ impl Retriever for MaildirSource {
     }
 
     async fn list(&mut self) -> Result<Listing> {
-        let snapshot = self.folder.snapshot().await?;
+        let snapshot = self.folder.snapshot().await.map_err(Error::folder)?;
         self.messages = snapshot.messages.iter().map(|(key, seen)| (key.clone(), seen.marks.clone())).collect();
         self.messages.sort_by(|(a, _), (b, _)| age(a).cmp(&age(b)));
         let keys = self.messages.iter().map(|(key, _)| key);

@@ -52,8 +52,8 @@ impl Retriever for MboxSource {
     }
 
     async fn list(&mut self) -> Result<Listing> {
-        self.messages = block_in_place(|| self.read_all())?;
-        self.file.check_unchanged()?;
+        self.messages = block_in_place(|| self.read_all()).map_err(Error::folder)?;
+        self.file.check_unchanged().map_err(Error::folder)?;
         let mut equal: HashMap<Digest, u32> = HashMap::new();
         let mut key = |digest: &Digest| {
             let ordinal = equal.entry(*digest).or_default();

@@ -6,6 +6,9 @@ use crate::mail::FolderName;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Why a message stays away that was copied, or there, before.
+const REMOVED: &str = "removed at the target since";
+
 /// The messages of a folder of the source. It balances: listed = copied + there + skipped + failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Balance {
@@ -56,6 +59,15 @@ impl Balance {
             // A rehearsal transfers nothing.
             bytes: if counts.bytes_in == 0 && counts.fetched > 0 { expected } else { counts.bytes_in },
             removed: counts.deleted_remote,
+        }
+    }
+
+    /// So many of those in the target were removed there since.
+    pub fn removed_there(&mut self, n: u64) {
+        let n = n.min(self.there);
+        if n > 0 {
+            self.there -= n;
+            *self.skipped.entry(REMOVED.to_owned()).or_default() += n;
         }
     }
 

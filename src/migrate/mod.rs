@@ -2,16 +2,19 @@
 //!
 //! A migration is a pull whose store is the other end: the messages, one way, with the same exactly-once pipeline.
 
+mod at;
 mod balance;
+mod dating;
 mod mapping;
 mod sample;
 mod sieve;
 mod site;
 mod verify;
 
+pub use at::At;
 pub use balance::{Balance, Collector, FolderReport};
 pub use mapping::{Mapping, Place, label, targets};
 pub use sample::{Measured, Sample};
-pub use sieve::{Learned, Lesson, Sieve, TOO_LARGE, Wishes};
+pub use sieve::{Hashing, Learned, Leaving, Lesson, Sieve, TOO_LARGE, Wishes};
 pub use site::Site;
-pub use verify::{Verified, missing, missing_contents};
+pub use verify::{Checked, Found, Verified, by_content, by_header};

@@ -1,10 +1,11 @@
 //! A source as a migration wants it: the messages that are to go, each with the date on which it arrived.
 
+use super::dating::Dating;
 use super::{Measured, Sample};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Action, Event, Observer};
 use crate::interrupt::Interrupt;
-use crate::mail::{Beginning, Content, Envelope, Fingerprint, Flags, FolderName, Key, Marks, arrival_date};
+use crate::mail::{Content, Fingerprint, FolderName, Key};
 use crate::retrieve::{Abilities, Finished, Handle, Intake, Listed, Listing, Reading, Retriever, SourceId};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +25,8 @@ pub struct Wishes {
     pub max_size: Option<u64>,
     /// All arrive as read.
     pub seen: bool,
+    /// None keeps its flags and keywords.
+    pub no_flags: bool,
     /// Of messages with equal content in one folder, the first one goes alone.
     pub dedupe: bool,
 }
@@ -49,6 +52,29 @@ pub struct Learned {
 /// A handle on what a sieve learns.
 pub type Lesson = Arc<Mutex<Learned>>;
 
+/// Every message is to be read, if only for its hash.
+pub struct Hashing {
+    /// Says when to stop.
+    pub until: Interrupt,
+    /// Messages that need not be read: the sizes that the source states, and what they hold.
+    pub compared: HashMap<Key, (u64, Content)>,
+}
+
+/// Messages that may leave the source, where nothing else is done with it.
+#[derive(Debug, Default)]
+pub struct Leaving {
+    /// By name.
+    pub keys: HashSet<Key>,
+    /// Those without a name may.
+    pub nameless: bool,
+}
+
+impl Leaving {
+    fn may(&self, key: Option<&Key>) -> bool {
+        key.map_or(self.nameless, |key| self.keys.contains(key))
+    }
+}
+
 /// A source with what the user wishes of it.
 pub struct Sieve<R> {
     inner: R,
@@ -61,20 +87,19 @@ pub struct Sieve<R> {
     now: i64,
     sample: Option<Arc<Sample>>,
     lesson: Lesson,
-    /// Where every message is to be read, if only for its hash: until when.
-    hashing: Option<Interrupt>,
-    /// Where messages only leave the source: those that may.
-    leaving: Option<HashSet<Key>>,
+    hashing: Option<Hashing>,
+    leaving: Option<Leaving>,
     passed: Passed,
 }
 
 /// The messages that were to go.
 #[derive(Default)]
-struct Passed {
+pub(super) struct Passed {
     going: Vec<Handle>,
-    reading: Reading,
+    /// What those hold that were read, or need not be.
+    pub reading: Reading,
     /// Refused by the source, or gone from it.
-    left: HashSet<Handle>,
+    pub left: HashSet<Handle>,
 }
 
 impl<R: Retriever> Sieve<R> {
@@ -107,25 +132,25 @@ impl<R: Retriever> Sieve<R> {
         }
     }
 
-    /// Keeps what it learns there. With an interrupt every message is read, those that the pull does not want at its end.
+    /// Keeps what it learns there. Where hashes are wanted, messages that the pull does not want are read at its end.
     #[must_use]
-    pub fn learning(self, lesson: Lesson, hashing: Option<Interrupt>) -> Sieve<R> {
+    pub fn learning(self, lesson: Lesson, hashing: Option<Hashing>) -> Sieve<R> {
         Sieve { lesson, hashing, ..self }
     }
 
-    /// Shows of the messages with names only these, and gives none: what came to the source later stays there.
+    /// Shows only these messages, and gives none: what came to the source later stays there.
     #[must_use]
-    pub fn leaving(self, keys: Option<HashSet<Key>>) -> Sieve<R> {
-        Sieve { leaving: keys, ..self }
+    pub fn leaving(self, leaving: Option<Leaving>) -> Sieve<R> {
+        Sieve { leaving, ..self }
     }
 
     /// Reads what the pull did not want, for the hashes. False when told to stop.
     async fn read_rest(&mut self) -> Result<bool> {
-        let Some(interrupt) = self.hashing.take() else { return Ok(true) };
+        let Some(Hashing { until, .. }) = self.hashing.take() else { return Ok(true) };
         let Passed { going, mut reading, left } = std::mem::take(&mut self.passed);
         let is_open = |h: &&Handle| !reading.contents.contains_key(*h) && !left.contains(*h);
         let rest: Vec<Handle> = going.iter().filter(is_open).copied().collect();
-        if !rest.is_empty() && interrupt.unless_raised(self.inner.retrieve(&rest, &mut reading)).await?.is_none() {
+        if !rest.is_empty() && until.unless_raised(self.inner.retrieve(&rest, &mut reading)).await?.is_none() {
             return Ok(false);
         }
         let contents = reading.contents;
@@ -227,8 +252,7 @@ impl<R: Retriever> Retriever for Sieve<R> {
             return Err(Error::new(Kind::Unavailable, what, "Leave --since and --before out."));
         }
         let mut going = Vec::with_capacity(messages.len());
-        let may_leave =
-            |l: &Listed| self.leaving.as_ref().is_none_or(|keys| l.key.as_ref().is_none_or(|k| keys.contains(k)));
+        let may_leave = |l: &Listed| self.leaving.as_ref().is_none_or(|leaving| leaving.may(l.key.as_ref()));
         for listed in messages.into_iter().filter(may_leave) {
             match self.objection(&listed, &dates) {
                 Some(reason) => self.skip(&listed, reason),
@@ -242,6 +266,14 @@ impl<R: Retriever> Retriever for Sieve<R> {
         }
         self.measure(&going).await?;
         self.passed.going = going.iter().map(|l| l.handle).collect();
+        if let Some(hashing) = &mut self.hashing {
+            let compared = std::mem::take(&mut hashing.compared);
+            let known = going.iter().filter_map(|l| {
+                let (size, content) = compared.get(l.key.as_ref()?)?;
+                (l.size == Some(*size)).then_some((l.handle, *content))
+            });
+            self.passed.reading.contents = known.collect();
+        }
         Ok(Listing { messages: going, notes })
     }
 
@@ -261,8 +293,8 @@ impl<R: Retriever> Retriever for Sieve<R> {
             return Ok(());
         }
         let hashing = self.hashing.as_ref().map(|_| &mut self.passed);
-        let (seen, now, lesson) = (self.wishes.seen, self.now, &self.lesson);
-        self.inner.retrieve(wanted, &mut Dating { into, seen, now, held: None, lesson, hashing }).await
+        let (wishes, now, lesson) = (&self.wishes, self.now, &self.lesson);
+        self.inner.retrieve(wanted, &mut Dating { into, wishes, now, held: None, lesson, hashing }).await
     }
 
     async fn dispose(&mut self, handles: &[Handle]) -> Result<()> {
@@ -271,163 +303,5 @@ impl<R: Retriever> Retriever for Sieve<R> {
 
     async fn finish(mut self) -> Result<Finished> {
         if self.read_rest().await? { self.inner.finish().await } else { Ok(Finished::default()) }
-    }
-}
-
-/// Holds a message back until its header tells when it arrived, where the source did not.
-struct Dating<'i, I> {
-    into: &'i mut I,
-    seen: bool,
-    now: i64,
-    held: Option<(Handle, Envelope, Beginning)>,
-    lesson: &'i Lesson,
-    /// What passes, where hashes are wanted.
-    hashing: Option<&'i mut Passed>,
-}
-
-impl<I: Intake> Dating<'_, I> {
-    fn leave(&mut self, handle: Handle) {
-        if let Some(passed) = &mut self.hashing {
-            passed.left.insert(handle);
-        }
-    }
-
-    async fn release(&mut self) -> Result<()> {
-        let Some((handle, mut envelope, start)) = self.held.take() else { return Ok(()) };
-        envelope.received_at = arrival_date(start.as_bytes(), self.now);
-        self.into.begin(handle, envelope).await?;
-        self.into.chunk(start.as_bytes()).await
-    }
-}
-
-impl<I: Intake> Intake for Dating<'_, I> {
-    async fn begin(&mut self, handle: Handle, mut envelope: Envelope) -> Result<()> {
-        if envelope.marks != Marks::default() {
-            self.lesson.lock().unwrap_or_else(PoisonError::into_inner).marked += 1;
-        }
-        if let Some(passed) = &mut self.hashing {
-            passed.reading.begin(handle, Envelope::default()).await?;
-        }
-        if self.seen {
-            envelope.marks.flags = envelope.marks.flags | Flags::SEEN;
-        }
-        match envelope.received_at {
-            Some(_) => self.into.begin(handle, envelope).await,
-            None => {
-                self.held = Some((handle, envelope, Beginning::default()));
-                Ok(())
-            }
-        }
-    }
-
-    async fn chunk(&mut self, bytes: &[u8]) -> Result<()> {
-        if let Some(passed) = &mut self.hashing {
-            passed.reading.chunk(bytes).await?;
-        }
-        let Some((_, _, start)) = &mut self.held else { return self.into.chunk(bytes).await };
-        if start.take(bytes) { self.release().await } else { Ok(()) }
-    }
-
-    async fn end(&mut self) -> Result<()> {
-        self.release().await?;
-        if let Some(passed) = &mut self.hashing {
-            passed.reading.end().await?;
-        }
-        self.into.end().await
-    }
-
-    async fn refused(&mut self, handle: Handle, reason: String) -> Result<()> {
-        self.held = None;
-        if let Some(passed) = &mut self.hashing {
-            passed.reading.refused(handle, reason.clone()).await?;
-        }
-        self.leave(handle);
-        self.into.refused(handle, reason).await
-    }
-
-    async fn gone(&mut self, handle: Handle) -> Result<()> {
-        self.leave(handle);
-        self.into.gone(handle).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// What a store is told, as text.
-    #[derive(Default)]
-    struct Told(String);
-
-    impl Intake for Told {
-        async fn begin(&mut self, handle: Handle, e: Envelope) -> Result<()> {
-            self.0 += &format!("begin {} {:?} {}:", handle.0, e.received_at, e.marks.flags.letters());
-            Ok(())
-        }
-        async fn chunk(&mut self, bytes: &[u8]) -> Result<()> {
-            self.0 += &String::from_utf8_lossy(bytes);
-            Ok(())
-        }
-        async fn end(&mut self) -> Result<()> {
-            self.0 += ";";
-            Ok(())
-        }
-        async fn refused(&mut self, handle: Handle, _: String) -> Result<()> {
-            self.0 += &format!("refused {};", handle.0);
-            Ok(())
-        }
-        async fn gone(&mut self, handle: Handle) -> Result<()> {
-            self.0 += &format!("gone {};", handle.0);
-            Ok(())
-        }
-    }
-
-    /// What comes of a message in chunks; one without an end is refused.
-    fn passed(chunks: &[&[u8]], received_at: Option<i64>, seen: bool, ends: bool) -> String {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            let mut told = Told::default();
-            let (lesson, hashing) = (&Lesson::default(), None);
-            let mut dating = Dating { into: &mut told, seen, now: 2_000_000_000, held: None, lesson, hashing };
-            let envelope = Envelope { received_at, ..Envelope::default() };
-            dating.begin(Handle(1), envelope).await.unwrap();
-            for chunk in chunks {
-                dating.chunk(chunk).await.unwrap();
-            }
-            match ends {
-                true => dating.end().await.unwrap(),
-                false => dating.refused(Handle(1), "no".to_owned()).await.unwrap(),
-            }
-            told.0
-        })
-    }
-
-    #[test]
-    fn a_message_is_dated_by_its_header_where_nobody_else_does() {
-        let text = "Date: 1 Mar 2024 09:00:00 +0000\n\nbody";
-        let dated = Some(1_709_283_600);
-        for (chunks, given, seen, ends, expected) in [
-            (&[text.as_bytes()][..], None, false, true, format!("begin 1 {dated:?} :{text};")),
-            (&[text.as_bytes()], Some(7), true, true, format!("begin 1 Some(7) S:{text};")),
-            (&[b"Subject: x"], None, true, true, "begin 1 None S:Subject: x;".to_owned()),
-            (&[], None, false, true, "begin 1 None :;".to_owned()),
-            (&[b"Date: 1"], None, false, false, "refused 1;".to_owned()),
-            (&[b"Date: 1\n\n", b"x"], None, false, false, "begin 1 None :Date: 1\n\nxrefused 1;".to_owned()),
-        ] {
-            assert_eq!(passed(chunks, given, seen, ends), expected);
-        }
-        let endless = "x".repeat(Beginning::LIMIT + 1);
-        assert_eq!(passed(&[endless.as_bytes(), b"y"], None, false, true), format!("begin 1 None :{endless}y;"));
-    }
-
-    proptest! {
-        #[test]
-        fn cuts_do_not_matter(cut in 0..60usize, second in 0..60usize) {
-            let text = b"Subject: x\r\nDate: 1 Mar 2024 09:00:00 +0000\r\n\r\nDate: no\r\n\r\n";
-            let (cut, second) = (cut.min(second).min(text.len()), second.max(cut).min(text.len()));
-            let chunks = [&text[..cut], &text[cut..second], &text[second..]];
-            prop_assert_eq!(passed(&chunks, None, false, true), passed(&[text], None, false, true));
-        }
     }
 }

@@ -53,9 +53,9 @@ fn without(stored: Vec<Content>, others: &[Row]) -> Vec<Content> {
     let mut free = vec![true; stored.len()];
     let mut open: Vec<&Row> = others.iter().collect();
     let mut by_digest = Pool::new(stored.iter().enumerate().map(|(at, c)| (c.digest, at)));
-    open.retain(|row| !by_digest.take_free(&row.digest, &mut free));
+    open.retain(|row| by_digest.take_free(&row.digest, &mut free).is_none());
     let mut by_traits = Pool::new(stored.iter().enumerate().map(|(at, c)| ((c.fingerprint, c.wire_size), at)));
-    open.retain(|row| !by_traits.take_free(&(row.fingerprint, row.wire_size), &mut free));
+    open.retain(|row| by_traits.take_free(&(row.fingerprint, row.wire_size), &mut free).is_none());
     stored.into_iter().zip(free).filter(|(_, free)| *free).map(|(content, _)| content).collect()
 }
 

@@ -37,9 +37,9 @@ impl<K: Eq + Hash, T> Pool<K, T> {
 }
 
 impl<K: Eq + Hash> Pool<K, usize> {
-    /// Takes the first that is still free, and is not from then on; whether there was one.
-    pub fn take_free(&mut self, key: &K, free: &mut [bool]) -> bool {
-        std::iter::from_fn(|| self.take(key)).any(|at| free.get_mut(at).is_some_and(std::mem::take))
+    /// Takes the first that is still free, and is not from then on.
+    pub fn take_free(&mut self, key: &K, free: &mut [bool]) -> Option<usize> {
+        std::iter::from_fn(|| self.take(key)).find(|at| free.get_mut(*at).is_some_and(std::mem::take))
     }
 }
 

@@ -11,7 +11,7 @@ mod schema;
 pub use ledger::Ledger;
 pub use lock::Lock;
 pub use pair::{Adoption, Facts, Intent, IntentId, Leftover, Pair, Why};
-pub use record::{Arrival, Folder, FolderId, FolderStatus, Paired, Quarantined, Row, RowId, Run, Status};
+pub use record::{Arrival, Finding, Folder, FolderId, FolderStatus, Paired, Quarantined, Row, RowId, Run, Status};
 
 use std::path::{Path, PathBuf};
 

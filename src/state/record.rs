@@ -68,6 +68,20 @@ impl Row {
     }
 }
 
+/// What a check of a migration found of a message in the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// It stands there.
+    Stands {
+        /// What the target calls it, as far as that is known; else empty.
+        at: String,
+        /// It was compared octet by octet.
+        compared: bool,
+    },
+    /// An earlier check found it, and the last one did not.
+    Removed,
+}
+
 /// A message about to become visible in the store.
 #[derive(Debug, Clone)]
 pub struct Arrival {

@@ -116,6 +116,23 @@ fn seen_is_what_is_asked_for() {
 }
 
 #[test]
+fn flags_stay_behind_where_asked() {
+    let from = Dovecot::shared().user();
+    for (n, flags) in [(1, "FS"), (2, "")] {
+        from.deliver_as("INBOX", &mail::message(n, "x\r\n"), flags, SystemTime::now());
+    }
+    let (ferry, to) = (Ferry::new(), Dovecot::shared().user());
+    migrate(&ferry, &End::imap(&from), &End::imap(&to), &["--no-flags"]);
+    assert!(to.messages("INBOX").iter().all(|m| m.flags.is_empty()));
+    // An mbox has no place for them, and what is deleted is not to lose them.
+    let file = End::mbox(&ferry.path("box"));
+    run(&ferry, &End::imap(&from), &file, &["--delete-source"]).expect(64);
+    let outcome = run(&ferry, &End::imap(&from), &file, &["--delete-source", "--no-flags"]).expect(0);
+    assert_eq!(counts(&outcome), "listed 2, fetched 2, deleted_remote 2");
+    assert_eq!(outcome.stderr, "");
+}
+
+#[test]
 fn subscriptions_are_those_of_the_source() {
     let (from, to) = (Dovecot::shared().user(), Dovecot::shared().user());
     for folder in ["A", "B", "C"] {

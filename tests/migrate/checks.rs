@@ -7,8 +7,8 @@ fn what_is_missing_in_the_target_is_found() {
     let (from, to) = (user_with(&mail::ordinary(4)), Dovecot::shared().user());
     let ferry = Ferry::new();
     let (a, b) = (End::imap(&from), End::imap(&to));
-    migrate(&ferry, &a, &b, &[]);
-    to.doveadm(&["expunge", "-u", &to.name, "mailbox", "INBOX", "HEADER", "Subject", "message 2"]);
+    migrate(&ferry, &a, &b, &["--no-verify"]);
+    expunge(&to, "message 2");
     let found = run(&ferry, &a, &b, &["--delete-source"]).expect(65);
     let told = "1 of the messages of INBOX are not found in INBOX of the target";
     assert!(found.stderr.contains(told), "{}", found.stderr);
@@ -18,6 +18,84 @@ fn what_is_missing_in_the_target_is_found() {
     // What the message advises.
     fs::remove_dir_all(ferry.state_dir()).unwrap();
     assert_eq!(migrate(&ferry, &a, &b, &[]), "listed 4, had 3, fetched 1");
+}
+
+fn expunge(user: &User<'_>, subject: &str) {
+    user.doveadm(&["expunge", "-u", &user.name, "mailbox", "INBOX", "HEADER", "Subject", subject]);
+}
+
+#[test]
+fn what_was_found_and_then_removed_there_stays_removed() {
+    let ends: [fn(&User<'_>) -> End; 2] = [End::pop3, End::imap];
+    for end in ends {
+        let letters = mail::ordinary(4);
+        let (from, to) = (user_with(&letters), Dovecot::shared().user());
+        let ferry = Ferry::new();
+        let (a, b) = (end(&from), End::imap(&to));
+        migrate(&ferry, &a, &b, &[]);
+        expunge(&to, "message 2");
+        from.deliver("INBOX", &[mail::message(50, "new\r\n")]);
+        for (args, told) in [
+            (&["--until-idle"][..], "listed 5, had 3, fetched 1, skipped 1"),
+            (&["--verify=content"], "listed 5, had 4, skipped 1"),
+            (&[], "listed 5, had 4, skipped 1"),
+            (&["--dry-run"], "listed 5, had 4, skipped 1"),
+            (&["--no-verify"], "listed 5, had 4, skipped 1"),
+            (&["--delete-source"], "listed 5, had 4, skipped 1, deleted_remote 4"),
+        ] {
+            let outcome = run(&ferry, &a, &b, args).expect(0);
+            assert_eq!((counts(&outcome).as_str(), outcome.stderr.as_str()), (told, ""), "{args:?}");
+            let folder = &report(&outcome)[0];
+            assert_eq!(folder["skipped"]["removed at the target since"], 1);
+            let verified = &folder["verified"];
+            assert!(verified.is_null() || (&verified["expected"], &verified["missing"]) == (&4.into(), &0.into()));
+        }
+        assert_same_mail(&held(&from, "INBOX"), &stored(&letters[1..2]));
+        assert_eq!(held(&to, "INBOX").len(), 4);
+    }
+}
+
+#[test]
+fn another_folder_in_its_place_is_no_removal() {
+    let (from, to) = (user_with(&mail::ordinary(3)), Dovecot::shared().user());
+    let ferry = Ferry::new();
+    let (a, b) = (End::imap(&from), End::imap(&to));
+    migrate(&ferry, &a, &b, &[]);
+    to.doveadm(&["mailbox", "update", "-u", &to.name, "--uid-validity", "77", "INBOX"]);
+    assert_eq!(migrate(&ferry, &a, &b, &[]), "listed 3, had 3");
+    to.doveadm(&["mailbox", "update", "-u", &to.name, "--uid-validity", "78", "INBOX"]);
+    expunge(&to, "message 2");
+    let outcome = run(&ferry, &a, &b, &[]).expect(65);
+    assert!(outcome.stderr.contains("--folders '!INBOX'"), "{}", outcome.stderr);
+}
+
+#[test]
+fn what_was_compared_is_not_read_in_every_pass() {
+    let (from, to) = (user_with(&mail::ordinary(3)), Dovecot::shared().user());
+    let ferry = Ferry::new();
+    let (a, b) = (End::imap(&from), End::imap(&to));
+    migrate(&ferry, &a, &b, &["--verify=content"]);
+    // Only somebody who reads it again notices.
+    for user in [&from, &to] {
+        let letter = user.messages("INBOX").remove(if user.name == to.name { 0 } else { 1 });
+        fs::write(user.maildir().join(letter.place).join(&letter.file_name), twin_of(&letter.bytes)).unwrap();
+    }
+    assert_eq!(migrate(&ferry, &a, &b, &["--until-idle", "--verify=content"]), "listed 3, had 3");
+    for args in [&["--until-idle", "--delete-source"][..], &["--verify=content"]] {
+        let found = run(&ferry, &a, &b, args).expect(65);
+        assert_eq!(report(&found)[0]["verified"]["missing"], 2, "{args:?}");
+    }
+    assert_eq!(held(&from, "INBOX").len(), 3);
+
+    // What is here is read every time, and the source need not be.
+    let (ferry, from) = (Ferry::new(), user_with(&mail::ordinary(3)));
+    let (a, b) = (End::imap(&from), End::maildir(&ferry.path("m/")));
+    migrate(&ferry, &a, &b, &["--verify=content"]);
+    let letter = from.messages("INBOX").remove(1);
+    fs::write(from.maildir().join(letter.place).join(&letter.file_name), twin_of(&letter.bytes)).unwrap();
+    for (args, code) in [(&["--until-idle", "--verify=content"][..], 0), (&["--verify=content"], 65)] {
+        run(&ferry, &a, &b, args).expect(code);
+    }
 }
 
 #[test]
@@ -228,12 +306,15 @@ fn a_failure_deletes_nothing() {
     a.text = End::imap(&from).text;
     a.password = End::imap(&from).password;
     let to = full.user();
+    let dry = run(&ferry, &a, &End::imap(&to), &["--dry-run"]).expect(0);
+    let told = "the target's quota leaves room for 40.0 KiB, and ";
+    assert!(format!("{}{}", dry.stdout, dry.stderr).contains(told), "{}{}", dry.stdout, dry.stderr);
     let outcome = run(&ferry, &a, &End::imap(&to), &["--delete-source"]).expect(2);
     let folder = &report(&outcome)[0];
     let copied = folder["copied"].as_u64().unwrap();
     assert!((1..8).contains(&copied), "{folder}");
     let reasons = folder["failed"].as_object().unwrap();
-    assert!(reasons.keys().all(|r| r.to_lowercase().contains("quota")), "{folder}");
+    assert!(reasons.len() == 1 && reasons.keys().all(|r| r.to_lowercase().contains("quota")), "{folder}");
     assert_eq!(held(&from, "INBOX").len(), 8, "nothing is deleted");
     assert_eq!(held(&to, "INBOX").len() as u64, copied);
     // Once there is room, the rest follows.

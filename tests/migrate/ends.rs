@@ -152,10 +152,42 @@ fn accounts_by_their_names() {
         ),
         (&["migrate", "new", "new"], "FROM and TO are the same mailbox"),
         (&["migrate", "mbox:x", "new", "--delete-source"], "--delete-source does not go with an mbox"),
+        (&["migrate", "new", "mbox:x", "--delete-source"], "--delete-source would lose flags and keywords"),
         (&["migrate", "old", "new", "--shard", "1/2"], "cannot be used with"),
         (&["migrate", "old", "new", "--map", "x"], "--map: \u{201c}x\u{201d} has no `=`"),
     ] {
         let refused = ferry.run(args).expect(64);
         assert!(refused.stderr.contains(told), "{args:?}: {}", refused.stderr);
     }
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_fails_alone() {
+    let from = user_with(&mail::ordinary(2));
+    from.deliver("Lists", &[mail::message(30, "one\r\n"), mail::message(31, "two\r\n")]);
+    let ferry = Ferry::new();
+    let tree = ferry.path("tree");
+    fs::create_dir_all(&tree).unwrap();
+    fs::write(tree.join("Lists"), "no folder").unwrap();
+    let outcome = run(&ferry, &End::imap(&from), &End::maildir(&tree), &[]);
+    assert!(matches!(outcome.code, Some(73 | 74)), "{}", outcome.stderr);
+    assert_eq!(counts(&outcome), "listed 4, fetched 2, failed 2");
+    let folders = report(&outcome);
+    let lists = folders.iter().find(|f| f["from"] == "Lists").unwrap();
+    let reasons: Vec<&String> = lists["failed"].as_object().unwrap().keys().collect();
+    assert!(reasons.len() == 1 && reasons[0].contains("/tree/Lists"), "{lists}");
+    assert_same_mail(&maildir_bytes(&tree.join("INBOX")), &held(&from, "INBOX"));
+
+    // What the server does not make, and what cannot be read here.
+    let (name, boxes) = ("long".repeat(60), ferry.path("boxes"));
+    fs::create_dir_all(boxes.join(&name).join(&name)).unwrap();
+    let text =
+        |n: usize| [b"From a@b Fri Feb 13 23:31:30 2009\n".to_vec(), with_lf(&mail::message(n, "x\r\n"))].concat();
+    for (n, path) in [(1, "a"), (2, "z"), (3, &*format!("{name}/{name}/b"))] {
+        fs::write(boxes.join(path), text(n)).unwrap();
+    }
+    let to = Dovecot::shared().user();
+    let outcome = run(&ferry, &End::mbox(&boxes), &End::imap(&to), &[]).expect(69);
+    assert_eq!(counts(&outcome), "listed 3, fetched 2, failed 1");
+    assert_eq!((held(&to, "a").len(), held(&to, "z").len()), (1, 1));
 }

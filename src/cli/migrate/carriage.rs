@@ -1,10 +1,10 @@
 //! A folder's way from its source to its target, and the look at what stands there then.
 
 use super::Migration;
-use super::ends::To;
+use super::check::Shown;
 use super::pass::Passed;
 use super::run::Run;
-use super::target::{Checked, Opened, Target};
+use super::target::{Opened, Standing, Target};
 use crate::cli::report::messages;
 use crate::connections::Work;
 use crate::error::{Error, Result, Scope};
@@ -12,15 +12,13 @@ use crate::event::{Counts, Event, Observer};
 use crate::imap::{self, Connection};
 use crate::mail::{FolderName, Key};
 use crate::migrate::{
-    Balance, Collector, FolderReport, Learned, Lesson, Sample, Sieve, Site, Verified, label, missing, missing_contents,
+    Balance, Collector, FolderReport, Hashing, Leaving, Lesson, Sample, Sieve, Site, Verified, label,
 };
 use crate::retrieve::{Job, Keep, Outcome, Retriever, SourceId};
-use crate::state::Row;
-use crate::store::{Here, Spec, StoreKind};
+use crate::store::Here;
 use std::collections::HashSet;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use tokio::task::block_in_place;
 
 /// A folder on its way.
 #[derive(Debug, Clone)]
@@ -127,22 +125,22 @@ impl Carriage {
         Ok(folder.map_or(Site::Unknown, |folder| Site::on_server(imap::uidvalidity_in(&folder.scope))))
     }
 
-    /// What may leave a folder of the source: what was put into the target for it. What stood there before may be the very
-    /// same message under another name of the folder, unless the target is certainly none of the folders of the source.
-    fn leaving(&self, stop: &Stop, target: Site) -> Result<HashSet<Key>> {
-        let mut keys = self.known(stop)?;
-        let mut sites = self.route.get().map(|route| route.sites.iter()).into_iter().flatten().peekable();
-        if sites.peek().is_some() && sites.all(|site| site.is_apart_from(target)) {
-            return Ok(keys);
-        }
-        let found = {
+    /// What may leave a folder of the source: what the check found in the target, and was put there for it. What stood there
+    /// before may be the very same message under another name of the folder, unless the target is certainly none of the folders
+    /// of the source.
+    fn leaving(&self, stop: &Stop, target: Site) -> Result<Leaving> {
+        let (mut leaving, before) = {
             let ledger = self.job.ledger();
-            let folder = ledger.folder(&stop.label().to_string())?;
-            folder.map_or(Ok(HashSet::new()), |folder| ledger.stood_before(folder.id))?
+            let Some(folder) = ledger.folder(&stop.label().to_string())? else { return Ok(Leaving::default()) };
+            let leaving = Leaving { keys: ledger.standing(folder.id)?, nameless: !ledger.lacks_nameless(folder.id)? };
+            (leaving, ledger.stood_before(folder.id)?)
         };
-        keys.retain(|key| !found.contains(key));
-        self.come().kept += found.len() as u64;
-        Ok(keys)
+        let mut sites = self.route.get().map(|route| route.sites.iter()).into_iter().flatten().peekable();
+        if sites.peek().is_none() || !sites.all(|site| site.is_apart_from(target)) {
+            leaving.keys.retain(|key| !before.contains(key));
+            self.come().kept += before.len() as u64;
+        }
+        Ok(leaving)
     }
 
     /// The folders that go into the same one, by what the ledger calls them.
@@ -201,7 +199,7 @@ impl Carriage {
     }
 
     /// The pull itself, then the look at what stands in the target.
-    async fn carry<R: Retriever, S: Checked>(
+    async fn carry<R: Retriever, S: Standing>(
         &self,
         stop: &Stop,
         source: R,
@@ -217,7 +215,14 @@ impl Carriage {
             _ => None,
         };
         let by_content = self.migration.plan.by_content == Some(true) && leaving.is_none() && !self.dry_run;
-        let (lesson, hashing) = (Lesson::default(), by_content.then(|| self.job.interrupt.clone()));
+        let lesson = Lesson::default();
+        let hashing = match &store {
+            Some(store) if by_content => {
+                let compared = self.compared(&label, store.uidvalidity())?;
+                Some(Hashing { until: self.job.interrupt.clone(), compared })
+            }
+            _ => None,
+        };
         let sieve = Sieve::new(source, label, wishes, limit, told, self.job.now)
             .sampling(self.sample.clone())
             .learning(Arc::clone(&lesson), hashing)
@@ -234,7 +239,7 @@ impl Carriage {
         };
         let Outcome { counts, error } = outcome;
         let learned = std::mem::take(&mut *lesson.lock().unwrap_or_else(PoisonError::into_inner));
-        if learned.marked > 0 && self.keeps_no_marks() {
+        if learned.marked > 0 && self.migration.to.keeps_no_flags() {
             let note = format!(
                 "{} in {} had flags or keywords, which an mbox does not keep",
                 messages(learned.marked),
@@ -242,63 +247,26 @@ impl Carriage {
             );
             self.tell(Event::Warning(&note));
         }
-        let verified = match &store {
-            Some(store) => {
-                store.take_notes().iter().for_each(|note| self.tell(Event::Warning(note)));
-                let stopped = error.is_some() || self.job.interrupt.is_raised() || self.is_removing();
-                let by_content = self.migration.plan.by_content.filter(|_| !stopped);
-                match by_content {
-                    Some(true) => self.verify_contents(&learned, &counts, &**store).map(Some),
-                    Some(false) => self.verify(&id, &**store).map(Some),
-                    None => Ok(None),
-                }
-            }
-            None => Ok(None),
+        if let Some(store) = &store {
+            store.take_notes().iter().for_each(|note| self.tell(Event::Warning(note)));
+        }
+        let stopped = error.is_some() || self.job.interrupt.is_raised() || self.is_removing();
+        let shown = match (&store, self.migration.plan.by_content.filter(|_| !stopped)) {
+            (Some(store), Some(whole)) => self.check(&id.folder, whole.then_some(&learned), &counts, &**store),
+            _ => self.unchecked(&id.folder),
         };
         let reason = error.as_ref().map(ToString::to_string);
-        let balance = Balance::of(&counts, self.collector.take(&id.folder.to_string()), reason);
-        let (verified, failed) = match verified {
-            Ok(verified) => (verified, None),
-            Err(e) => (None, Some(e)),
+        let mut balance = Balance::of(&counts, self.collector.take(&id.folder.to_string()), reason);
+        let (shown, failed) = match shown {
+            Ok(shown) => (shown, None),
+            Err(e) => (Shown::default(), Some(e)),
         };
-        self.report(stop, balance, verified);
+        balance.removed_there(shown.removed);
+        self.report(stop, balance, shown.verified);
         match error.or(failed) {
             Some(e) => Err(e),
             None => Ok(()),
         }
-    }
-
-    /// Whether the target is one in which messages are without flags.
-    fn keeps_no_marks(&self) -> bool {
-        matches!(&self.migration.to, To::Store(Spec { kind: StoreKind::Mbox, .. })) && !self.dry_run
-    }
-
-    /// Whether every message of the source stands in the target, octet by octet.
-    fn verify_contents<S: Checked>(&self, learned: &Learned, counts: &Counts, store: &S) -> Result<Verified> {
-        let found = block_in_place(|| store.contents(true))?;
-        let all = learned.contents.len() as u64 + learned.unread;
-        // What the target refused has failed, and is told as that.
-        let expected = (counts.had + counts.fetched).min(all);
-        let missing = missing_contents(&learned.contents, &found) as u64 + learned.unread;
-        Ok(Verified { expected, missing: missing.saturating_sub(all - expected), by_content: true })
-    }
-
-    /// Whether every message of the source stands in the target, by header and size.
-    fn verify<S: Checked>(&self, id: &SourceId, store: &S) -> Result<Verified> {
-        let rows = {
-            let ledger = self.job.ledger();
-            let folder = ledger.folder(&id.folder.to_string())?;
-            folder.map_or(Ok(Vec::new()), |folder| ledger.rows(folder.id))?
-        };
-        let rows: Vec<Row> = rows.into_iter().filter(Row::is_of_source).collect();
-        let mut found = block_in_place(|| store.contents(false))?;
-        let mut lost = missing(&rows, &found).len();
-        if lost > 0 {
-            // A server may state wrong sizes: the octets decide.
-            found = block_in_place(|| store.contents(true))?;
-            lost = missing(&rows, &found).len();
-        }
-        Ok(Verified { expected: rows.len() as u64, missing: lost as u64, by_content: false })
     }
 
     /// An error that ends a folder alone is kept; any other is handed on.

@@ -64,6 +64,11 @@ impl From {
         matches!(self, From::Server(remote) if remote.protocol == Protocol::Imap)
     }
 
+    /// Whether messages may have flags there.
+    pub fn has_flags(&self) -> bool {
+        !matches!(self, From::Server(remote) if remote.protocol == Protocol::Pop3)
+    }
+
     /// Whether it is one mailbox, not a tree of folders.
     fn is_single(&self) -> bool {
         match self {
@@ -81,6 +86,13 @@ pub enum To {
     Server(Box<Remote>),
     /// A store on this machine.
     Store(Spec),
+}
+
+impl To {
+    /// Whether messages are without flags there.
+    pub fn keeps_no_flags(&self) -> bool {
+        matches!(self, To::Store(Spec { kind: StoreKind::Mbox, .. }))
+    }
 }
 
 /// One end, before it is known which.

@@ -3,6 +3,7 @@
 use super::Migration;
 use super::carriage::{Carriage, Folders, Route, Stop};
 use super::ends::{From, Remote, To};
+use super::locals;
 use super::run::Run;
 use super::target::Target;
 use crate::config::Protocol;
@@ -11,14 +12,11 @@ use crate::credentials::Login;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counts, Event, Observer};
 use crate::imap::{self, Access, Connection, Lines, Tree};
-use crate::local::{self, MaildirSource, MboxSource};
 use crate::mail::{FolderName, FolderPattern, Role};
 use crate::migrate::{Collector, FolderReport, Place, Site, targets};
 use crate::net::Stream;
 use crate::pop3::{self, Pop3};
-use crate::retrieve::{Job, Retriever};
-use crate::store::{Layout, Spec};
-use std::future::Future;
+use crate::retrieve::Job;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -56,6 +54,11 @@ pub async fn go(run: &Run, job: &Job) -> Passed {
         Ok(None) => return Passed { done: Vec::new(), problems: Vec::new(), kept: 0 },
         Err(e) => return Passed { done: Vec::new(), problems: vec![e], kept: 0 },
     };
+    if run.is_dry()
+        && let Ok(room) = target.room().await
+    {
+        let _ = run.room.set(room);
+    }
     let carriage = Arc::new(Carriage::new(run, job, collector, target));
     let ended = Box::pin(through(&carriage, source)).await;
     let mut passed = carriage.take();
@@ -115,56 +118,19 @@ async fn target(migration: &Migration, login: Option<Login>) -> Result<Target> {
 }
 
 async fn through(carriage: &Arc<Carriage>, source: Source) -> Result<()> {
-    match (source, &carriage.migration.from) {
-        (Source::Imap(connections, tree), _) => return imap(carriage, connections, &tree).await,
-        (Source::Pop3(session), _) => {
+    match source {
+        Source::Imap(connections, tree) => return imap(carriage, connections, &tree).await,
+        Source::Pop3(session) => {
             let mut stops = stops(carriage, places([&FolderName::inbox()])).await;
             carriage.set_out(Route { stops: stops.clone(), sites: vec![Site::Unknown] });
             if let Some(stop) = stops.pop() {
                 carriage.folder(&stop, async { Ok(Some(*session)) }).await?;
             }
         }
-        (Source::Local, From::Maildir(spec)) => {
-            let (spec, tree) = local::maildirs(spec)?;
-            tree.notes.iter().for_each(|note| carriage.tell(Event::Warning(note)));
-            let stops = stops(carriage, places(tree.folders.keys())).await;
-            let sites = tree.folders.values().map(|path| Site::of(path)).collect();
-            carriage.set_out(Route { stops: stops.clone(), sites });
-            for stop in stops {
-                let Some(path) = tree.folders.get(&stop.from) else { continue };
-                let spec = Spec { layout: Layout::Single, path: path.clone(), ..spec.clone() };
-                let opening = async {
-                    MaildirSource::open(&spec, &stop.from, carriage.known(&stop)?, carriage.job.now).map(Some)
-                };
-                local(carriage, &stop, opening).await?;
-            }
-        }
-        (Source::Local, From::Mbox(path)) => {
-            let tree = local::mboxes(path)?;
-            tree.notes.iter().for_each(|note| carriage.tell(Event::Warning(note)));
-            let stops = stops(carriage, places(tree.folders.keys())).await;
-            carriage.set_out(Route { stops: stops.clone(), sites: Vec::new() });
-            for stop in stops {
-                let Some(path) = tree.folders.get(&stop.from) else { continue };
-                let opening = async { MboxSource::open(path, &stop.from, carriage.job.now).map(Some) };
-                local(carriage, &stop, opening).await?;
-            }
-        }
-        (Source::Local, From::Server(_)) => {}
+        Source::Local => locals::through(carriage).await?,
     }
     carriage.target.log_out().await;
     Ok(())
-}
-
-async fn local<R: Retriever>(
-    carriage: &Carriage,
-    stop: &Stop,
-    opening: impl Future<Output = Result<Option<R>>>,
-) -> Result<()> {
-    match carriage.job.interrupt.is_raised() {
-        true => Ok(()),
-        false => Box::pin(carriage.folder(stop, opening)).await,
-    }
 }
 
 async fn imap(carriage: &Arc<Carriage>, mut connections: Connections, tree: &Tree) -> Result<()> {
@@ -224,7 +190,7 @@ async fn imap(carriage: &Arc<Carriage>, mut connections: Connections, tree: &Tre
 }
 
 /// The folders that are wanted, each with its target.
-async fn stops(carriage: &Carriage, mut source: Vec<Place>) -> Vec<Stop> {
+pub(super) async fn stops(carriage: &Carriage, mut source: Vec<Place>) -> Vec<Stop> {
     let plan = &carriage.migration.plan;
     source.retain(|place| FolderPattern::selects(&plan.folders, &place.name));
     let target = &carriage.target;
@@ -233,6 +199,6 @@ async fn stops(carriage: &Carriage, mut source: Vec<Place>) -> Vec<Stop> {
     source.into_iter().zip(to).enumerate().map(stop).collect()
 }
 
-fn places<'n>(names: impl IntoIterator<Item = &'n FolderName>) -> Vec<Place> {
+pub(super) fn places<'n>(names: impl IntoIterator<Item = &'n FolderName>) -> Vec<Place> {
     names.into_iter().map(|name| Place { name: name.clone(), role: None }).collect()
 }

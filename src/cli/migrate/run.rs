@@ -7,13 +7,14 @@ use crate::cli::held;
 use crate::cli::report::{self, Report, Summary};
 use crate::error::{Error, Kind, Result, Scope};
 use crate::event::{Counts, Event};
+use crate::imap::Room;
 use crate::interrupt::Interrupt;
 use crate::migrate::{Balance, FolderReport, Sample, TOO_LARGE};
 use crate::patience::{Patience, is_setback};
 use crate::retrieve::{Job, Keep, Policy};
 use crate::state::{Home, Ledger};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// So many passes that each found something new are enough.
@@ -55,6 +56,8 @@ pub struct Run {
     pub migration: Arc<Migration>,
     /// How fast the source is: found out in a dry run, where reading leaves no trace there (POP3 servers mark what was read).
     pub sample: Option<Arc<Sample>>,
+    /// How much more the target takes, where that is a matter of telling.
+    pub room: OnceLock<Room>,
     around: Around,
     home: Home,
 }
@@ -72,7 +75,7 @@ impl Run {
     pub fn new(migration: Migration, around: Around) -> Run {
         let home = Home::new(&around.state_dir, &migration.name);
         let sample = (around.dry_run && migration.from.is_imap()).then(Arc::default);
-        Run { migration: Arc::new(migration), sample, around, home }
+        Run { migration: Arc::new(migration), sample, room: OnceLock::new(), around, home }
     }
 
     /// Whether nothing is changed, only told.
@@ -107,6 +110,10 @@ impl Run {
         };
         if !self.around.dry_run {
             job.ledger().set_fact(UNDER_WAY, YES)?;
+            // What repeats itself until all is done reads nothing twice; what deletes has looked at all of it.
+            if !self.migration.plan.until_idle || self.migration.plan.delete_source {
+                job.ledger().compare_anew()?;
+            }
         }
         let mut folders = Vec::new();
         let problems = self.passes(&job, &mut folders, tally).await;
@@ -123,6 +130,7 @@ impl Run {
         }
         self.around.report.migrated(name, &folders);
         self.estimate(&folders);
+        self.measure(&folders);
         // What would be is no report of what was.
         if let Some(folder) = self.around.report_dir.as_ref().filter(|_| !self.around.dry_run) {
             let path = folder.join(format!("{name}.json"));
@@ -231,6 +239,23 @@ impl Run {
         }
     }
 
+    /// Whether all of it fits into the target, as far as a dry run can tell.
+    fn measure(&self, folders: &[FolderReport]) {
+        let Room { octets, messages } = self.room.get().copied().unwrap_or_default();
+        let sum = |of: fn(&FolderReport) -> u64| folders.iter().map(of).sum::<u64>();
+        let (bytes, copied) = (sum(|f| f.balance.bytes), sum(|f| f.balance.copied));
+        let (left, needed) = match (octets, messages) {
+            (Some(left), _) if bytes > left => (report::octets(left), report::octets(bytes)),
+            (_, Some(left)) if copied > left => (report::messages(left), report::messages(copied)),
+            _ => return,
+        };
+        let text = format!(
+            "not all of it fits: the target's quota leaves room for {left}, and {needed} are to be copied. Make room there first, or copy \
+             less, by --since or --max-size."
+        );
+        self.around.report.event(&self.migration.name, Event::Warning(&text));
+    }
+
     fn lost(&self, folder: &FolderReport, missing: u64) -> Error {
         let what = format!("{missing} of the messages of {} are not found in {} of the target", folder.from, folder.to);
         if folder.verified.is_some_and(|v| v.by_content) {
@@ -239,9 +264,10 @@ impl Run {
             return Error::new(Kind::Data, format!("{what}, octet by octet"), remedy).folder();
         }
         let remedy = format!(
-            "Nothing was deleted in the source. If nobody removed them there, move {} away and run again: what is there is \
-             recognised, and what is missing is copied.",
-            self.home.database().display()
+            "Nothing was deleted in the source. To have them copied, move {} away and run again: what is there is recognised. If \
+             somebody removed the whole folder there on purpose, leave it out: --folders '!{}'.",
+            self.home.database().display(),
+            folder.from
         );
         Error::new(Kind::Data, what, remedy).folder()
     }

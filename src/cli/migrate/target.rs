@@ -1,11 +1,11 @@
 //! Where the messages of a folder go, and how it is found out afterwards what stands there.
 
 use super::carriage::Stop;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::imap::{self, ImapTarget, Lines, Link, Tree};
 use crate::local;
 use crate::mail::{Content, FolderName};
-use crate::migrate::{Place, Site};
+use crate::migrate::{At, Place, Site};
 use crate::net::Stream;
 use crate::store::{Here, Layout, Maildir, Mbox, Spec, Store, StoreKind};
 use std::sync::Arc;
@@ -50,13 +50,25 @@ impl Target {
     pub async fn open(&self, stop: &Stop, dry: bool) -> Result<Opened> {
         let (lines, tree) = match self {
             Target::Imap(lines, tree) => (lines, tree),
-            Target::Local(spec) => return Ok(Opened::Here(spec.mailbox(spec.standing_path(&stop.to)?, !dry)?)),
+            Target::Local(spec) => {
+                let opened = spec.standing_path(&stop.to).and_then(|path| spec.mailbox(path, !dry));
+                return opened.map(Opened::Here).map_err(Error::folder);
+            }
         };
         let store = match on_server(lines, tree, stop, dry).await? {
             Some(folder) => Some(Box::new(ImapTarget::open(lines, &folder, !dry).await?)),
             None => None,
         };
         Ok(Opened::Imap(store, lines.append_limit()))
+    }
+
+    /// How much more it takes, as far as it tells.
+    pub async fn room(&self) -> Result<imap::Room> {
+        let Target::Imap(lines, _) = self else { return Ok(imap::Room::default()) };
+        let mut line = lines.take(&[]).await?;
+        let room = line.imap.room().await;
+        lines.give_back(line, &room);
+        room
     }
 
     /// Takes leave of the server.
@@ -117,9 +129,12 @@ fn standing(spec: &Spec) -> Vec<FolderName> {
 }
 
 /// A store that can be looked at after the work.
-pub trait Checked: Store {
-    /// Every message, by header and size, or by all octets.
-    fn contents(&self, by_content: bool) -> Result<Vec<Content>>;
+pub trait Standing: Store {
+    /// Every message, by header and size, or by all octets. What is `known` by UID and size needs no reading.
+    fn standing(&self, whole: bool, known: impl Fn((u32, u64)) -> Option<Content>) -> Result<Vec<(At, Content)>>;
+
+    /// UIDVALIDITY, where it has one.
+    fn uidvalidity(&self) -> Option<u32>;
 
     /// What the user should know of the work done.
     fn take_notes(&self) -> Vec<String>;
@@ -128,9 +143,16 @@ pub trait Checked: Store {
     fn site(&self) -> Site;
 }
 
-impl<S: Link + 'static> Checked for ImapTarget<S> {
-    fn contents(&self, by_content: bool) -> Result<Vec<Content>> {
-        if by_content { self.read_all() } else { self.scan() }
+impl<S: Link + 'static> Standing for ImapTarget<S> {
+    fn standing(&self, whole: bool, known: impl Fn((u32, u64)) -> Option<Content>) -> Result<Vec<(At, Content)>> {
+        let standing = ImapTarget::standing(self, whole, known)?;
+        let uidvalidity = self.uidvalidity();
+        let at = |there: imap::Standing| At { uidvalidity, uid: there.size.map(|size| (there.uid, size)) };
+        Ok(standing.into_iter().map(|there| (at(there), there.content)).collect())
+    }
+
+    fn uidvalidity(&self) -> Option<u32> {
+        ImapTarget::uidvalidity(self)
     }
 
     fn take_notes(&self) -> Vec<String> {
@@ -142,9 +164,13 @@ impl<S: Link + 'static> Checked for ImapTarget<S> {
     }
 }
 
-impl Checked for Maildir {
-    fn contents(&self, _: bool) -> Result<Vec<Content>> {
-        self.scan()
+impl Standing for Maildir {
+    fn standing(&self, _: bool, _: impl Fn((u32, u64)) -> Option<Content>) -> Result<Vec<(At, Content)>> {
+        Ok(self.scan()?.into_iter().map(|content| (At::default(), content)).collect())
+    }
+
+    fn uidvalidity(&self) -> Option<u32> {
+        None
     }
 
     fn take_notes(&self) -> Vec<String> {
@@ -156,9 +182,13 @@ impl Checked for Maildir {
     }
 }
 
-impl Checked for Mbox {
-    fn contents(&self, _: bool) -> Result<Vec<Content>> {
-        self.scan()
+impl Standing for Mbox {
+    fn standing(&self, _: bool, _: impl Fn((u32, u64)) -> Option<Content>) -> Result<Vec<(At, Content)>> {
+        Ok(self.scan()?.into_iter().map(|content| (At::default(), content)).collect())
+    }
+
+    fn uidvalidity(&self) -> Option<u32> {
+        None
     }
 
     fn take_notes(&self) -> Vec<String> {

@@ -20,6 +20,7 @@ pub fn plan(args: &MigrateArgs, now: i64) -> Result<Plan> {
         before: args.before.as_deref().map(|text| day("before", text, now)).transpose()?,
         max_size: args.max_size.as_deref().map(option::max_size).transpose()?,
         seen: args.seen,
+        no_flags: args.no_flags,
         dedupe: args.dedupe,
     };
     Ok(Plan {

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+mod findings;
 mod intents;
 mod leftovers;
 mod pairs;
@@ -213,7 +214,7 @@ impl Ledger {
         let read = || -> rusqlite::Result<HashSet<_>> {
             let mut query = self.db.prepare(
                 "SELECT key FROM message WHERE folder = ?1 AND key IS NOT NULL AND place IS NULL
-                 AND status = 'delivered' AND missing_since IS NULL",
+                 AND status = 'delivered' AND missing_since IS NULL AND found IS NOT 'removed'",
             )?;
             query.query_map([folder.0], |r| key_of(r, 0))?.collect()
         };
