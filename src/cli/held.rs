@@ -18,11 +18,29 @@ pub async fn hold(
     wait: Duration,
     interrupt: &Interrupt,
 ) -> Result<Option<(Option<Lock>, Ledger)>> {
-    let held = hold_while(home, name, dry_run, wait, interrupt, async {}).await?;
-    Ok(held.map(|(lock, ledger, ())| (lock, ledger)))
+    let Some(lock) = alone(home, name, dry_run, wait, interrupt).await? else { return Ok(None) };
+    Ok(Some((lock, open(home, dry_run)?)))
 }
 
-/// The same; once there is the lock, and while the ledger is opened, something else is done.
+fn open(home: &Home, dry_run: bool) -> Result<Ledger> {
+    if dry_run { Ledger::open_copy(home) } else { Ledger::open(home) }
+}
+
+/// The lock, where one is needed; `None` when told to stop.
+async fn alone(
+    home: &Home,
+    name: &str,
+    dry_run: bool,
+    wait: Duration,
+    interrupt: &Interrupt,
+) -> Result<Option<Option<Lock>>> {
+    if dry_run {
+        return Ok(Some(None));
+    }
+    Ok(interrupt.unless_raised(Lock::take(&home.lock_file(), name, wait)).await?.map(Some))
+}
+
+/// The same as [`hold`]; once there is the lock, and while the ledger is opened, something else is done.
 pub async fn hold_while<T>(
     home: &Home,
     name: &str,
@@ -31,15 +49,9 @@ pub async fn hold_while<T>(
     interrupt: &Interrupt,
     meanwhile: impl Future<Output = T>,
 ) -> Result<Option<(Option<Lock>, Ledger, T)>> {
-    let lock = match dry_run {
-        true => None,
-        false => match interrupt.unless_raised(Lock::take(&home.lock_file(), name, wait)).await? {
-            Some(lock) => Some(lock),
-            None => return Ok(None),
-        },
-    };
+    let Some(lock) = alone(home, name, dry_run, wait, interrupt).await? else { return Ok(None) };
     let home = home.clone();
-    let opening = spawn_blocking(move || if dry_run { Ledger::open_copy(&home) } else { Ledger::open(&home) });
+    let opening = spawn_blocking(move || open(&home, dry_run));
     let opened = async { opening.await.unwrap_or_else(|died| resume_unwind(died.into_panic())) };
     let (ledger, done) = tokio::try_join!(opened, async { Ok(meanwhile.await) })?;
     Ok(Some((lock, ledger, done)))
