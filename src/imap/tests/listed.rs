@@ -2,7 +2,7 @@
 
 use super::mailbox::inbox;
 use super::*;
-use crate::imap::Folder;
+use crate::imap::{Folder, Inbox};
 use crate::mail::FolderName;
 use crate::retrieve::Retriever;
 
@@ -60,4 +60,37 @@ async fn a_name_that_goes_as_a_literal_is_sent_first() {
     let (told, commands) = listed(&folder, &[EXAMINED, TWO]).await;
     assert_eq!(told, "[(8, Some(30)), (9, Some(40))] ");
     assert_eq!((commands.len(), commands[1].as_str()), (2, "UID FETCH 1:* (UID RFC822.SIZE)"));
+}
+
+#[tokio::test]
+async fn the_inbox_is_opened_along_with_the_list_of_folders() {
+    const LIST: (&str, &str) = ("LIST", "* LIST () \"/\" inbox\r\n* LIST () \"/\" Sent\r\n{tag} OK x\r\n");
+    const SELECTED: (&str, &str) = ("SELECT", "* 2 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n{tag} OK [READ-WRITE] x\r\n");
+    const CLOSED: (&str, &str) = ("EXAMINE", "{tag} NO [UNAVAILABLE] later\r\n");
+    let sent = Folder::new(FolderName::parse("Sent").unwrap(), b"Sent".to_vec());
+    let (listed, changed) = (Inbox::Listed, Inbox::Open { writable: true });
+    for (along, folder, writable, examined, more) in [
+        (listed, inbox(), false, EXAMINED, &[][..]),
+        (changed, inbox(), true, EXAMINED, &["UID FETCH"]),
+        // It was opened in vain.
+        (listed, sent.clone(), false, EXAMINED, &["EXAMINE", "UID FETCH"]),
+        (listed, inbox(), true, EXAMINED, &["SELECT", "UID FETCH"]),
+        (changed, sent, false, EXAMINED, &["EXAMINE", "UID FETCH"]),
+        (listed, inbox(), false, CLOSED, &["EXAMINE", "UID FETCH"]),
+    ] {
+        let (pipe, task) = scripted("IMAP4rev1", &[LIST, SELECTED, examined, TWO]);
+        let mut imap = logged_in(pipe).await.unwrap();
+        let tree = imap.tree_and_inbox(true, along).await.unwrap();
+        assert_eq!(tree.folders().map(|f| f.name.to_string()).collect::<Vec<_>>(), ["INBOX", "Sent"]);
+        let open = async { imap.open_listed(&folder, writable).await?.list().await };
+        let found = open.await.map(|l| l.messages.len()).ok();
+        assert_eq!(found, (examined != CLOSED).then_some(2));
+        drop(imap);
+        let commands = heard(task).await;
+        let (first, others) = commands.split_at(if along == listed { 4 } else { 3 });
+        assert!(first[2].ends_with(" INBOX"), "{commands:?}");
+        let starts: Vec<bool> = others.iter().zip(more).map(|(command, start)| command.starts_with(start)).collect();
+        assert_eq!(starts, vec![true; more.len()], "{commands:?}");
+        assert_eq!(others.len(), more.len(), "{commands:?}");
+    }
 }
