@@ -92,12 +92,17 @@ impl Connections {
         }
     }
 
-    /// Takes leave of the server.
-    pub async fn log_out(mut self) {
+    /// Takes leave of the server; the tasks end as it answers.
+    pub fn leave(mut self) -> JoinSet<()> {
         for imap in self.idle {
             self.leaving.spawn(imap.logout());
         }
-        self.leaving.join_all().await;
+        self.leaving
+    }
+
+    /// Takes leave of the server, and waits for its answers.
+    pub async fn log_out(self) {
+        self.leave().join_all().await;
     }
 
     /// Does work on all items, over as many connections; those that are not open yet are opened while the others are at

@@ -5,6 +5,7 @@
 
 use super::capability::Capabilities;
 use super::folders::Tree;
+use super::opening::{Opened, Rows};
 use super::pipeline::{Pipeline, Step};
 use super::response::Untagged;
 use super::session::{Command, Link, Session};
@@ -13,7 +14,6 @@ use super::status::{Condition, Status};
 use crate::error::{Error, Kind, Result};
 use crate::mail::{Key, Marks};
 use crate::retrieve::{Finished, Handle, SourceId};
-use crate::store::Holds;
 use std::collections::BTreeSet;
 
 /// A folder that was opened, for as long as nothing else is done on the connection.
@@ -27,6 +27,8 @@ pub struct ImapFolder<'a, S: Link> {
     /// Its name on the wire.
     pub(super) wire: Vec<u8>,
     pub(super) opened: Opened,
+    /// What it holds, where that was asked for as it was opened.
+    pub(super) rows: Option<Rows>,
     /// Announced sizes, ascending by UID.
     pub(super) sizes: Vec<(u32, Option<u64>)>,
     pub(super) disposed: BTreeSet<u32>,
@@ -37,23 +39,6 @@ pub struct ImapFolder<'a, S: Link> {
     pub(super) notes: Vec<String>,
     /// Marks that were set, and are not there.
     pub(super) unkept: Vec<(Key, Marks)>,
-}
-
-/// What opening a folder told.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Opened {
-    /// UIDVALIDITY, where the server has a usable one.
-    pub uidvalidity: Option<u32>,
-    /// Whether UIDs outlive the session.
-    pub sticky: bool,
-    /// UIDNEXT.
-    pub uidnext: Option<u32>,
-    /// HIGHESTMODSEQ.
-    pub highestmodseq: Option<u64>,
-    /// Whether messages can be changed and deleted.
-    pub writable: bool,
-    /// Which marks it can hold.
-    pub holds: Holds,
 }
 
 impl<S: Link> ImapFolder<'_, S> {

@@ -14,6 +14,9 @@ use tokio::task::JoinSet;
 /// A line that nothing was done on for so long is not trusted any more: servers end those.
 const STALE: Duration = Duration::from_secs(120);
 
+/// So many messages are worth a line of their own.
+const LANE: usize = 100;
+
 type Opening<S> = Pin<Box<dyn Future<Output = Result<Imap<S>>> + Send>>;
 
 /// The connections, shared by all that deliver to the server.
@@ -79,11 +82,6 @@ impl<S: Link + 'static> Lines<S> {
         Arc::new(Lines { opener, limit, pool: Mutex::new(pool), changed: Notify::new() })
     }
 
-    /// How many there may be.
-    pub fn most(&self) -> usize {
-        self.lock().most
-    }
-
     /// How many octets a message may have, where the server tells (APPENDLIMIT, RFC 7889).
     pub fn append_limit(&self) -> Option<u64> {
         self.limit
@@ -125,14 +123,16 @@ impl<S: Link + 'static> Lines<S> {
         self.changed.notify_waiters();
     }
 
-    /// Work for so many lines is going to come: they are opened meanwhile.
-    pub fn expect(self: &Arc<Self>, lines: usize) {
+    /// So many messages are going to come: the lines that these are worth are opened meanwhile. Gives how many that are.
+    pub fn expect(self: &Arc<Self>, messages: usize) -> usize {
         let mut pool = self.lock();
-        while pool.count < lines.min(pool.most) {
+        let lines = pool.most.min(messages / crate::fault::batch(LANE)).max(1);
+        while pool.count < lines {
             pool.count += 1;
             pool.opening += 1;
             tokio::spawn(Arc::clone(self).open_one());
         }
+        lines
     }
 
     async fn open_one(self: Arc<Self>) {
@@ -153,15 +153,11 @@ impl<S: Link + 'static> Lines<S> {
         self.changed.notify_waiters();
     }
 
-    /// Takes leave on all lines that are not lent.
-    pub async fn log_out(&self) {
-        let idle = std::mem::take(&mut self.lock().idle);
-        let mut leaving = JoinSet::new();
-        for line in idle {
-            self.lock().count -= 1;
-            leaving.spawn(line.imap.logout());
-        }
-        leaving.join_all().await;
+    /// Takes leave on all lines that are not lent; the tasks end as the server answers.
+    pub fn leave(&self) -> JoinSet<()> {
+        let mut pool = self.lock();
+        pool.count -= pool.idle.len();
+        pool.idle.drain(..).map(|line| line.imap.logout()).collect()
     }
 }
 

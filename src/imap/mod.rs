@@ -14,6 +14,7 @@
 //! | `names`, `folders`, `set` | folder names and UID sets on the wire, the tree of folders (pure) |
 //! | `tree` | the commands about folders |
 //! | `fetch`, `parts` | messages in sets and in parts |
+//! | `opening` | what is told of a folder as it is opened, and listed (pure) |
 //! | `folder` | an open folder, as a [`Retriever`](crate::retrieve::Retriever) in `retriever` and as a [`Mailbox`](crate::store::Mailbox) in `mailbox` |
 //! | `presence`, `search` | which messages are still there, or have something in common |
 //! | `changes`, `vanished` | what changed in it since it was last looked at |
@@ -38,6 +39,7 @@ mod listing;
 mod login;
 mod mailbox;
 mod names;
+mod opening;
 mod parts;
 mod pipeline;
 mod presence;
@@ -70,16 +72,16 @@ pub use session::Link;
 pub use spot::whereabouts;
 pub use standing::Standing;
 pub use target::ImapTarget;
+pub use tree::Inbox;
 
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result};
-use crate::mail::{FolderPattern, Marks};
+use crate::mail::FolderPattern;
 use crate::net::{self, AuthChoice, Server, Transport};
 use crate::retrieve::SourceId;
-use crate::store::Holds;
 use capability::Capabilities;
-use folder::Opened;
 use framer::Garbled;
+use opening::{Ahead, Opening, Rows};
 use response::Untagged;
 use session::{Command, Session};
 use status::{Condition, Status};
@@ -108,6 +110,8 @@ pub struct Imap<S: Link> {
     tree: Option<Tree>,
     /// A folder was opened: it is too late for ENABLE.
     has_opened: bool,
+    /// The inbox, opened along with the list of folders, and no other since.
+    ahead: Option<Ahead>,
 }
 
 /// Connects and logs in.
@@ -129,7 +133,7 @@ impl<S: Transport> Imap<S> {
     /// Logs in on a fresh connection. It is compressed only if that is asked for outright.
     async fn over(stream: S, server: &Server, login: &Login, auth: AuthChoice) -> Result<Imap<S>> {
         let (session, capabilities) = login::log_in(stream, server, login, auth).await.map_err(|e| login.conceal(e))?;
-        Ok(Imap { session, capabilities, user: login.user.clone(), tree: None, has_opened: false })
+        Ok(Imap { session, capabilities, user: login.user.clone(), tree: None, has_opened: false, ahead: None })
     }
 
     /// Whether the sides still understand each other; there are servers that agree to compress and then do something else.
@@ -149,14 +153,19 @@ impl<S: Link> Imap<S> {
         if let Some(folders) = folders::without_list(patterns, self.capabilities.can_namespace()) {
             return Ok(folders);
         }
-        let tree = tree::list(&mut self.session, &self.capabilities, Wanted::default()).await?;
+        let (tree, _) = tree::list(&mut self.session, &self.capabilities, Wanted::default()).await?;
         Ok(self.tree.insert(tree).select(patterns))
     }
 
     /// Opens a folder to be read, by EXAMINE unless something is to be deleted. An error reaches no further than this
     /// folder, as long as the connection stands.
     pub async fn open_folder(&mut self, folder: &Folder, writable: bool) -> Result<ImapFolder<'_, S>> {
-        self.open(folder, writable, "").await
+        self.open(folder, writable, "", false).await
+    }
+
+    /// The same, and its messages are listed without a round trip of their own.
+    pub async fn open_listed(&mut self, folder: &Folder, writable: bool) -> Result<ImapFolder<'_, S>> {
+        self.open(folder, writable, "", true).await
     }
 
     /// Opens a folder as one side of a sync: the server is asked to count changes. Otherwise like
@@ -164,7 +173,7 @@ impl<S: Link> Imap<S> {
     pub async fn mailbox(&mut self, folder: &Folder, writable: bool) -> Result<ImapFolder<'_, S>> {
         let counting = if self.capabilities.can_condstore() { " (CONDSTORE)" } else { "" };
         self.resync().await?;
-        self.open(folder, writable, counting).await
+        self.open(folder, writable, counting, false).await
     }
 
     /// Enables QRESYNC (RFC 7162) where the server has it, once and before any folder is open.
@@ -182,43 +191,37 @@ impl<S: Link> Imap<S> {
         Ok(())
     }
 
-    async fn open(&mut self, folder: &Folder, writable: bool, parameters: &str) -> Result<ImapFolder<'_, S>> {
-        let verb = if writable { "SELECT" } else { "EXAMINE" };
-        let mut exists = None;
-        let (mut flags, mut permanent) = (Marks::default(), None);
-        let mut opened = Opened { sticky: true, ..Opened::default() };
-        let on = |u: Untagged<'_>| match u {
-            // Zimbra tells several; the largest is right.
-            Untagged::Exists(n) => exists = exists.max(Some(n)),
-            Untagged::Flags(told) => flags = told,
-            Untagged::Status(Status { text, .. }) => match text.code.as_str() {
-                "UIDVALIDITY" => opened.uidvalidity = text.number().filter(|n| *n > 0),
-                "UIDNEXT" => opened.uidnext = text.number().filter(|n| *n > 0),
-                "HIGHESTMODSEQ" => opened.highestmodseq = text.long_number().filter(|n| *n > 0),
-                "UIDNOTSTICKY" => opened.sticky = false,
-                "PERMANENTFLAGS" => permanent = Some(mailbox::permanent(&text.arguments)),
-                _ => {}
-            },
-            _ => {}
+    async fn open(
+        &mut self,
+        folder: &Folder,
+        writable: bool,
+        parameters: &str,
+        listed: bool,
+    ) -> Result<ImapFolder<'_, S>> {
+        let is_inbox = folder.wire.eq_ignore_ascii_case(b"INBOX");
+        let fits = |a: &Ahead| is_inbox && parameters.is_empty() && a.0.is_writable() == writable;
+        let ahead = self.ahead.take().filter(fits);
+        let (opening, status, listing) = match ahead {
+            Some(ahead) => ahead,
+            None => {
+                let (mut opening, resyncs) = (Opening::new(writable), self.session.resyncs);
+                let command = opening.command(&folder.wire, parameters);
+                let on = |is_open, u: Untagged<'_>| opening.take(is_open, u, resyncs);
+                let (status, listing) = match listed {
+                    true => self.session.attempt_both(command, Rows::COMMAND, on).await?,
+                    false => (self.session.attempt(command, |u| opening.take(false, u, resyncs)).await?, None),
+                };
+                (opening, status, listing)
+            }
         };
-        let command = Command::new(verb).argument(&folder.wire).text(parameters);
-        let status = self.session.attempt(command, on).await?;
         self.has_opened = true;
         if status.condition != Condition::Ok {
             return Err(self.unopened(folder, &status).await?);
         }
-        let Some(exists) = exists else {
+        let Some((opened, rows, is_listed)) = opening.done(&status, listing.as_ref()) else {
             return Err(self.session.nonsense(&Garbled::Uncounted).folder());
         };
-        self.session.holds(exists);
-        opened.writable = writable && status.text.code != "READ-ONLY";
-        // A folder that is opened to be read holds nothing for good, which says nothing about what it can hold.
-        let permanent = permanent.filter(|_| writable);
-        opened.holds = permanent.unwrap_or(Holds {
-            marks: flags,
-            room: if writable { 0 } else { usize::MAX },
-            ..Holds::default()
-        });
+        self.session.holds(rows.exists.saturating_sub(rows.gone), rows.gone);
         let mut scope = format!("imap {}@{}", self.user, self.session.server().host.to_lowercase());
         if let Some(uidvalidity) = opened.uidvalidity {
             scope.push_str(&format!("{UIDVALIDITY}{uidvalidity}"));
@@ -230,6 +233,8 @@ impl<S: Link> Imap<S> {
             source: SourceId { folder: folder.name.clone(), scope },
             wire: folder.wire.clone(),
             opened,
+            // A listing that was refused is asked for again, alone.
+            rows: is_listed.then_some(rows),
             sizes: Vec::new(),
             disposed: BTreeSet::new(),
             fresh: true,
@@ -245,7 +250,7 @@ impl<S: Link> Imap<S> {
         if refused.kind() != Kind::Unavailable {
             return Ok(refused);
         }
-        let tree = tree::list(&mut self.session, &self.capabilities, Wanted::default()).await?;
+        let (tree, _) = tree::list(&mut self.session, &self.capabilities, Wanted::default()).await?;
         if tree.get(&folder.name).is_some() {
             return Ok(refused);
         }

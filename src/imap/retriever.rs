@@ -2,7 +2,7 @@
 
 use super::fetch::Fetcher;
 use super::folder::ImapFolder;
-use super::response::Untagged;
+use super::opening::Rows;
 use super::session::Link;
 use crate::error::Result;
 use crate::mail::{Fingerprint, Key};
@@ -14,6 +14,17 @@ impl<S: Link> ImapFolder<'_, S> {
     pub fn expect_sizes(&mut self, sizes: impl IntoIterator<Item = (Handle, Option<u64>)>) {
         self.sizes = sizes.into_iter().map(|(handle, size)| (handle.0, size)).collect();
         self.sizes.sort_unstable();
+    }
+
+    /// Asks what the folder holds.
+    async fn ask_rows(&mut self) -> Result<Rows> {
+        let mut rows = Rows { exists: self.session.counts().exists, ..Rows::default() };
+        if rows.exists > 0 {
+            let resyncs = self.session.resyncs;
+            let doing = format!("list the messages of {}", self.source.folder);
+            self.exec(Rows::COMMAND, &doing, |u| rows.take(&u, resyncs)).await?;
+        }
+        Ok(rows)
     }
 
     /// The wanted messages with their announced sizes, each once, in the order given.
@@ -38,29 +49,15 @@ impl<S: Link> Retriever for ImapFolder<'_, S> {
 
     async fn list(&mut self) -> Result<Listing> {
         self.fresh = false;
-        let (mut exists, mut broken) = (self.session.counts().exists, 0u32);
-        let mut sizes: BTreeMap<u32, Option<u64>> = BTreeMap::new();
-        if exists > 0 {
-            let resyncs = self.session.resyncs;
-            let on = |u: Untagged<'_>| match u {
-                Untagged::Fetch(row) => {
-                    if let Some(uid) = row.uid {
-                        let size = sizes.entry(uid).or_default();
-                        *size = row.size.or(*size);
-                    }
-                }
-                // Mail that comes now need not be in this answer, mail that goes now is not.
-                Untagged::Expunge(_) => exists = exists.saturating_sub(1),
-                Untagged::Vanished(gone) if resyncs && !gone.earlier => exists = exists.saturating_sub(gone.count()),
-                Untagged::Broken => broken += 1,
-                _ => {}
-            };
-            let doing = format!("list the messages of {}", self.source.folder);
-            self.exec("UID FETCH 1:* (UID RFC822.SIZE)", &doing, on).await?;
-        }
+        let rows = match self.rows.take() {
+            Some(rows) => rows,
+            None => self.ask_rows().await?,
+        };
+        let Rows { exists, gone, sizes, broken } = rows;
         self.sizes = sizes.into_iter().collect();
         let mut notes = Vec::new();
         let listed = self.sizes.len();
+        let exists = exists.saturating_sub(gone);
         if usize::try_from(exists).is_ok_and(|n| listed < n) {
             notes.push(format!(
                 "{}: the server says that it holds {exists} messages but lists only {listed} of them; the others stay there.",

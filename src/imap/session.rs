@@ -325,6 +325,26 @@ impl<S: Link> Session<S> {
 
     /// Runs one command alone and gives what the server said to it: OK, NO or BAD. Untagged responses go to `on`.
     pub async fn attempt(&mut self, command: Command, mut on: impl FnMut(Untagged<'_>) + Send) -> Result<Status> {
+        Ok(self.attempt_all(command, None, |_, u| on(u)).await?.0)
+    }
+
+    /// Runs one command, and behind it, without waiting for what becomes of the first, a second one of one line. Gives what
+    /// the server said to each. `on` is told whether the first one had ended by then.
+    pub async fn attempt_both(
+        &mut self,
+        first: Command,
+        second: &str,
+        on: impl FnMut(bool, Untagged<'_>) + Send,
+    ) -> Result<(Status, Option<Status>)> {
+        self.attempt_all(first, Some(second), on).await
+    }
+
+    async fn attempt_all(
+        &mut self,
+        command: Command,
+        mut then: Option<&str>,
+        mut on: impl FnMut(bool, Untagged<'_>) + Send,
+    ) -> Result<(Status, Option<Status>)> {
         if self.unfinished {
             self.hang_up();
         }
@@ -333,14 +353,28 @@ impl<S: Link> Session<S> {
             self.next().await?;
         }
         let ours = self.send(&command.line).await?;
-        let mut rest = command.rest.iter();
+        let (mut rest, mut others) = (command.rest.iter().peekable(), None);
+        let (mut done, mut then_done) = (None, None);
         loop {
+            if rest.peek().is_none()
+                && let Some(line) = then.take()
+            {
+                others = Some(self.send(line).await?);
+            }
+            if let Some(first) = done.take_if(|_| then_done.is_some() == others.is_some()) {
+                return Ok((first, then_done));
+            }
             match self.next().await? {
                 Event::Untagged(frame) => {
                     self.bounded_answer()?;
-                    on(Untagged::of(&frame));
+                    on(done.is_some(), Untagged::of(&frame));
                 }
-                Event::Done(tag, status) if tag == ours => return Ok(status),
+                Event::Done(tag, status) if tag == ours => {
+                    // Without the literal that it refuses, the second one was never sent.
+                    then = None;
+                    done = Some(status);
+                }
+                Event::Done(tag, status) if Some(&tag) == others.as_ref() => then_done = Some(status),
                 Event::Done(..) => {}
                 Event::Continue(text) => match rest.next() {
                     Some(line) => self.send_rest(line).await?,
@@ -368,9 +402,9 @@ impl<S: Link> Session<S> {
         }
     }
 
-    /// A folder was opened that holds so many messages: answers about them may be as long.
-    pub fn holds(&mut self, exists: u32) {
-        self.counts = Counts { exists, expunged: 0 };
+    /// A folder was opened that holds so many messages, so many having gone since: answers about them may be as long.
+    pub fn holds(&mut self, exists: u32, expunged: u32) {
+        self.counts = Counts { exists, expunged };
     }
 
     /// What the server told so far of the open folder.

@@ -5,9 +5,10 @@
 //! else came since is in the ledger, and what stands for that stands for no other.
 
 use super::append::Appended;
-use super::folder::{ImapFolder, Opened};
+use super::folder::ImapFolder;
 use super::folders::Folder;
 use super::lines::{Line, Lines};
+use super::opening::Opened;
 use super::response::Untagged;
 use super::session::Link;
 use super::spool::{ImapDraft, ImapStaged};
@@ -24,9 +25,8 @@ use tokio::task::block_in_place;
 
 /// Octets in a batch: all that are under way are held in memory, and so are the two behind them.
 const BATCH: u64 = 2 << 20;
-
-/// So many messages are worth a line of their own.
-const LANE: usize = 100;
+/// Octets in the first one, for nothing is sent before it is whole; each that follows has twice as many.
+const FIRST: u64 = 256 << 10;
 
 /// The server may still be at work on what it got before a link broke: looked at again after this time,
 const PAUSE: Duration = Duration::from_millis(400);
@@ -130,10 +130,15 @@ impl<S: Link + 'static> ImapTarget<S> {
 
     /// Works on the folder over a line, and waits for the end of it.
     pub(super) fn on<T>(&self, work: impl AsyncFnOnce(&mut ImapFolder<'_, S>) -> Result<T>) -> Result<T> {
+        self.on_line(true, work)
+    }
+
+    /// The same, with the folder open on the line, or it does not matter which one is.
+    fn on_line<T>(&self, open: bool, work: impl AsyncFnOnce(&mut ImapFolder<'_, S>) -> Result<T>) -> Result<T> {
         block_in_place(|| {
             Runtime::current().block_on(async {
                 let mut line = self.lines.take(&self.folder.wire).await?;
-                let done = self.over(&mut line, work).await;
+                let done = self.over(&mut line, open, work).await;
                 self.lines.give_back(line, &done);
                 done
             })
@@ -143,11 +148,12 @@ impl<S: Link + 'static> ImapTarget<S> {
     async fn over<T>(
         &self,
         line: &mut Line<S>,
+        open: bool,
         work: impl AsyncFnOnce(&mut ImapFolder<'_, S>) -> Result<T>,
     ) -> Result<T> {
         let is_open = line.open.as_ref().is_some_and(|(wire, may)| *wire == self.folder.wire && *may == self.writable);
         let fresh = std::mem::take(&mut line.fresh) || !is_open;
-        if !is_open {
+        if open && !is_open {
             line.open = None;
             let opened = line.imap.open_folder(&self.folder, self.writable).await?.opened.clone();
             if opened.uidvalidity != self.opened.uidvalidity {
@@ -164,6 +170,7 @@ impl<S: Link + 'static> ImapTarget<S> {
             source: self.source.clone(),
             wire: self.folder.wire.clone(),
             opened: self.opened.clone(),
+            rows: None,
             sizes: Vec::new(),
             disposed: BTreeSet::new(),
             fresh,
@@ -242,7 +249,8 @@ impl<S: Link + 'static> Store for ImapTarget<S> {
         let key = |at: usize| Key::new(at.to_string());
         let outgoing = batch.into_iter().zip(marks).enumerate();
         let outgoing = outgoing.map(move |(at, (staged, marks))| Ok(staged.outgoing(key(at), marks)));
-        let appended = self.on(async |folder| folder.append(outgoing).await)?;
+        // APPEND needs no folder to be open.
+        let appended = self.on_line(false, async |folder| folder.append(outgoing).await)?;
         let (mut last, mut refusals) = (Some(0), Vec::new());
         for (key, what) in appended {
             match what {
@@ -312,12 +320,14 @@ impl<S: Link + 'static> Store for ImapTarget<S> {
     }
 
     fn lanes(&self, messages: usize) -> usize {
-        let lanes = self.lines.most().min(messages / crate::fault::batch(LANE)).max(1);
-        self.lines.expect(lanes);
-        lanes
+        self.lines.expect(messages)
     }
 
-    fn batch_octets(&self) -> u64 {
-        BATCH
+    fn is_elsewhere(&self) -> bool {
+        true
+    }
+
+    fn batch_octets(&self, before: usize) -> u64 {
+        (FIRST << before.min(8)).min(BATCH)
     }
 }

@@ -3,6 +3,7 @@
 use super::Imap;
 use super::capability::Capabilities;
 use super::folders::{Folder, Gathering, Tree};
+use super::opening::{Ahead, Opening, Rows};
 use super::pipeline::{Pipeline, Step};
 use super::response::Untagged;
 use super::session::{Command, Link, Session};
@@ -19,20 +20,39 @@ pub struct Wanted {
     pub subscribed: bool,
     /// QRESYNC (RFC 7162) is enabled along with it, where the server has it; no folder is open yet.
     pub resync: bool,
+    /// The inbox is opened behind it.
+    pub inbox: Option<Inbox>,
 }
+
+/// How the inbox is opened along with the list of folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inbox {
+    /// To be read, and its messages are listed.
+    Listed,
+    /// To be changed, or else only looked at.
+    Open {
+        /// Whether to be changed.
+        writable: bool,
+    },
+}
+
+/// The folders, and the inbox where it was opened along with them.
+type Told = (Tree, Option<Ahead>);
 
 enum Asked {
     Namespace,
     Resync,
     Folders,
     Subscriptions,
+    Inbox,
+    Messages,
 }
 
 /// Asks for all folders, in one group of commands.
-pub async fn list<S: Link>(session: &mut Session<S>, capabilities: &Capabilities, wanted: Wanted) -> Result<Tree> {
+pub async fn list<S: Link>(session: &mut Session<S>, capabilities: &Capabilities, wanted: Wanted) -> Result<Told> {
     let options = capabilities.list_options(wanted.status);
     match attempt(session, capabilities, wanted, &options).await? {
-        Some(tree) => Ok(tree),
+        Some(told) => Ok(told),
         // Some servers offer what they then refuse.
         None => attempt(session, capabilities, wanted, "").await.map(Option::unwrap_or_default),
     }
@@ -44,7 +64,7 @@ async fn attempt<S: Link>(
     capabilities: &Capabilities,
     wanted: Wanted,
     options: &str,
-) -> Result<Option<Tree>> {
+) -> Result<Option<Told>> {
     let mut commands = Vec::new();
     if capabilities.can_namespace() {
         commands.push(("NAMESPACE".to_owned(), Asked::Namespace));
@@ -57,6 +77,14 @@ async fn attempt<S: Link>(
     }
     if wanted.resync && capabilities.can_qresync() && !session.resyncs {
         commands.push(("ENABLE QRESYNC".to_owned(), Asked::Resync));
+    }
+    let is_writable = matches!(wanted.inbox, Some(Inbox::Open { writable: true }));
+    let (mut opening, mut open, mut listed) = (Opening::new(is_writable), None, None);
+    if wanted.inbox.is_some() {
+        commands.push((format!("{} INBOX", if is_writable { "SELECT" } else { "EXAMINE" }), Asked::Inbox));
+    }
+    if wanted.inbox == Some(Inbox::Listed) {
+        commands.push((Rows::COMMAND.to_owned(), Asked::Messages));
     }
     let (mut gathering, mut enabled) = (Gathering::default(), false);
     gathering.utf8 = capabilities.names_in_utf8();
@@ -72,11 +100,13 @@ async fn attempt<S: Link>(
                     Untagged::FolderStatus(wire, status) => gathering.status(&wire, status),
                     Untagged::Namespace(first) => gathering.namespace = first,
                     Untagged::Enabled(what) => enabled |= what.can_qresync(),
-                    Untagged::Broken => gathering.broken = true,
-                    _ => {}
+                    Untagged::Broken if open.is_none() => gathering.broken = true,
+                    other => opening.take(open.is_some(), other, session.resyncs),
                 }
             }
             Step::Done(Asked::Resync, status) => session.resyncs = enabled && status.condition == Condition::Ok,
+            Step::Done(Asked::Inbox, status) => open = Some(status),
+            Step::Done(Asked::Messages, status) => listed = Some(status),
             Step::Done(_, status) if status.condition == Condition::Ok => {}
             // Without NAMESPACE there is no prefix to hide.
             Step::Done(Asked::Namespace, _) => {}
@@ -88,7 +118,7 @@ async fn attempt<S: Link>(
     }
     gathering.exchange = session.is_exchange;
     match refused {
-        None => Ok(Some(gathering.tree(told))),
+        None => Ok(Some((gathering.tree(told), open.map(|status| (opening, status, listed))))),
         Some((status, _)) if !options.is_empty() && status.text.kind().is_none() => Ok(None),
         Some((status, doing)) => Err(session.refused(&status, doing)),
     }
@@ -98,16 +128,25 @@ impl<S: Link> Imap<S> {
     /// Every folder that can be opened, with what the server tells of each along with the list. Which ones the user
     /// subscribed to is told for certain only if `subscribed` asks for it.
     pub async fn tree(&mut self, subscribed: bool) -> Result<Tree> {
-        let wanted = Wanted { status: true, subscribed, resync: false };
-        let tree = list(&mut self.session, &self.capabilities, wanted).await?;
-        self.tree = Some(tree.clone());
-        Ok(tree)
+        self.ask_tree(Wanted { status: true, subscribed, ..Wanted::default() }).await
+    }
+
+    /// The same, and the inbox is opened along with it: to open it takes no round trip, if that comes next.
+    pub async fn tree_and_inbox(&mut self, subscribed: bool, inbox: Inbox) -> Result<Tree> {
+        self.ask_tree(Wanted { status: true, subscribed, inbox: Some(inbox), ..Wanted::default() }).await
     }
 
     /// The same on a connection for a sync, for which changes are counted from then on.
     pub async fn tree_to_sync(&mut self, subscribed: bool) -> Result<Tree> {
-        let wanted = Wanted { status: true, subscribed, resync: !self.has_opened };
-        let tree = list(&mut self.session, &self.capabilities, wanted).await?;
+        let resync = !self.has_opened;
+        self.ask_tree(Wanted { status: true, subscribed, resync, ..Wanted::default() }).await
+    }
+
+    async fn ask_tree(&mut self, wanted: Wanted) -> Result<Tree> {
+        let (tree, inbox) = list(&mut self.session, &self.capabilities, wanted).await?;
+        self.has_opened |= inbox.is_some();
+        // One that cannot be opened tells why when it is its turn.
+        self.ahead = inbox.filter(|(_, status, _)| status.condition == Condition::Ok);
         self.tree = Some(tree.clone());
         Ok(tree)
     }
@@ -201,7 +240,7 @@ pub async fn listed<'t, S: Link>(
 ) -> Result<&'t mut Tree> {
     let tree = match known.take() {
         Some(tree) => tree,
-        None => list(session, capabilities, Wanted::default()).await?,
+        None => list(session, capabilities, Wanted::default()).await?.0,
     };
     Ok(known.insert(tree))
 }

@@ -256,6 +256,7 @@ fn stage_into<S: Store>(
     sizes: &mut Sizes,
     batches: &SyncSender<Batch<StagedOf<S>>>,
 ) -> Result<()> {
+    let mut before = 0;
     let mut open: Option<(Listed, S::Draft)> = None;
     while let Some(load) = incoming.blocking_recv() {
         for part in load {
@@ -286,10 +287,11 @@ fn stage_into<S: Store>(
                         }
                     }
                     // A committer that is gone has failed, and tells why itself.
-                    if batch.is_full(store.batch_octets())
-                        && batches.send(std::mem::replace(batch, Batch::new())).is_err()
-                    {
-                        return Ok(());
+                    if batch.is_full(store.batch_octets(before)) {
+                        before += 1;
+                        if batches.send(std::mem::replace(batch, Batch::new())).is_err() {
+                            return Ok(());
+                        }
                     }
                 }
             }
@@ -363,7 +365,10 @@ fn commit<S: Store>(desk: &Desk<S>, batch: Batch<StagedOf<S>>, delivered: &Mutex
         let (stand, not): (Vec<_>, Vec<_>) = rows.iter().enumerate().partition(|(at, _)| !refused.contains_key(at));
         let ids = |rows: Vec<(usize, &RowId)>| rows.into_iter().map(|(_, row)| *row).collect::<Vec<_>>();
         desk.job.ledger().never_arrived(&ids(not))?;
-        desk.job.ledger().delivered(&ids(stand))?;
+        match desk.store.is_elsewhere() {
+            true => desk.job.ledger().delivered_unsynced(&ids(stand))?,
+            false => desk.job.ledger().delivered(&ids(stand))?,
+        }
         crate::fault::point();
         let is_due = desk.job.policy.keep.is_due(desk.job.now, desk.job.now);
         let mut delivered = lock(delivered);

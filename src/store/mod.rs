@@ -114,8 +114,15 @@ pub trait Store: Send + Sync + 'static {
         None
     }
 
-    /// Octets of messages that are worth a batch.
-    fn batch_octets(&self) -> u64 {
+    /// What is put here stays whatever becomes of the power of this machine, and is found again: that it was delivered need not
+    /// be on the disk at once.
+    fn is_elsewhere(&self) -> bool {
+        false
+    }
+
+    /// Octets of messages that are worth a batch, behind so many others of this delivery.
+    fn batch_octets(&self, before: usize) -> u64 {
+        let _ = before;
         16 << 20
     }
 }

@@ -19,6 +19,7 @@ use crate::store::Here;
 use std::collections::HashSet;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio::task::JoinSet;
 
 /// A folder on its way.
 #[derive(Debug, Clone)]
@@ -87,7 +88,7 @@ impl Work for Folders {
             if self.0.job.interrupt.is_raised() {
                 return Ok(());
             }
-            let opening = async { imap.open_folder(&folder, self.0.is_removing()).await.map(Some) };
+            let opening = async { imap.open_listed(&folder, self.0.is_removing()).await.map(Some) };
             Box::pin(self.0.folder(&stop, opening)).await?;
         }
         Ok(())
@@ -111,7 +112,22 @@ impl Carriage {
     pub fn take(&self) -> Passed {
         let Come { mut done, problems, kept } = std::mem::take(&mut *self.come());
         done.sort_by_key(|(at, _)| *at);
-        Passed { done: done.into_iter().map(|(_, report)| report).collect(), problems, kept }
+        let done = done.into_iter().map(|(_, report)| report).collect();
+        Passed { done, problems, kept, leaving: JoinSet::new() }
+    }
+
+    /// Readies the target for folders that hold so many messages: for those of which nothing was carried yet.
+    pub fn expect<'s>(&self, folders: impl Iterator<Item = (&'s Stop, u64)>) -> Result<()> {
+        let mut new = 0;
+        for (stop, messages) in folders {
+            if self.job.ledger().folder(&stop.label().to_string())?.is_none() {
+                new += messages;
+            }
+        }
+        if !self.dry_run && !self.is_removing() {
+            self.target.expect(new);
+        }
+        Ok(())
     }
 
     /// Sets out for these folders.

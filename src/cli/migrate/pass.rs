@@ -11,7 +11,8 @@ use crate::connections::{Connections, worth};
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counts, Event, Observer};
-use crate::imap::{self, Access, Connection, Lines, Tree};
+use crate::imap::{self, Access, Connection, Inbox, Lines, Tree};
+use crate::interrupt::Interrupt;
 use crate::mail::{FolderName, FolderPattern, Role};
 use crate::migrate::{Collector, FolderReport, Place, Site, targets};
 use crate::net::Stream;
@@ -19,6 +20,7 @@ use crate::pop3::{self, Pop3};
 use crate::retrieve::Job;
 use std::sync::Arc;
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
 /// Round trips that a folder costs, whatever is in it,
 const FOLDER: u64 = 6;
@@ -33,6 +35,20 @@ pub struct Passed {
     pub problems: Vec<Error>,
     /// How many messages stay in the source, though they are in the target, for the two may be one.
     pub kept: u64,
+    /// Connections that take leave.
+    pub leaving: JoinSet<()>,
+}
+
+impl Passed {
+    fn nowhere(problem: Option<Error>) -> Passed {
+        Passed { done: Vec::new(), problems: problem.into_iter().collect(), kept: 0, leaving: JoinSet::new() }
+    }
+}
+
+/// Both ends of a pass, open.
+pub struct Ends {
+    source: Source,
+    target: Target,
 }
 
 /// The source of a pass, logged in where it is a server.
@@ -42,40 +58,42 @@ enum Source {
     Local,
 }
 
-/// Goes through the folders with this ledger.
-pub async fn go(run: &Run, job: &Job) -> Passed {
+/// Goes through the folders with this ledger. `ends` is what came of opening them.
+pub async fn go(run: &Run, job: &Job, ends: Result<Option<Ends>>) -> Passed {
+    let Ends { source, target } = match ends {
+        Ok(Some(ends)) => ends,
+        Ok(None) => return Passed::nowhere(None),
+        Err(e) => return Passed::nowhere(Some(e)),
+    };
     let leaves = run.is_dry() && run.migration.plan.delete_source;
     let collector = Arc::new(Collector::new(Arc::clone(&job.observer), leaves));
     let observer: Arc<dyn Observer> = Arc::<Collector>::clone(&collector);
     let job = Job { observer, ..job.clone() };
-    // Boxed, for together these futures would not fit the stack of a thread.
-    let (source, target) = match Box::pin(ends(&run.migration, &job)).await {
-        Ok(Some(ends)) => ends,
-        Ok(None) => return Passed { done: Vec::new(), problems: Vec::new(), kept: 0 },
-        Err(e) => return Passed { done: Vec::new(), problems: vec![e], kept: 0 },
-    };
     if run.is_dry()
         && let Ok(room) = target.room().await
     {
         let _ = run.room.set(room);
     }
     let carriage = Arc::new(Carriage::new(run, job, collector, target));
+    // Boxed, for together these futures would not fit the stack of a thread.
     let ended = Box::pin(through(&carriage, source)).await;
     let mut passed = carriage.take();
-    passed.problems.extend(ended.err());
+    match ended {
+        Ok(leaving) => passed.leaving = leaving,
+        Err(e) => passed.problems.push(e),
+    }
     passed
 }
 
-/// Both ends, open; `None` when told to stop.
-async fn ends(migration: &Migration, job: &Job) -> Result<Option<(Source, Target)>> {
-    let interrupt = &job.interrupt;
+/// Opens both ends; `None` when told to stop.
+pub async fn ends(migration: &Migration, interrupt: &Interrupt, dry: bool) -> Result<Option<Ends>> {
     // One after the other, for they may ask somebody.
     let Some((from, to)) = interrupt.unless_raised(logins(migration)).await? else { return Ok(None) };
     let opened = tokio::try_join!(
-        interrupt.unless_raised(source(migration, job, from)),
-        interrupt.unless_raised(target(migration, to))
+        interrupt.unless_raised(source(migration, interrupt, from)),
+        interrupt.unless_raised(target(migration, to, dry))
     )?;
-    Ok(opened.0.flatten().zip(opened.1))
+    Ok(opened.0.flatten().zip(opened.1).map(|(source, target)| Ends { source, target }))
 }
 
 /// User and password for each end that is a server.
@@ -91,33 +109,43 @@ fn access(remote: &Remote, login: Option<Login>) -> Result<Access> {
     Ok(Access { server: remote.server.clone(), login, auth: remote.auth })
 }
 
-async fn source(migration: &Migration, job: &Job, login: Option<Login>) -> Result<Option<Source>> {
+async fn source(migration: &Migration, interrupt: &Interrupt, login: Option<Login>) -> Result<Option<Source>> {
     let From::Server(remote) = &migration.from else { return Ok(Some(Source::Local)) };
     let access = access(remote, login)?;
     if remote.protocol == Protocol::Pop3 {
         let session = Box::pin(pop3::open(&access.server, &access.login, access.auth)).await?;
         return Ok(Some(Source::Pop3(Box::new(session))));
     }
-    let mut connections = Connections::new(&access, &job.interrupt, migration.plan.connections);
+    let mut connections = Connections::new(&access, interrupt, migration.plan.connections);
     let Some(imap) = Box::pin(connections.first()).await? else { return Ok(None) };
-    let tree = imap.tree(true).await?;
+    // The inbox is there in any case, and its turn comes first.
+    let tree = match FolderPattern::selects(&migration.plan.folders, &FolderName::inbox()) {
+        true => imap.tree_and_inbox(true, Inbox::Listed).await?,
+        false => imap.tree(true).await?,
+    };
     Ok(Some(Source::Imap(connections, Box::new(tree))))
 }
 
-async fn target(migration: &Migration, login: Option<Login>) -> Result<Target> {
+async fn target(migration: &Migration, login: Option<Login>, dry: bool) -> Result<Target> {
     match &migration.to {
         To::Store(spec) => Ok(Target::Local(spec.clone())),
         To::Server(remote) => {
             let access = access(remote, login)?;
             let mut imap: Connection = Box::pin(access.open()).await?;
-            let tree = imap.tree(true).await?;
+            let inbox = places([&FolderName::inbox()]);
+            let goes = FolderPattern::selects(&migration.plan.folders, &FolderName::inbox());
+            let tree = match targets(&inbox, &[], &migration.plan.mapping, None).first() {
+                Some(to) if goes && to.is_inbox() => imap.tree_and_inbox(true, Inbox::Open { writable: !dry }).await?,
+                _ => imap.tree(true).await?,
+            };
             let lines = Lines::new(imap, &access, migration.plan.connections);
             Ok(Target::Imap(lines, Box::new(Mutex::new(tree))))
         }
     }
 }
 
-async fn through(carriage: &Arc<Carriage>, source: Source) -> Result<()> {
+/// Gives what takes leave of the servers.
+async fn through(carriage: &Arc<Carriage>, source: Source) -> Result<JoinSet<()>> {
     match source {
         Source::Imap(connections, tree) => return imap(carriage, connections, &tree).await,
         Source::Pop3(session) => {
@@ -129,11 +157,10 @@ async fn through(carriage: &Arc<Carriage>, source: Source) -> Result<()> {
         }
         Source::Local => locals::through(carriage).await?,
     }
-    carriage.target.log_out().await;
-    Ok(())
+    Ok(carriage.target.leave())
 }
 
-async fn imap(carriage: &Arc<Carriage>, mut connections: Connections, tree: &Tree) -> Result<()> {
+async fn imap(carriage: &Arc<Carriage>, mut connections: Connections, tree: &Tree) -> Result<JoinSet<()>> {
     let plan = &carriage.migration.plan;
     let named = |f: &imap::Folder| FolderPattern::names(&plan.folders, &f.name);
     // A view of what other folders hold.
@@ -178,6 +205,7 @@ async fn imap(carriage: &Arc<Carriage>, mut connections: Connections, tree: &Tre
         group.iter().map(|(_, folder)| FOLDER + messages(folder) / MESSAGES).sum()
     };
     let wanted = worth(groups.iter().map(load), connections.most());
+    carriage.expect(groups.iter().flatten().map(|(stop, folder)| (stop, messages(folder))))?;
     let done = connections.each(Folders(Arc::clone(carriage)), groups, wanted, &mut Counts::default()).await?;
     let mut broken: Vec<Error> = done.into_iter().filter_map(|done| done?.err()).collect();
     let last = broken.pop();
@@ -185,8 +213,11 @@ async fn imap(carriage: &Arc<Carriage>, mut connections: Connections, tree: &Tre
     if let Some(e) = last {
         return Err(e);
     }
-    tokio::join!(connections.log_out(), carriage.target.log_out());
-    Ok(())
+    let (mut leaving, of_source) = (carriage.target.leave(), connections.leave());
+    leaving.spawn(async {
+        of_source.join_all().await;
+    });
+    Ok(leaving)
 }
 
 /// The folders that are wanted, each with its target.

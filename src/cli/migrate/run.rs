@@ -1,6 +1,6 @@
 //! The run of one migration: lock, state, passes, and the record of it.
 
-use super::pass;
+use super::pass::{self, Ends, Passed};
 use super::{ADVICE, Migration};
 use crate::cli::accounts::Tally;
 use crate::cli::held;
@@ -16,6 +16,7 @@ use crate::state::{Home, Ledger};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
 
 /// So many passes that each found something new are enough.
 const PASSES: usize = 20;
@@ -95,8 +96,10 @@ impl Run {
     async fn locked(&self, tally: &mut Tally<'_>, begun: Instant) -> Result<()> {
         let name = &self.migration.name;
         let Around { dry_run, wait, interrupt, .. } = &self.around;
-        let held = held::hold(&self.home, name, *dry_run, *wait, interrupt);
-        let Some((_lock, ledger)) = held.await? else { return Ok(()) };
+        // Boxed, for together these futures would not fit the stack of a thread.
+        let ends = Box::pin(pass::ends(&self.migration, interrupt, *dry_run));
+        let held = held::hold_while(&self.home, name, *dry_run, *wait, interrupt, ends);
+        let Some((_lock, ledger, ends)) = held.await? else { return Ok(()) };
         let job = Job {
             account: name.clone(),
             ledger: Arc::new(Mutex::new(ledger)),
@@ -116,11 +119,13 @@ impl Run {
             }
         }
         let mut folders = Vec::new();
-        let problems = self.passes(&job, &mut folders, tally).await;
+        // The last leave-taking is not waited for: nothing hangs on it.
+        let mut leaving = JoinSet::new();
+        let problems = self.passes(&job, ends, &mut leaving, &mut folders, tally).await;
         tally.count(counts(&folders));
         problems.iter().for_each(|e| tally.failed(e));
         if problems.is_empty() {
-            self.after(&job, &mut folders, tally).await;
+            self.after(&job, &mut leaving, &mut folders, tally).await;
         }
         for folder in folders.iter().filter(|_| !self.around.dry_run) {
             if let Some(n) = folder.balance.skipped.get(TOO_LARGE) {
@@ -147,12 +152,35 @@ impl Run {
         Ok(())
     }
 
+    /// Goes through the folders once, between ends that are open already, or else are opened now.
+    async fn pass(&self, job: &Job, ends: Option<Result<Option<Ends>>>, leaving: &mut JoinSet<()>) -> Passed {
+        let ends = match ends {
+            Some(ends) => ends,
+            None => {
+                // Some servers let in one connection only.
+                std::mem::take(leaving).join_all().await;
+                Box::pin(pass::ends(&self.migration, &self.around.interrupt, self.is_dry())).await
+            }
+        };
+        let mut passed = pass::go(self, job, ends).await;
+        *leaving = std::mem::take(&mut passed.leaving);
+        passed
+    }
+
     /// Goes through the folders until all that can be done is done; gives what ended it early.
-    async fn passes(&self, job: &Job, folders: &mut Vec<FolderReport>, tally: &mut Tally<'_>) -> Vec<Error> {
+    async fn passes(
+        &self,
+        job: &Job,
+        ends: Result<Option<Ends>>,
+        leaving: &mut JoinSet<()>,
+        folders: &mut Vec<FolderReport>,
+        tally: &mut Tally<'_>,
+    ) -> Vec<Error> {
+        let mut ends = Some(ends);
         let (mut patience, mut done, mut whole) = (Patience::default(), 0, 0);
         let Around { dry_run, report, interrupt, .. } = &self.around;
         loop {
-            let pass = pass::go(self, job).await;
+            let pass = self.pass(job, ends.take(), leaving).await;
             let copied = pass.done.iter().map(|f| f.balance.copied).sum::<u64>();
             merge(folders, pass.done);
             done += copied;
@@ -183,7 +211,7 @@ impl Run {
     }
 
     /// What is done once all was copied: the findings of the check, and the deletion of the source.
-    async fn after(&self, job: &Job, folders: &mut [FolderReport], tally: &mut Tally<'_>) {
+    async fn after(&self, job: &Job, leaving: &mut JoinSet<()>, folders: &mut [FolderReport], tally: &mut Tally<'_>) {
         let plan = &self.migration.plan;
         for folder in folders.iter() {
             let missing = folder.verified.map_or(0, |v| v.missing);
@@ -204,7 +232,7 @@ impl Run {
             return;
         }
         let policy = Policy { keep: Keep::Never, ..job.policy.clone() };
-        let pass = pass::go(self, &Job { policy, ..job.clone() }).await;
+        let pass = self.pass(&Job { policy, ..job.clone() }, None, leaving).await;
         let removed = pass.done.iter().map(|f| f.balance.removed).sum();
         pass.problems.iter().for_each(|e| tally.failed(e));
         if pass.kept > 0 {

@@ -10,6 +10,7 @@ use crate::net::Stream;
 use crate::store::{Here, Layout, Maildir, Mbox, Spec, Store, StoreKind};
 use std::sync::Arc;
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
 /// The target of a pass.
 pub enum Target {
@@ -71,11 +72,16 @@ impl Target {
         room
     }
 
-    /// Takes leave of the server.
-    pub async fn log_out(&self) {
+    /// So many messages are going to come, more likely than not.
+    pub fn expect(&self, messages: u64) {
         if let Target::Imap(lines, _) = self {
-            lines.log_out().await;
+            lines.expect(usize::try_from(messages).unwrap_or(usize::MAX));
         }
+    }
+
+    /// Takes leave of the server; the tasks end as it answers.
+    pub fn leave(&self) -> JoinSet<()> {
+        if let Target::Imap(lines, _) = self { lines.leave() } else { JoinSet::new() }
     }
 }
 

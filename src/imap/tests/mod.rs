@@ -6,6 +6,7 @@ mod compress;
 mod cut;
 mod folder;
 mod gone;
+mod listed;
 mod login;
 mod mailbox;
 mod multiappend;

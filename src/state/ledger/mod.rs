@@ -156,13 +156,16 @@ impl Ledger {
 
     /// Transaction B: these messages are visible and durable, and no longer in quarantine.
     pub fn delivered(&mut self, rows: &[RowId]) -> Result<()> {
-        self.write(|tx| {
-            set_status(tx, rows, "delivered")?;
-            let mut release = tx.prepare_cached(
-                "DELETE FROM quarantine WHERE (folder, key) = (SELECT folder, key FROM message WHERE id = ?1)",
-            )?;
-            rows.iter().try_for_each(|row| release.execute([row.0]).map(drop))
-        })
+        self.write(|tx| set_delivered(tx, rows))
+    }
+
+    /// The same, on the disk only with the transaction that follows: where the power fails before that, they are settled.
+    pub fn delivered_unsynced(&mut self, rows: &[RowId]) -> Result<()> {
+        let wait = |db: &Connection, how| db.pragma_update(None, "synchronous", how);
+        wait(&self.db, "NORMAL").map_err(|e| self.failed(e))?;
+        let done = self.delivered(rows);
+        wait(&self.db, "FULL").map_err(|e| self.failed(e))?;
+        done
     }
 
     /// Messages of an interrupted run: their numbers, places and digests.
@@ -380,6 +383,14 @@ impl Ledger {
     fn failed(&self, e: rusqlite::Error) -> crate::error::Error {
         schema::failed(&self.path, e)
     }
+}
+
+fn set_delivered(tx: &Transaction<'_>, rows: &[RowId]) -> rusqlite::Result<()> {
+    set_status(tx, rows, "delivered")?;
+    let mut release = tx.prepare_cached(
+        "DELETE FROM quarantine WHERE (folder, key) = (SELECT folder, key FROM message WHERE id = ?1)",
+    )?;
+    rows.iter().try_for_each(|row| release.execute([row.0]).map(drop))
 }
 
 /// A row read in the order of the columns of [`Ledger::rows`].

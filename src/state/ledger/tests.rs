@@ -75,6 +75,17 @@ fn a_seal_breaks_when_anything_is_known_of_messages_that_was_not() {
 }
 
 #[test]
+fn whoever_did_not_wait_for_the_disk_does_again() {
+    let (_dir, _, mut ledger, folder) = ledger();
+    let ids = ledger.arriving(folder, &[arrival(None, 1)], 100).unwrap();
+    let waits = |l: &Ledger| l.db.pragma_query_value(None, "synchronous", |r| r.get::<_, u8>(0)).unwrap() == 2;
+    ledger.delivered_unsynced(&ids).unwrap();
+    assert_eq!((waits(&ledger), ledger.unsettled(folder).unwrap().len()), (true, 0));
+    ledger.db.execute("ALTER TABLE quarantine RENAME TO q", []).unwrap();
+    assert!(ledger.delivered_unsynced(&ids).is_err() && waits(&ledger));
+}
+
+#[test]
 fn what_is_on_its_way_is_found_without_a_look_at_the_rest() {
     let (_dir, _, ledger, _) = ledger();
     let plan = |sql: &str| {
