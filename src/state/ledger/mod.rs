@@ -5,7 +5,7 @@ use super::{Home, schema};
 use crate::error::Result;
 use crate::mail::{Content, Digest, Fingerprint, Key, Side};
 use crate::state::pair;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 use std::collections::HashSet;
 use std::path::PathBuf;
 
@@ -355,6 +355,10 @@ impl Ledger {
 
 fn set_delivered(tx: &Transaction<'_>, rows: &[RowId]) -> rusqlite::Result<()> {
     set_status(tx, rows, "delivered")?;
+    // Asked once, for mostly there is none.
+    if !tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM quarantine)")?.query_row([], |r| r.get(0))? {
+        return Ok(());
+    }
     let mut release = tx.prepare_cached(
         "DELETE FROM quarantine WHERE (folder, key) = (SELECT folder, key FROM message WHERE id = ?1)",
     )?;
@@ -402,27 +406,38 @@ fn free_key(tx: &Transaction<'_>, folder: FolderId, key: Option<&Key>) -> rusqli
 }
 
 fn insert(tx: &Transaction<'_>, folder: FolderId, a: &Arrival, now: i64) -> rusqlite::Result<RowId> {
-    free_key(tx, folder, a.key.as_ref())?;
     let local = pair::local_key(&a.place).map(Key::new);
-    if let Some(key) = &local {
-        pairs::free(tx, folder, Side::Local, key)?;
-    }
-    tx.prepare_cached(
+    let mut insert = tx.prepare_cached(
         "INSERT INTO message (folder, key, listed_size, wire_size, digest, fingerprint, status, place, first_seen,
                               local_key, marks)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'arriving', ?7, ?8, ?9, ?10)",
-    )?
-    .execute(params![
-        folder.0,
-        a.key.as_ref().map(Key::as_bytes),
-        a.listed_size,
-        a.wire_size,
-        a.digest.0,
-        a.fingerprint.0,
-        a.place,
-        now,
-        local.as_ref().map(Key::as_bytes),
-        pair::write_marks(&a.marks)
-    ])?;
+    )?;
+    let mut add = || {
+        insert.execute(params![
+            folder.0,
+            a.key.as_ref().map(Key::as_bytes),
+            a.listed_size,
+            a.wire_size,
+            a.digest.0,
+            a.fingerprint.0,
+            a.place,
+            now,
+            local.as_ref().map(Key::as_bytes),
+            pair::write_marks(&a.marks)
+        ])
+    };
+    match add() {
+        // Seldom: one of its keys was another message's before.
+        Err(e) if e.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            free_key(tx, folder, a.key.as_ref())?;
+            if let Some(key) = &local {
+                pairs::free(tx, folder, Side::Local, key)?;
+            }
+            add()?;
+        }
+        added => {
+            added?;
+        }
+    }
     Ok(RowId(tx.last_insert_rowid()))
 }

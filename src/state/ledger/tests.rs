@@ -51,6 +51,22 @@ fn a_message_passes_its_stations() {
 }
 
 #[test]
+fn a_name_that_is_given_again_is_the_newcomers() {
+    let (_dir, _, mut ledger, folder) = ledger();
+    let place = |n: u8, place: &str| Arrival { place: place.into(), ..arrival(Some("a"), n) };
+    for (n, at) in [(1, "new/1"), (2, "cur/1:2,S"), (3, "new/3")] {
+        let ids = ledger.arriving(folder, &[place(n, at)], 100).unwrap();
+        ledger.delivered(&ids).unwrap();
+    }
+    let keys: Vec<_> = ledger.rows(folder).unwrap().into_iter().map(|row| row.key).collect();
+    assert_eq!(keys, [None, None, Some(Key::new("a"))]);
+    let local: Vec<Option<Vec<u8>>> = (1..=3)
+        .map(|id| ledger.db.query_row("SELECT local_key FROM message WHERE id = ?1", [id], |r| r.get(0)).unwrap())
+        .collect();
+    assert_eq!(local, [None, Some(b"1".to_vec()), Some(b"3".to_vec())]);
+}
+
+#[test]
 fn a_seal_breaks_when_anything_is_known_of_messages_that_was_not() {
     let (_dir, _, mut ledger, folder) = ledger();
     ledger.begin("Sent", "scope", &[], 0).unwrap();
