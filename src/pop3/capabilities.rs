@@ -9,6 +9,8 @@ pub(super) struct Capabilities {
     pub stls: bool,
     /// `TOP` gives headers alone.
     pub top: bool,
+    /// Messages have unique-ids.
+    pub uidl: bool,
     /// Commands may be sent before the replies to earlier ones have come.
     pub pipelining: bool,
     /// The `UTF8` command exists (RFC 6856).
@@ -31,6 +33,7 @@ impl Capabilities {
         match name.to_ascii_uppercase().as_str() {
             "STLS" => self.stls = true,
             "TOP" => self.top = true,
+            "UIDL" => self.uidl = true,
             "PIPELINING" => self.pipelining = true,
             "UTF8" => self.utf8 = true,
             "SASL" => self.sasl.extend(words.map(str::to_ascii_uppercase)),
@@ -84,6 +87,7 @@ mod tests {
         let all = Capabilities {
             stls: true,
             top: true,
+            uidl: true,
             pipelining: true,
             utf8: true,
             sasl: vec!["PLAIN".into(), "SCRAM-SHA-256".into()],

@@ -324,6 +324,9 @@ impl<S: Transport> Retriever for Pop3<S> {
     }
 
     async fn glance(&mut self) -> Result<Option<Glance>> {
+        if !self.offered.as_ref().is_some_and(|c| c.uidl) {
+            return Ok(None);
+        }
         self.set_out()?;
         let bound = self.bound();
         let glanced = look::glance(&mut self.connection, bound).await?;

@@ -283,7 +283,12 @@ async fn the_farewell_of_a_server_is_not_held_against_a_message() {
 
 /// Greeting to TRANSACTION state on a server without CAPA, then these octets, whatever the client says.
 async fn fed(octets: &[u8]) -> Pop3<Pipe> {
-    let all = [b"+OK\r\n-ERR\r\n+OK\r\n+OK\r\n-ERR\r\n".as_slice(), octets].concat();
+    fed_by("-ERR\r\n", octets).await
+}
+
+/// By a server that answers so to CAPA.
+async fn fed_by(capa: &str, octets: &[u8]) -> Pop3<Pipe> {
+    let all = [format!("+OK\r\n-ERR\r\n+OK\r\n+OK\r\n{capa}").as_bytes(), octets].concat();
     Pop3::start(Pipe::clear(say(&all)), &server(), &login(), AuthChoice::UserPass).await.unwrap()
 }
 

@@ -45,7 +45,7 @@ async fn a_glance_asks_for_names_and_one_size() {
     let sizes = "S: +OK\nS: 1 11\nS: 2 22\nS: .\n";
     for (capabilities, look) in [
         (FULL, format!("C: UIDL\nC: STAT\n{names}S: +OK 2 33\nC: LIST\n{sizes}")),
-        (None, format!("C: UIDL\n{names}C: STAT\nS: +OK 2 33 octets\nC: LIST\n{sizes}")),
+        (Some("TOP UIDL"), format!("C: UIDL\n{names}C: STAT\nS: +OK 2 33 octets\nC: LIST\n{sizes}")),
     ] {
         let (mut s, peer) = session(capabilities, &format!("{look}C: UIDL *\nS: -ERR")).await;
         let glance = s.glance().await.unwrap().unwrap();
@@ -64,6 +64,7 @@ async fn a_glance_asks_for_names_and_one_size() {
 
 #[tokio::test]
 async fn where_a_glance_tells_too_little_all_is_listed() {
+    let capa = "+OK\r\nUIDL\r\n.\r\n";
     for answers in [
         "-ERR what?\r\n+OK 1 5\r\n",
         "+OK\r\n1 a\r\n.\r\n-ERR what?\r\n",
@@ -72,7 +73,7 @@ async fn where_a_glance_tells_too_little_all_is_listed() {
         "+OK\r\n1 a\r\n.\r\n+OK 2 5\r\n",
         "+OK\r\n.\r\n+OK 0 0\r\n",
     ] {
-        let mut s = fed(format!("{answers}+OK\r\n1 a\r\n.\r\n+OK\r\n1 5\r\n.\r\n").as_bytes()).await;
+        let mut s = fed_by(capa, format!("{answers}+OK\r\n1 a\r\n.\r\n+OK\r\n1 5\r\n.\r\n").as_bytes()).await;
         assert_eq!(s.glance().await.unwrap(), None, "{answers}");
         let listing = s.list().await.unwrap();
         assert_eq!(
@@ -82,7 +83,7 @@ async fn where_a_glance_tells_too_little_all_is_listed() {
         );
     }
     let twice = "+OK\r\n1 a\r\n1 b\r\n.\r\n+OK 2 5\r\n";
-    assert_eq!(fed(twice.as_bytes()).await.glance().await.unwrap(), None);
+    assert_eq!(fed_by(capa, twice.as_bytes()).await.glance().await.unwrap(), None);
 }
 
 #[tokio::test]
