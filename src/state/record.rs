@@ -56,6 +56,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// What it holds, as far as it is known.
+    pub fn content(&self) -> Content {
+        Content::known(self.wire_size, self.digest, self.fingerprint)
+    }
+
     /// Its digest, were nothing known of it but header and size; see [`Content::inferred_from`].
     pub fn inferred(&self) -> Option<Digest> {
         Content::inferred_from(self.fingerprint, self.wire_size).map(|content| content.digest)

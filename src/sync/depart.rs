@@ -193,7 +193,7 @@ impl Errand<'_> {
     /// What the bytes of rows tell.
     fn contents(&self, rows: Vec<RowId>) -> Result<HashMap<RowId, Content>> {
         let rows = self.job.carrier.ledger().rows_of(&rows)?;
-        Ok(rows.into_iter().map(|r| (r.id, Content::known(r.wire_size, r.digest, r.fingerprint))).collect())
+        Ok(rows.into_iter().map(|r| (r.id, r.content())).collect())
     }
 
     /// Writes down that messages are about to be moved to the trash of the server. Without MOVE they are copied, and a run

@@ -38,7 +38,7 @@ impl Known {
         places.sort_unstable_by_key(|(place, _)| *place);
         move |wanted| {
             let at = places.binary_search_by_key(&wanted, |(place, _)| *place).ok()?;
-            places.get(at).map(|(_, row)| content(row))
+            places.get(at).map(|(_, row)| row.content())
         }
     }
 
@@ -51,10 +51,6 @@ impl Known {
     }
 }
 
-fn content(row: &Row) -> Content {
-    Content::known(row.wire_size, row.digest, row.fingerprint)
-}
-
 impl Carriage {
     /// Messages of the source that were compared with the target before, and that need not be read again, by name: each with
     /// the size that the source states.
@@ -62,7 +58,7 @@ impl Carriage {
         let known = self.recall(folder)?;
         let compared = known.rows.iter().filter_map(|row| {
             known.stands(row, true).filter(|at| at.uidvalidity == uidvalidity)?;
-            Some((row.key.clone()?, (row.listed_size?, content(row))))
+            Some((row.key.clone()?, (row.listed_size?, row.content())))
         });
         Ok(compared.collect())
     }
