@@ -27,6 +27,19 @@ impl Folder {
     pub(super) fn new(name: FolderName, wire: Vec<u8>) -> Folder {
         Folder { name, wire, twins: Vec::new(), role: None, subscribed: None, status: None }
     }
+
+    /// What the user is told of each of its twins, where this one is `taken`.
+    pub fn tell_twins(&self, taken: &str) -> impl Iterator<Item = String> {
+        self.twins.iter().map(move |twin| {
+            format!(
+                "two folders on the server read as {}: \u{201c}{}\u{201d} is {taken}, \u{201c}{}\u{201d} is left. Rename one of \
+                 them on the server.",
+                self.name,
+                self.wire.escape_ascii(),
+                twin.escape_ascii()
+            )
+        })
+    }
 }
 
 /// What STATUS tells of a folder (RFC 9051 section 6.3.11); each as far as the server told.

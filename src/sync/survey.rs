@@ -49,14 +49,7 @@ impl Job {
     /// Tells of folders on the server that cannot be told from others here.
     fn tell_twins(&self, tree: &Tree, patterns: &[FolderPattern], counts: &mut Counts) {
         for folder in tree.folders().filter(|folder| FolderPattern::selects(patterns, &folder.name)) {
-            for twin in &folder.twins {
-                let (name, wire, twin) = (&folder.name, folder.wire.escape_ascii(), twin.escape_ascii());
-                let what = format!(
-                    "two folders on the server read as {name}: \u{201c}{wire}\u{201d} is synced, \u{201c}{twin}\u{201d} is left. \
-                     Rename one of them on the server."
-                );
-                self.leave(&what, counts);
-            }
+            folder.tell_twins("synced").for_each(|what| self.leave(&what, counts));
         }
     }
 

@@ -61,15 +61,7 @@ async fn imap_folders(task: &Task, job: &Job, tally: &mut Tally<'_>) -> Result<(
         if task.interrupt.is_raised() {
             return Ok(());
         }
-        for twin in &folder.twins {
-            tally.left(&format!(
-                "two folders on the server read as {}: \u{201c}{}\u{201d} is pulled, \u{201c}{}\u{201d} is left. Rename one of \
-                 them on the server.",
-                folder.name,
-                folder.wire.escape_ascii(),
-                twin.escape_ascii()
-            ));
-        }
+        folder.tell_twins("pulled").for_each(|warning| tally.left(&warning));
         let done = async {
             let path = task.account.store.standing_path(&folder.name)?;
             let Some(opened) = task.interrupt.unless_raised(session.open_folder(&folder, writable)).await? else {
