@@ -86,9 +86,14 @@ impl Opening {
         self.opened.writable
     }
 
+    /// The name of the command that opens it.
+    pub fn verb(&self) -> &'static str {
+        if self.opened.writable { "SELECT" } else { "EXAMINE" }
+    }
+
     /// The command that opens it.
     pub fn command(&self, wire: &[u8], parameters: &str) -> Command {
-        Command::new(if self.opened.writable { "SELECT" } else { "EXAMINE" }).argument(wire).text(parameters)
+        Command::new(self.verb()).argument(wire).text(parameters)
     }
 
     /// Takes in what the server says; once the folder is open, that is about its messages.

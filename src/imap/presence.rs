@@ -41,16 +41,18 @@ async fn standing<S: Link>(
                 _ => {}
             },
             Step::Done(set, status) if status.condition != Condition::Ok => {
-                there.extend(
-                    set.iter().filter(|uid| !there.contains_key(uid)).map(|uid| (uid, None)).collect::<Vec<_>>(),
-                );
+                for uid in set.iter() {
+                    there.entry(uid).or_default();
+                }
             }
             Step::Done(..) => {}
         }
     }
     there.retain(|uid, _| uids.contains(uid));
     if broken {
-        there.extend(uids.iter().filter(|uid| !there.contains_key(uid)).map(|uid| (*uid, None)).collect::<Vec<_>>());
+        for uid in uids {
+            there.entry(*uid).or_default();
+        }
     }
     Ok(there)
 }

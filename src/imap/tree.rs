@@ -81,7 +81,7 @@ async fn attempt<S: Link>(
     let is_writable = matches!(wanted.inbox, Some(Inbox::Open { writable: true }));
     let (mut opening, mut open, mut listed) = (Opening::new(is_writable), None, None);
     if wanted.inbox.is_some() {
-        commands.push((format!("{} INBOX", if is_writable { "SELECT" } else { "EXAMINE" }), Asked::Inbox));
+        commands.push((format!("{} INBOX", opening.verb()), Asked::Inbox));
     }
     if wanted.inbox == Some(Inbox::Listed) {
         commands.push((Rows::COMMAND.to_owned(), Asked::Messages));

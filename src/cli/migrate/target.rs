@@ -137,10 +137,15 @@ fn standing(spec: &Spec) -> Vec<FolderName> {
 /// A store that can be looked at after the work.
 pub trait Standing: Store {
     /// Every message, by header and size, or by all octets. What is `known` by UID and size needs no reading.
-    fn standing(&self, whole: bool, known: impl Fn((u32, u64)) -> Option<Content>) -> Result<Vec<(At, Content)>>;
+    fn standing(&self, whole: bool, known: impl Fn((u32, u64)) -> Option<Content>) -> Result<Vec<(At, Content)>> {
+        let _ = (whole, known);
+        Ok(self.scan()?.into_iter().map(|content| (At::default(), content)).collect())
+    }
 
     /// UIDVALIDITY, where it has one.
-    fn uidvalidity(&self) -> Option<u32>;
+    fn uidvalidity(&self) -> Option<u32> {
+        None
+    }
 
     /// What the user should know of the work done.
     fn take_notes(&self) -> Vec<String>;
@@ -171,14 +176,6 @@ impl<S: Link + 'static> Standing for ImapTarget<S> {
 }
 
 impl Standing for Maildir {
-    fn standing(&self, _: bool, _: impl Fn((u32, u64)) -> Option<Content>) -> Result<Vec<(At, Content)>> {
-        Ok(self.scan()?.into_iter().map(|content| (At::default(), content)).collect())
-    }
-
-    fn uidvalidity(&self) -> Option<u32> {
-        None
-    }
-
     fn take_notes(&self) -> Vec<String> {
         Vec::new()
     }
@@ -189,14 +186,6 @@ impl Standing for Maildir {
 }
 
 impl Standing for Mbox {
-    fn standing(&self, _: bool, _: impl Fn((u32, u64)) -> Option<Content>) -> Result<Vec<(At, Content)>> {
-        Ok(self.scan()?.into_iter().map(|content| (At::default(), content)).collect())
-    }
-
-    fn uidvalidity(&self) -> Option<u32> {
-        None
-    }
-
     fn take_notes(&self) -> Vec<String> {
         Vec::new()
     }
