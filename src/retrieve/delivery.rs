@@ -30,6 +30,7 @@ const LOAD: usize = 64 * 1024;
 const LOAD_AGE: Duration = Duration::from_millis(20);
 /// Loads under way to the staging thread.
 const LOADS: usize = 32;
+
 /// What the threads need to know and report to.
 pub struct Desk<S: Store> {
     /// What the pull works with.

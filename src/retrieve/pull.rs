@@ -239,16 +239,19 @@ impl Job {
         let known = self.ledger().folder(&name)?.filter(|folder| folder.scope == source.scope);
         let (job, is_known) = (self.clone(), known.is_some());
         let unsealed = if self.ledger().seal(&name)?.is_some() { None } else { known };
-        let recalling = spawn_blocking(move || unsealed.map(|folder| job.read(folder)).transpose());
+        let recalling = unsealed.map(|folder| spawn_blocking(move || job.read(folder)));
         let looking = async {
             let Some(mut retriever) = connecting.await? else { return Ok(None) };
             let seen = self.interrupt.unless_raised(look(&mut retriever, is_known)).await?;
             Ok(seen.map(|seen| (retriever, seen)))
         };
         let looked = looking.await;
-        let past = recalling.await.unwrap_or_else(|died| resume_unwind(died.into_panic()));
+        let past = match recalling {
+            Some(recalling) => Some(recalling.await.unwrap_or_else(|died| resume_unwind(died.into_panic()))),
+            None => None,
+        };
         Ok(match looked? {
-            Some((retriever, seen)) => Some((retriever, seen, past?)),
+            Some((retriever, seen)) => Some((retriever, seen, past.transpose()?)),
             None => None,
         })
     }

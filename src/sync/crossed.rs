@@ -26,20 +26,13 @@ pub struct Crossing {
 
 /// Finds them, as far as the policies let either side follow.
 pub fn crossings(folders: &[Folder<'_>]) -> Vec<Crossing> {
-    let open = |wanted: fn(&&Open) -> bool| -> Vec<(usize, &Open)> {
-        let each = folders.iter().enumerate();
-        each.flat_map(|(at, f)| f.comparison.open.iter().filter(wanted).map(move |o| (at, o))).collect()
-    };
-    let astray = open(|o| o.is_astray());
+    let astray = open(folders, Open::is_astray);
     if astray.is_empty() {
         return Vec::new();
     }
     let found = Sides::of(|side| {
         // What was moved on one side alone takes its own.
-        let lost = match side {
-            Side::Local => open(|o| o.pair.gone.is_none() && o.seeks_on(Side::Local)),
-            Side::Remote => open(|o| o.pair.gone.is_none() && o.seeks_on(Side::Remote)),
-        };
+        let lost = open(folders, |o| o.pair.gone.is_none() && o.seeks_on(side));
         whereabouts(folders, side, &lost, &astray)
     });
     let mut crossings = Vec::new();
@@ -60,6 +53,12 @@ pub fn crossings(folders: &[Folder<'_>]) -> Vec<Crossing> {
         crossings.push(Crossing { row: open.pair.row, from, on, at: *places.on(on), keys });
     }
     crossings
+}
+
+/// Open rows of all folders, each with the place of its folder.
+fn open<'a>(folders: &[Folder<'a>], wanted: impl Fn(&Open) -> bool) -> Vec<(usize, &'a Open)> {
+    let each = folders.iter().enumerate().flat_map(|(at, f)| f.comparison.open.iter().map(move |o| (at, o)));
+    each.filter(|(_, o)| wanted(o)).collect()
 }
 
 /// Where the messages that went astray are on a side now: folder and message, as far as they are found.

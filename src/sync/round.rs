@@ -133,8 +133,7 @@ impl Job {
     /// Writes down of messages that were moved on both sides where the one that is to follow has them now.
     fn settle_crossings(&self, observed: &mut [Observed], policy: &Policy) -> Result<()> {
         let removing = folders::removing(policy);
-        let of = |o: &'_ Observed| if o.removal.is_some() { &removing } else { policy };
-        let seen: Vec<Folder<'_>> = observed.iter().map(|o| o.folder(of(o))).collect();
+        let seen = seen(observed, policy, &removing);
         for crossing in crossings(&seen) {
             let Some(id) = observed.get(crossing.at).map(|look| look.id) else { continue };
             let keys = crossing.keys.clone().map(Some);
@@ -150,8 +149,7 @@ impl Job {
 
     fn plan(&self, observed: &mut [Observed], policy: &Policy, counts: &mut Counts) -> Vec<Plan> {
         let removing = folders::removing(policy);
-        let of = |o: &'_ Observed| if o.removal.is_some() { &removing } else { policy };
-        let seen: Vec<Folder<'_>> = observed.iter().map(|o| o.folder(of(o))).collect();
+        let seen = seen(observed, policy, &removing);
         let mut plans = plan(&seen, self.carrier.now);
         for (look, plan) in observed.iter_mut().zip(&mut plans) {
             if let Some(side) = look.removal
@@ -290,4 +288,9 @@ impl Ended {
         }
         fatal.map_or(Ok(sound), Err)
     }
+}
+
+/// The folders, each with the policy that holds for it: `removing` for one that is to go.
+fn seen<'a>(observed: &'a [Observed], policy: &'a Policy, removing: &'a Policy) -> Vec<Folder<'a>> {
+    observed.iter().map(|o| o.folder(if o.removal.is_some() { removing } else { policy })).collect()
 }

@@ -61,6 +61,18 @@ impl Ledger {
         read().map_err(|e| self.failed(e))
     }
 
+    /// Messages of the server that stood in the store before the first run: nothing was put there for them.
+    pub fn stood_before(&self, folder: FolderId) -> Result<HashSet<Key>> {
+        let read = || -> rusqlite::Result<HashSet<_>> {
+            let mut query = self.db.prepare(
+                "SELECT key FROM message WHERE folder = ?1 AND key IS NOT NULL AND place IS NULL
+                 AND status = 'delivered' AND missing_since IS NULL AND found IS NOT ?2",
+            )?;
+            query.query_map(params![folder.0, REMOVED], |r| key_of(r, 0))?.collect()
+        };
+        read().map_err(|e| self.failed(e))
+    }
+
     /// Whether any message of the folder that has no name was removed from the target.
     pub fn lacks_nameless(&self, folder: FolderId) -> Result<bool> {
         let lacks = "SELECT EXISTS (SELECT 1 FROM message WHERE folder = ?1 AND key IS NULL AND found = ?2)";

@@ -6,7 +6,6 @@ use crate::error::Result;
 use crate::mail::{Content, Digest, Fingerprint, Key, Side};
 use crate::state::pair;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
-use std::collections::HashSet;
 use std::path::PathBuf;
 
 mod findings;
@@ -209,18 +208,6 @@ impl Ledger {
         let read = || {
             let mut query = self.db.prepare_cached(sql)?;
             query.query_row(params![folder.0, key.as_bytes()], |r| Ok(Fingerprint(r.get(0)?))).optional()
-        };
-        read().map_err(|e| self.failed(e))
-    }
-
-    /// Messages of the server that stood in the store before the first run: nothing was put there for them.
-    pub fn stood_before(&self, folder: FolderId) -> Result<HashSet<Key>> {
-        let read = || -> rusqlite::Result<HashSet<_>> {
-            let mut query = self.db.prepare(
-                "SELECT key FROM message WHERE folder = ?1 AND key IS NOT NULL AND place IS NULL
-                 AND status = 'delivered' AND missing_since IS NULL AND found IS NOT 'removed'",
-            )?;
-            query.query_map([folder.0], |r| key_of(r, 0))?.collect()
         };
         read().map_err(|e| self.failed(e))
     }

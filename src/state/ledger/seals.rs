@@ -2,7 +2,7 @@
 
 use super::Ledger;
 use crate::error::Result;
-use rusqlite::{Transaction, params};
+use rusqlite::Transaction;
 
 /// Facts whose names begin so are seals.
 const SEAL: &str = "seal of ";
@@ -18,10 +18,10 @@ impl Ledger {
     /// Seals the folder, or takes its seal off.
     pub fn set_seal(&mut self, folder: &str, seal: Option<&str>) -> Result<()> {
         let name = format!("{SEAL}{folder}");
-        self.note(|tx| match seal {
-            Some(seal) => tx.execute("INSERT OR REPLACE INTO fact VALUES (?1, ?2)", params![name, seal]).map(drop),
-            None => tx.execute("DELETE FROM fact WHERE name = ?1", [name]).map(drop),
-        })
+        match seal {
+            Some(seal) => self.set_fact(&name, seal),
+            None => self.note(|tx| tx.execute("DELETE FROM fact WHERE name = ?1", [name]).map(drop)),
+        }
     }
 }
 
