@@ -26,6 +26,8 @@ use tokio::task::{JoinHandle, spawn_blocking};
 const PIECE: usize = 64 * 1024;
 /// and small messages are handed over together, up to about this size: each load wakes a thread.
 const LOAD: usize = 64 * 1024;
+/// Room for the last of them.
+const MARGIN: usize = 16 * 1024;
 /// A load that has waited this long goes when a message ends.
 const LOAD_AGE: Duration = Duration::from_millis(20);
 /// Loads under way to the staging thread.
@@ -52,9 +54,17 @@ impl<S: Store> Desk<S> {
     }
 }
 
+/// What is handed over together: octets, and what they are.
+#[derive(Default)]
+struct Load {
+    octets: Vec<u8>,
+    parts: Vec<Part>,
+}
+
 enum Part {
     Begin(Listed, Envelope),
-    Bytes(Vec<u8>),
+    /// As many of the octets.
+    Octets(usize),
     End,
 }
 
@@ -85,11 +95,11 @@ pub struct Delivered {
 pub struct Delivery {
     wanted: HashMap<Handle, Listed>,
     marks: HashMap<Handle, Marks>,
-    loads: Sender<Vec<Part>>,
-    load: Vec<Part>,
-    loaded: usize,
+    loads: Sender<Load>,
+    load: Load,
+    /// The last octets of the load that are no part yet.
+    piece: usize,
     sent: Instant,
-    piece: Vec<u8>,
     under_way: Option<Listed>,
     refused: Vec<(Listed, String)>,
     gone: Vec<Listed>,
@@ -116,10 +126,9 @@ impl Delivery {
             wanted: wanted.iter().map(|l| (l.handle, (*l).clone())).collect(),
             marks: HashMap::new(),
             loads,
-            load: Vec::new(),
-            loaded: 0,
+            load: Load::default(),
+            piece: 0,
             sent: Instant::now(),
-            piece: Vec::new(),
             under_way: None,
             refused: Vec::new(),
             gone: Vec::new(),
@@ -155,17 +164,16 @@ impl Delivery {
 
     async fn send(&mut self) -> Result<()> {
         let load = std::mem::take(&mut self.load);
-        self.loaded = 0;
         self.sent = Instant::now();
         // The receiver is gone only when the store failed; `finish` has the reason.
         self.loads.send(load).await.map_err(|_| Error::new(Kind::LocalIo, "the store cannot go on", "Run again."))
     }
 
-    /// Puts what came of the message into the load.
+    /// Makes what came of the message a part of the load.
     fn pack(&mut self) {
-        if !self.piece.is_empty() {
-            self.loaded += self.piece.len();
-            self.load.push(Part::Bytes(std::mem::take(&mut self.piece)));
+        match std::mem::take(&mut self.piece) {
+            0 => {}
+            octets => self.load.parts.push(Part::Octets(octets)),
         }
     }
 }
@@ -182,20 +190,22 @@ impl Intake for Delivery {
         if let Some(marks) = self.marks.remove(&handle) {
             envelope.marks = marks;
         }
-        let expected = envelope.size.and_then(|size| usize::try_from(size).ok());
-        self.piece.reserve(expected.unwrap_or_default().min(PIECE));
         self.under_way = Some(listed.clone());
-        self.load.push(Part::Begin(listed, envelope));
+        self.load.parts.push(Part::Begin(listed, envelope));
         Ok(())
     }
 
     async fn chunk(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
-            let room = PIECE.saturating_sub(self.piece.len()).min(bytes.len());
+            if self.load.octets.is_empty() {
+                self.load.octets.reserve(LOAD + MARGIN);
+            }
+            let room = PIECE.saturating_sub(self.piece).min(bytes.len());
             let (now, later) = bytes.split_at(room);
-            self.piece.extend_from_slice(now);
+            self.load.octets.extend_from_slice(now);
+            self.piece += now.len();
             bytes = later;
-            if self.piece.len() >= PIECE {
+            if self.piece >= PIECE {
                 self.pack();
                 self.send().await?;
             }
@@ -206,15 +216,16 @@ impl Intake for Delivery {
     async fn end(&mut self) -> Result<()> {
         self.under_way = None;
         self.pack();
-        self.load.push(Part::End);
-        match self.loaded >= LOAD || self.sent.elapsed() >= LOAD_AGE {
+        self.load.parts.push(Part::End);
+        match self.load.octets.len() >= LOAD || self.sent.elapsed() >= LOAD_AGE {
             true => self.send().await,
             false => Ok(()),
         }
     }
 
     async fn refused(&mut self, handle: Handle, reason: String) -> Result<()> {
-        self.piece.clear();
+        let whole = self.load.octets.len().saturating_sub(std::mem::take(&mut self.piece));
+        self.load.octets.truncate(whole);
         let begun = self.under_way.take_if(|l| l.handle == handle);
         if let Some(listed) = begun.or_else(|| self.wanted.remove(&handle)) {
             self.refused.push((listed, reason));
@@ -232,7 +243,7 @@ type StagedOf<S> = <<S as Store>::Draft as Draft>::Staged;
 
 fn stage<S: Store>(
     store: &S,
-    mut incoming: Receiver<Vec<Part>>,
+    mut incoming: Receiver<Load>,
     mut suspects: ByContent,
     mut sizes: Sizes,
     batches: &SyncSender<Batch<StagedOf<S>>>,
@@ -252,7 +263,7 @@ fn stage<S: Store>(
 fn stage_into<S: Store>(
     batch: &mut Batch<StagedOf<S>>,
     store: &S,
-    incoming: &mut Receiver<Vec<Part>>,
+    incoming: &mut Receiver<Load>,
     suspects: &mut ByContent,
     sizes: &mut Sizes,
     batches: &SyncSender<Batch<StagedOf<S>>>,
@@ -260,12 +271,15 @@ fn stage_into<S: Store>(
     let mut before = 0;
     let mut open: Option<(Listed, S::Draft)> = None;
     while let Some(load) = incoming.blocking_recv() {
-        for part in load {
+        let mut octets = load.octets.as_slice();
+        for part in load.parts {
             match part {
                 Part::Begin(listed, envelope) => open = Some((listed, store.draft(&envelope)?)),
-                Part::Bytes(bytes) => {
+                Part::Octets(many) => {
+                    let (now, later) = octets.split_at(many.min(octets.len()));
+                    octets = later;
                     if let Some((_, draft)) = &mut open {
-                        draft.write(&bytes)?;
+                        draft.write(now)?;
                     }
                 }
                 Part::End => {

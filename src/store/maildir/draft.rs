@@ -9,9 +9,6 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Octets gathered before they are written: most messages are one write.
-const BUFFER: usize = 64 * 1024;
-
 /// A file in `tmp`, removed when dropped.
 pub(super) struct TmpFile(Option<PathBuf>);
 
@@ -42,7 +39,6 @@ pub struct MaildirDraft {
     line_endings: LineEndings,
     received_at: Option<i64>,
     digester: Digester,
-    buffer: Vec<u8>,
 }
 
 /// A whole message in `tmp`. Not open: a batch of many accounts is more than a process may have open.
@@ -57,14 +53,12 @@ impl MaildirDraft {
         let path = dir.join(&name);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = file.map_err(|e| Error::local_io(format!("cannot create {}", path.display()), e))?;
-        let size = envelope.size.and_then(|s| usize::try_from(s).ok()).unwrap_or(0);
         Ok(MaildirDraft {
             file,
             staged: MaildirStaged { tmp: TmpFile(Some(path)), name, marks: envelope.marks.clone() },
             line_endings,
             received_at: envelope.received_at,
             digester: Digester::default(),
-            buffer: Vec::with_capacity(size.min(BUFFER)),
         })
     }
 }
@@ -74,24 +68,14 @@ impl Draft for MaildirDraft {
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let lf = self.digester.update(bytes);
-        let bytes = if self.line_endings == LineEndings::Lf { lf } else { bytes };
-        if self.buffer.len() + bytes.len() > BUFFER {
-            put(&self.file, &self.buffer, &self.staged)?;
-            self.buffer.clear();
-        }
-        if bytes.len() >= BUFFER {
-            return put(&self.file, bytes, &self.staged);
-        }
-        self.buffer.extend_from_slice(bytes);
-        Ok(())
+        put(&self.file, if self.line_endings == LineEndings::Lf { lf } else { bytes }, &self.staged)
     }
 
-    fn finish(mut self) -> Result<(MaildirStaged, Content)> {
+    fn finish(self) -> Result<(MaildirStaged, Content)> {
         let (rest, content) = self.digester.finish();
         if self.line_endings == LineEndings::Lf {
-            self.buffer.extend_from_slice(rest);
+            put(&self.file, rest, &self.staged)?;
         }
-        put(&self.file, &self.buffer, &self.staged)?;
         if let Some(time) = self.received_at.and_then(system_time) {
             let set = self.file.set_times(FileTimes::new().set_modified(time));
             set.map_err(|e| self.staged.failed("set the time of", e))?;
