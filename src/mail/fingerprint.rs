@@ -206,7 +206,7 @@ impl HeaderScan {
                 let (name, value) = text.split_at(colon);
                 let i = FIELDS.iter().position(|f| name.trim_ascii_end().eq_ignore_ascii_case(f))?;
                 let slot = self.values.get_mut(i).filter(|v| v.is_none())?;
-                append_words(slot.insert(Vec::new()), value.get(1..).unwrap_or_default());
+                append_words(slot.insert(Vec::with_capacity(value.len())), value.get(1..).unwrap_or_default());
                 Some(i)
             });
         }

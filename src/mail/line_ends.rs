@@ -11,6 +11,7 @@ pub struct ToLf {
 impl ToLf {
     /// Appends the converted bytes to `out`; a CR at the end is held back until its successor is known.
     pub fn convert(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) {
+        out.reserve(bytes.len() + 1);
         if self.held_cr && !bytes.is_empty() {
             self.held_cr = false;
             if bytes.first() != Some(&b'\n') {
