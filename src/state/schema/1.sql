@@ -15,7 +15,9 @@ CREATE TABLE message (
     wire_size     INTEGER NOT NULL,  -- octets with CRLF line ends, as counted here
     digest        BLOB NOT NULL,     -- BLAKE3 of the content
     fingerprint   BLOB NOT NULL,     -- of Message-ID, Date, From, Subject
-    status        TEXT NOT NULL CHECK (status IN ('arriving', 'delivered', 'delete_sent', 'deleted')),
+    -- Not IN: for more than two values SQLite builds a table in memory, for each row that is written.
+    status        TEXT NOT NULL
+                  CHECK (status = 'arriving' OR status = 'delivered' OR status = 'delete_sent' OR status = 'deleted'),
     place         TEXT,              -- where it was put: Maildir file name, or offset+length in an mbox
     first_seen    INTEGER NOT NULL,  -- seconds since 1970 UTC
     missing_since INTEGER            -- since when listings lack it
