@@ -1,6 +1,6 @@
 //! Line ends: CRLF on the wire, LF in most stores.
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 
 /// Turns CRLF into LF in a stream of chunks cut anywhere; a bare CR or LF stays what it is.
 #[derive(Debug, Default)]
@@ -10,7 +10,7 @@ pub struct ToLf {
 
 impl ToLf {
     /// Appends the converted bytes to `out`; a CR at the end is held back until its successor is known.
-    pub fn convert(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) {
+    pub fn convert(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         out.reserve(bytes.len() + 1);
         if self.held_cr && !bytes.is_empty() {
             self.held_cr = false;
@@ -18,20 +18,16 @@ impl ToLf {
                 out.push(b'\r');
             }
         }
-        while let Some(at) = memchr(b'\r', bytes) {
-            let (before, from_cr) = bytes.split_at(at);
-            out.extend_from_slice(before);
-            match from_cr.get(1) {
-                None => {
-                    self.held_cr = true;
-                    return;
-                }
-                Some(b'\n') => {}
-                Some(_) => out.push(b'\r'),
+        let mut from = 0;
+        for at in memchr_iter(b'\r', bytes) {
+            let next = bytes.get(at + 1);
+            if next.is_none_or(|b| *b == b'\n') {
+                out.extend_from_slice(bytes.get(from..at).unwrap_or_default());
+                from = at + 1;
+                self.held_cr = next.is_none();
             }
-            bytes = from_cr.get(1..).unwrap_or_default();
         }
-        out.extend_from_slice(bytes);
+        out.extend_from_slice(bytes.get(from..).unwrap_or_default());
     }
 
     /// What was held back.
