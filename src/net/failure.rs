@@ -52,8 +52,8 @@ pub(super) fn cut_in_handshake(server: &Server, cause: io::Error) -> Error {
         _ => format!("the connection to {server} was lost while starting TLS: {cause}"),
     };
     let remedy = format!(
-        "Run again later; if it stays so, check that {server} speaks TLS there: `tls = \"implicit\"` belongs to ports \
-         993 and 995, `tls = \"starttls\"` to 143 and 110."
+        "Run again later; if it stays so, check that {server} speaks TLS there: ports 993 and 995 go with `tls = \"implicit\"`, \
+         143 and 110 with `tls = \"starttls\"`."
     );
     Error::new(Kind::TryLater, what, remedy)
 }
