@@ -1,5 +1,6 @@
 //! `mailferry status`: what the state tells about each account.
 
+use super::accounts::STORE;
 use super::args::{AccountArgs, Global};
 use super::report::{self, messages};
 use crate::config::{self, Account};
@@ -19,7 +20,7 @@ pub fn run(global: &Global, args: &AccountArgs) -> Result<u8> {
         let in_short = !configured && args.accounts.is_empty() && global.verbose == 0;
         text.push_str(&match (global.json, in_short) {
             (true, _) => as_json(name, configured, run.as_ref(), &folders),
-            (false, true) => in_a_line(name, run.as_ref(), &folders),
+            (false, true) => in_a_line(name, run.as_ref(), &folders, ledger.fact(STORE)?.as_deref()),
             (false, false) => as_text(name, run.as_ref(), &folders),
         });
     }
@@ -48,13 +49,14 @@ fn chosen(global: &Global, named: &[String], kept: &[String]) -> Result<(Vec<Str
     Ok((accounts, others))
 }
 
-fn in_a_line(name: &str, run: Option<&Run>, folders: &[FolderStatus]) -> String {
+fn in_a_line(name: &str, run: Option<&Run>, folders: &[FolderStatus], store: Option<&str>) -> String {
     let pulled = messages(folders.iter().map(|f| f.delivered).sum());
+    let place = store.map_or(String::new(), |path| format!(" in {path}"));
     let left = match folders.iter().map(|f| f.quarantined.len()).sum() {
         0 => String::new(),
         left => format!(", {left} left"),
     };
-    format!("{}, {pulled}{left}\n", last_run(name, run))
+    format!("{}, {pulled}{place}{left}\n", last_run(name, run))
 }
 
 fn last_run(account: &str, run: Option<&Run>) -> String {
