@@ -145,6 +145,13 @@ impl Error {
         self
     }
 
+    /// The same, with its remedy put through `f`.
+    #[must_use]
+    pub fn remedied(mut self, f: impl Fn(&str) -> String) -> Self {
+        self.remedy = f(&self.remedy);
+        self
+    }
+
     /// What kind of failure it is.
     pub fn kind(&self) -> Kind {
         self.kind

@@ -7,6 +7,7 @@ mod folders;
 mod output;
 mod recognition;
 mod retention;
+mod tokens;
 mod urls;
 
 use crate::support::dovecot::{Dovecot, User};

@@ -4,7 +4,7 @@ mod tally;
 mod task;
 
 pub use tally::Tally;
-pub use task::Task;
+pub use task::{STORE, Task};
 
 use super::args::Global;
 use super::exit;

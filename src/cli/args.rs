@@ -109,10 +109,10 @@ pub enum Command {
     },
 }
 
-/// Accounts by name.
+/// `mailferry status`.
 #[derive(Debug, Args)]
 pub struct AccountArgs {
-    /// Accounts of the configuration; all where none is named
+    /// Accounts of the configuration, or other names that status shows; all where none is named
     #[arg(value_name = "ACCOUNT")]
     pub accounts: Vec<String>,
 }

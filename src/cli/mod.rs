@@ -8,6 +8,7 @@ mod held;
 mod maintenance;
 mod migrate;
 mod naming;
+mod options;
 mod pull;
 mod report;
 mod signals;

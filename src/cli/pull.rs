@@ -7,12 +7,14 @@ pub use account::Pull;
 
 use super::accounts;
 use super::args::{Global, PullArgs};
+use super::options::Named;
 use crate::config::{self, Account};
 use crate::error::{Error, Kind, Result};
 
 /// Runs the command and gives its exit code.
 pub async fn run(global: &Global, args: &PullArgs) -> Result<u8> {
-    accounts::run(global, chosen(global, args)?, Pull).await
+    let named = if args.url.to.is_some() { Named::Url } else { Named::Account };
+    accounts::run(global, chosen(global, args)?, Pull(named)).await
 }
 
 fn chosen(global: &Global, args: &PullArgs) -> Result<Vec<Account>> {

@@ -1,5 +1,6 @@
 //! `mailferry status`: what the state tells about each account.
 
+use super::accounts::STORE;
 use super::args::{AccountArgs, Global};
 use super::report::{self, messages};
 use crate::config::{self, Account};
@@ -10,29 +11,66 @@ use serde_json::{Value, json};
 /// Runs the command and gives its exit code.
 pub fn run(global: &Global, args: &AccountArgs) -> Result<u8> {
     let state_dir = config::state_dir(global.state_dir.clone())?;
-    let accounts = config::load(&config::path(global.config.clone())?)?.select(&args.accounts)?;
+    let (accounts, others) = chosen(global, &args.accounts, &Home::names(&state_dir)?)?;
     let mut text = String::new();
-    for Account { name, .. } in &accounts {
+    for (name, configured) in accounts.iter().map(|n| (n, true)).chain(others.iter().map(|n| (n, false))) {
         let ledger = Ledger::open_copy(&Home::new(&state_dir, name))?;
         let (run, folders) = (ledger.last_run()?, ledger.folders()?);
-        text.push_str(&if global.json {
-            as_json(name, run.as_ref(), &folders)
-        } else {
-            as_text(name, run.as_ref(), &folders)
+        // Of a migration there may be many, with many folders each.
+        let in_short = !configured && args.accounts.is_empty() && global.verbose == 0;
+        text.push_str(&match (global.json, in_short) {
+            (true, _) => as_json(name, configured, run.as_ref(), &folders),
+            (false, true) => in_a_line(name, run.as_ref(), &folders, ledger.fact(STORE)?.as_deref()),
+            (false, false) => as_text(name, run.as_ref(), &folders),
         });
     }
     report::print(text.as_bytes());
     Ok(super::exit::DONE)
 }
 
-fn as_text(account: &str, run: Option<&Run>, folders: &[FolderStatus]) -> String {
-    let mut text = match run {
-        None => format!("{account}: never pulled\n"),
-        Some(run) => {
-            let when = jiff::Timestamp::from_second(run.started).map_or_else(|_| "?".to_owned(), |t| t.to_string());
-            format!("{account}: last run {when}, {:.1} s, exit {}\n", run.seconds, run.exit)
+/// Accounts, and what else has a state: URLs that were pulled, migrations, accounts that are no longer in the configuration.
+fn chosen(global: &Global, named: &[String], kept: &[String]) -> Result<(Vec<String>, Vec<String>)> {
+    let path = config::path(global.config.clone())?;
+    let accounts: Vec<Account> = match global.config {
+        // Who works with URLs alone needs no configuration.
+        None if !path.exists() && !kept.is_empty() && named.iter().all(|name| kept.contains(name)) => Vec::new(),
+        _ => {
+            let config = config::load(&path)?;
+            let is_other = |name: &&String| kept.contains(name) && config.accounts.iter().all(|a| a.name != **name);
+            match named.iter().filter(|name| !is_other(name)).cloned().collect::<Vec<_>>() {
+                rest if rest.is_empty() && !named.is_empty() => Vec::new(),
+                rest => config.select(&rest)?,
+            }
         }
     };
+    let accounts: Vec<String> = accounts.into_iter().map(|a| a.name).collect();
+    let others = kept.iter().filter(|name| !accounts.contains(name) && (named.is_empty() || named.contains(name)));
+    let others = others.cloned().collect();
+    Ok((accounts, others))
+}
+
+fn in_a_line(name: &str, run: Option<&Run>, folders: &[FolderStatus], store: Option<&str>) -> String {
+    let pulled = messages(folders.iter().map(|f| f.delivered).sum());
+    let place = store.map_or(String::new(), |path| format!(" in {path}"));
+    let left = match folders.iter().map(|f| f.quarantined.len()).sum() {
+        0 => String::new(),
+        left => format!(", {left} left"),
+    };
+    format!("{}, {pulled}{place}{left}\n", last_run(name, run))
+}
+
+fn last_run(account: &str, run: Option<&Run>) -> String {
+    match run {
+        None => format!("{account}: never pulled"),
+        Some(run) => {
+            let when = jiff::Timestamp::from_second(run.started).map_or_else(|_| "?".to_owned(), |t| t.to_string());
+            format!("{account}: last run {when}, {:.1} s, exit {}", run.seconds, run.exit)
+        }
+    }
+}
+
+fn as_text(account: &str, run: Option<&Run>, folders: &[FolderStatus]) -> String {
+    let mut text = last_run(account, run) + "\n";
     for f in folders {
         let held = match f.synced {
             true => format!("{} on both sides", messages(f.paired)),
@@ -57,7 +95,7 @@ fn as_text(account: &str, run: Option<&Run>, folders: &[FolderStatus]) -> String
     text
 }
 
-fn as_json(account: &str, run: Option<&Run>, folders: &[FolderStatus]) -> String {
+fn as_json(account: &str, configured: bool, run: Option<&Run>, folders: &[FolderStatus]) -> String {
     let folders: Vec<Value> = (folders.iter())
         .map(|f| {
             let left: Vec<Value> = f
@@ -73,7 +111,10 @@ fn as_json(account: &str, run: Option<&Run>, folders: &[FolderStatus]) -> String
         json!({"started": r.started, "seconds": r.seconds, "exit": r.exit,
                                  "counts": serde_json::from_str::<Value>(&r.counts).unwrap_or_default()})
     });
-    format!("{}\n", json!({"event": "status", "account": account, "last_run": run, "folders": folders}))
+    format!(
+        "{}\n",
+        json!({"event": "status", "account": account, "configured": configured, "last_run": run, "folders": folders})
+    )
 }
 
 #[cfg(test)]

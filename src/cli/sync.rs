@@ -2,6 +2,7 @@
 
 use super::accounts::{self, Tally, Task, Work};
 use super::args::{Global, SyncArgs};
+use super::options::Named;
 use super::pull::Pull;
 use crate::config::{self, Protocol};
 use crate::error::{Error, Kind, Result};
@@ -27,7 +28,7 @@ impl Work for Sync {
 
     async fn run(&self, task: &Task, job: &retrieve::Job, tally: &mut Tally<'_>) -> Result<()> {
         match (task.account.protocol, task.account.store.kind) {
-            (Protocol::Pop3, _) => Pull.run(task, job, tally).await,
+            (Protocol::Pop3, _) => Pull(Named::Account).run(task, job, tally).await,
             (Protocol::Imap, StoreKind::Maildir) => self.both_ways(task, job, tally).await,
             (Protocol::Imap, StoreKind::Mbox) => Err(needs_maildir(task)),
         }

@@ -4,11 +4,17 @@ use super::problem::Fault;
 use crate::error::quoted;
 use std::time::Duration;
 
+/// A thousand years, in seconds.
+const LONGEST: u64 = 1000 * 365 * 86_400;
+
 /// The duration that text such as `90s`, `2 min` or `30d` means: a whole number and a unit, in any case, spaces allowed.
-/// Never zero.
+/// Never zero, and never so long that no clock could be set by it.
 pub(super) fn duration(text: &str) -> Result<Duration, Fault> {
     match seconds(text) {
         Some(0) => Err(Fault::new("no time at all", "Write a longer one, such as \"90s\" or \"30d\".")),
+        Some(LONGEST..) => {
+            Err(Fault::new("longer than a thousand years", "Write a shorter one, such as \"90s\" or \"30d\"."))
+        }
         Some(seconds) => Ok(Duration::from_secs(seconds)),
         None => Err(Fault::new(
             format!("{} is not a duration", quoted(text.as_bytes())),
@@ -98,6 +104,9 @@ mod tests {
             ("1h 30m", None),
             ("3 months", None),
             ("99999999999999999999s", None),
+            ("364999d", Some(31_535_913_600)),
+            ("365000d", None),
+            ("18446744073709551615s", None),
             ("18446744073709551615w", None),
         ];
         for (text, seconds) in table {

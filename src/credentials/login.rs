@@ -69,7 +69,7 @@ impl Login {
         Error::new(
             Kind::Unavailable,
             format!("{host} offers no way in which {} could log in for {}", self.authcid(), self.user),
-            "Neither SASL PLAIN nor SCRAM-SHA-256 is offered there. On Dovecot with master users, leave auth_user out and write \
+            "Neither SASL PLAIN nor SCRAM-SHA-256 is offered there. On Dovecot with master users, leave `auth_user` out and write \
              both names as the user: `alice*admin`.",
         )
     }

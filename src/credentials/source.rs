@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-/// How long a password command or a keyring may take, and the person it may ask.
-const COMMAND_LIMIT: Duration = Duration::from_secs(30);
+/// How long a password command or a keyring may take, and the person it may ask for a pass phrase.
+const COMMAND_LIMIT: Duration = Duration::from_secs(120);
 
 /// Bytes of a password or netrc file that are read at most.
 const MOST: u64 = 1024 * 1024;

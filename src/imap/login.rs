@@ -95,7 +95,7 @@ async fn start_tls<S: Transport>(session: &mut Session<S>, offered: &Capabilitie
 
 fn no_tls(what: String) -> Error {
     let remedy =
-        "Nothing secret was sent. Use implicit TLS (port 993, tls = \"implicit\"), or ask the server's operator.";
+        "Nothing secret was sent. Use implicit TLS (port 993, `tls = \"implicit\"`), or ask the server's operator.";
     Error::new(Kind::Unavailable, what, remedy)
 }
 
@@ -109,7 +109,7 @@ async fn authenticate<S: Transport>(
     let mechanism = match auth {
         AuthChoice::UserPass => None,
         AuthChoice::Apop => {
-            let remedy = "Choose another value for auth, or leave it out.";
+            let remedy = "Choose another value for `auth`, or leave it out.";
             return Err(Error::new(Kind::Config, "auth = \"apop\" is for POP3 only", remedy));
         }
         AuthChoice::Auto | AuthChoice::Sasl(_) => {
@@ -121,12 +121,13 @@ async fn authenticate<S: Transport>(
         (Some(mechanism), _) => sasl(session, login, mechanism, offered).await.map_err(|e| advised(e, auth, mechanism)),
         (None, AuthChoice::Sasl(mechanism)) => {
             let what = format!("{} does not offer {}", session.server().host, mechanism.name());
-            Err(Error::new(Kind::Unavailable, what, "Choose another value for auth, or leave it out."))
+            Err(Error::new(Kind::Unavailable, what, "Choose another value for `auth`, or leave it out."))
         }
         (None, _) if login.auth_user.is_some() => Err(login.undelegated(&session.server().host)),
         (None, _) if offered.forbids_login() => {
             let what = format!("{} allows no log-in by password on this connection", session.server().host);
-            let remedy = "Set tls = \"implicit\" or \"starttls\", or choose a SASL mechanism that the server offers.";
+            let remedy =
+                "Set `tls = \"implicit\"` or `tls = \"starttls\"`, or choose a SASL mechanism that the server offers.";
             Err(Error::new(Kind::Unavailable, what, remedy))
         }
         (None, _) => plain_login(session, login).await,

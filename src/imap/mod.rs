@@ -256,9 +256,9 @@ impl<S: Link> Imap<S> {
         }
         let close = tree.close_to(&folder.name);
         let remedy = if close.is_empty() {
-            "Correct the folders of this account, or create the folder.".to_owned()
+            "Correct the name, or create the folder on the server.".to_owned()
         } else {
-            format!("Correct the folders of this account; there is {}.", close.join(", "))
+            format!("Correct the name; there is {}.", close.join(", "))
         };
         let what = format!("{} has no folder {}", self.session.server().host, folder.name);
         Ok(Error::new(Kind::Config, what, remedy).folder())

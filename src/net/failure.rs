@@ -1,6 +1,6 @@
 //! What goes wrong on the way to a server, told to the user.
 
-use super::{Pin, Server};
+use super::{Pin, Server, TlsMode};
 use crate::error::{Error, Kind};
 use std::io;
 use std::time::Duration;
@@ -12,7 +12,13 @@ pub fn lost(server: &Server, cause: io::Error) -> Error {
         io::ErrorKind::UnexpectedEof => format!("{server} closed the connection too early"),
         _ => format!("the connection to {server} was lost: {cause}"),
     };
-    Error::new(Kind::TryLater, what, "Run again later; the next run goes on where this one stopped.")
+    let e = Error::new(Kind::TryLater, what, "Run again later; the next run goes on where this one stopped.");
+    match (server.tls, server.port) {
+        (TlsMode::StartTls, 993 | 995) => {
+            e.advising(&format!("If it stays so: port {} goes with `tls = \"implicit\"`.", server.port))
+        }
+        _ => e,
+    }
 }
 
 /// The name has no address.
@@ -52,8 +58,8 @@ pub(super) fn cut_in_handshake(server: &Server, cause: io::Error) -> Error {
         _ => format!("the connection to {server} was lost while starting TLS: {cause}"),
     };
     let remedy = format!(
-        "Run again later; if it stays so, check that {server} speaks TLS there: `tls = \"implicit\"` belongs to ports \
-         993 and 995, `tls = \"starttls\"` to 143 and 110."
+        "Run again later; if it stays so, check that {server} speaks TLS there: ports 993 and 995 go with `tls = \"implicit\"`, \
+         143 and 110 with `tls = \"starttls\"`."
     );
     Error::new(Kind::TryLater, what, remedy)
 }
@@ -172,7 +178,6 @@ fn seconds(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::TlsMode;
 
     fn server() -> Server {
         Server {
@@ -197,7 +202,10 @@ mod tests {
         ] {
             let e = lost(&server(), kind.into());
             assert_eq!((e.kind(), e.to_string().as_str()), (Kind::TryLater, text));
+            assert!(!e.remedy().contains("993"));
         }
+        let e = lost(&Server { tls: TlsMode::StartTls, ..server() }, io::ErrorKind::TimedOut.into());
+        assert!(e.remedy().ends_with("port 993 goes with `tls = \"implicit\"`."), "{}", e.remedy());
     }
 
     #[test]

@@ -91,9 +91,15 @@ pub fn choose(wanted: AuthChoice, offered: &[String], encrypted: bool, delegated
     candidates.iter().copied().find(|m| offered.iter().any(|name| name.eq_ignore_ascii_case(m.name())))
 }
 
-/// A refused log-in by a mechanism that the user did not choose, with advice where it may not be the password's fault.
+/// What to do where the server does not take an access token.
+const TOKEN: &str = "Get a new access token: this one may have run out, or be for another user or purpose. A command can print \
+                     a fresh one for each run: `password = { command = \"…\" }`.";
+
+/// A refused log-in, with the advice that goes with its mechanism: of an access token, and where the user did not choose the
+/// mechanism and it may not be the password's fault.
 pub fn advised(e: Error, wanted: AuthChoice, used: Mechanism) -> Error {
     match used {
+        Mechanism::XOAuth2 | Mechanism::OAuthBearer if e.kind() == Kind::Login => e.remedied(|_| TOKEN.to_owned()),
         Mechanism::ScramSha256 | Mechanism::CramMd5 if wanted == AuthChoice::Auto && e.kind() == Kind::Login => {
             let name = used.name();
             e.advising(&format!(
@@ -121,6 +127,16 @@ mod tests {
             let e = advised(Error::new(kind, "refused", "Check it."), wanted, used);
             assert_eq!(e.remedy().contains("SCRAM-SHA-256"), advises, "{kind:?} {wanted} {used:?}");
             assert!(e.remedy().starts_with("Check it."));
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_a_password() {
+        for used in [Mechanism::XOAuth2, Mechanism::OAuthBearer] {
+            for (kind, remedy) in [(Kind::Login, TOKEN), (Kind::TryLater, "Check it.")] {
+                let e = advised(Error::new(kind, "refused", "Check it."), AuthChoice::Sasl(used), used);
+                assert_eq!(e.remedy(), remedy, "{kind:?} {used:?}");
+            }
         }
     }
 

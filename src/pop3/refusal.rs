@@ -34,7 +34,7 @@ pub(super) fn refused(server: &Server, command: &str, text: &[u8]) -> Error {
 }
 
 /// The log-in was answered with `-ERR`. Without a code it was the password, unless the text speaks of a lock.
-/// `delay` is what the server announced as LOGIN-DELAY; `reason` is what it said of a token.
+/// `delay` is what the server announced as LOGIN-DELAY; `reason` is what it said of a token, [quoted].
 pub(super) fn login_refused(
     server: &Server,
     login: &Login,
@@ -42,8 +42,8 @@ pub(super) fn login_refused(
     reason: Option<&str>,
     delay: Option<Duration>,
 ) -> Error {
-    let reason = reason.map_or(String::new(), |r| format!(" ({})", quoted(r.as_bytes())));
-    let what = format!("{} refused the log-in of {login}: {}{reason}", server.host, quoted(text));
+    let reason = reason.map_or(String::new(), |r| format!(" ({r})"));
+    let what = format!("{} refused the log-in of {login}{reason}: {}", server.host, quoted(text));
     trouble(what, meaning(text), delay).unwrap_or_else(|what| {
         Error::new(
             Kind::Login,
@@ -113,8 +113,8 @@ mod tests {
             assert!(e.remedy().starts_with(remedy), "{text}: {}", e.remedy());
             assert_eq!(e.to_string(), format!("mx.example refused the log-in of me: \u{201c}{text}\u{201d}"));
         }
-        let e = login_refused(&server(), &login(), b"no", Some("invalid_token"), None);
-        assert!(e.to_string().ends_with("\u{201c}no\u{201d} (\u{201c}invalid_token\u{201d})"), "{e}");
+        let e = login_refused(&server(), &login(), b"no", Some("status 401"), None);
+        assert!(e.to_string().ends_with(" of me (status 401): \u{201c}no\u{201d}"), "{e}");
     }
 
     #[test]

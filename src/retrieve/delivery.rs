@@ -79,7 +79,7 @@ pub struct Delivered {
     pub leaving: Vec<Had>,
     /// and the ones that would have to, were they not shorter than the server said.
     pub short: Vec<Had>,
-    /// How the sizes that the server stated held.
+    /// How the sizes that the server stated held, of what is in the store alone.
     pub sizes: Sizes,
     /// Octets of the messages fetched.
     pub bytes: u64,

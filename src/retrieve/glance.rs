@@ -87,14 +87,13 @@ impl Job {
     pub(super) async fn finds_nothing<R: Retriever>(
         &self,
         retriever: &mut R,
-        folder: &str,
         glance: &Glance,
         past: Option<&Past>,
     ) -> Result<bool> {
-        let abilities = retriever.abilities();
+        let (folder, abilities) = (retriever.source().folder.to_string(), retriever.abilities());
         let found = match past {
             Some(past) => self.nothing(abilities, glance, past),
-            None => self.still_nothing(abilities, glance, folder)?,
+            None => self.still_nothing(abilities, glance, &folder)?,
         };
         let Some(Nothing { mut witnesses, seal }) = found else { return Ok(false) };
         if abilities.headers_apart {
@@ -105,7 +104,7 @@ impl Job {
             }
         }
         if let Some(seal) = seal {
-            self.ledger().set_seal(folder, Some(&seal.to_string()))?;
+            self.ledger().set_seal(&folder, Some(&seal.to_string()))?;
         }
         Ok(true)
     }

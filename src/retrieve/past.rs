@@ -1,6 +1,6 @@
 //! What the ledger tells of a folder before its listing comes.
 
-use super::{Job, Sizes, SourceId};
+use super::{Job, Listed, Sizes, SourceId};
 use crate::error::Result;
 use crate::mail::Key;
 use crate::state::{Folder, Row};
@@ -24,6 +24,15 @@ impl Past {
     /// The rows, once no name holds any longer.
     pub fn without_keys(&self) -> &[Row] {
         self.voided.get_or_init(|| self.rows.iter().map(|row| Row { key: None, ..row.clone() }).collect())
+    }
+
+    /// Fills in the sizes with which known messages were listed before.
+    pub fn tell_sizes(&self, listing: &mut [Listed]) {
+        let sizes: HashMap<&Key, u64> =
+            self.rows.iter().filter_map(|row| Some((row.key.as_ref()?, row.listed_size?))).collect();
+        for listed in listing {
+            listed.size = listed.key.as_ref().and_then(|key| sizes.get(key)).copied();
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::glance::{Seen, look};
 use super::pairing::may_be;
 use super::past::Past;
 use super::select::{Basis, Had, Plan, compare};
-use super::{Abilities, Glance, Handle, Listed, Listing, Policy, Retriever, SourceId, witness};
+use super::{Abilities, Handle, Listed, Listing, Policy, Retriever, SourceId, witness};
 use crate::error::{Error, Result};
 use crate::event::{Action, Counts, Event, Observer, Outlook};
 use crate::interrupt::Interrupt;
@@ -86,12 +86,18 @@ impl Job {
             let Some((mut retriever, seen, past)) = self.look_and_recall(source, connecting).await? else {
                 return Ok(());
             };
-            let listing = match seen {
-                Seen::Listing(listing) => self.listed(listing, &mut counts),
-                Seen::Glance(glance) => self.listed(retriever.complete(glance).await?, &mut counts),
+            let Some((mut listing, idle)) = self.examine(&mut retriever, seen, past.as_ref(), &mut counts).await?
+            else {
+                return Ok(());
             };
             let past = past.map_or_else(|| self.past(source, store.as_ref()), Ok)?;
-            let plan = self.plan(&mut retriever, &listing, &past).await?;
+            let plan = match idle {
+                true => {
+                    past.tell_sizes(&mut listing);
+                    Plan::idle(&listing)
+                }
+                false => self.plan(&mut retriever, &listing, &past).await?,
+            };
             self.announce(&retriever, &plan, &mut counts);
             self.report_plan(&retriever, &listing, &plan);
             counts.fetched = plan.fetch.len() as u64;
@@ -114,23 +120,13 @@ impl Job {
         let Some((mut retriever, seen, past)) = self.look_and_recall(source, connecting).await? else {
             return Ok(());
         };
-        let read = |past: Option<Past>| past.map_or_else(|| self.past(source, Some(&*store)), Ok);
-        let (past, listing) = match seen {
-            Seen::Listing(listing) => (read(past)?, self.listed(listing, counts)),
-            Seen::Glance(glance) => {
-                let finding = self.finds_nothing(&mut retriever, &folder_name, &glance, past.as_ref());
-                let Some(nothing) = self.interrupt.unless_raised(finding).await? else { return Ok(()) };
-                if nothing {
-                    let Glance { messages, notes, .. } = glance;
-                    let had = self.listed(Listing { messages, notes }, counts).len();
-                    self.announce(&retriever, &Plan { had, ..Plan::default() }, counts);
-                    return self.dispose(retriever, Vec::new(), counts).await;
-                }
-                let listing = self.interrupt.unless_raised(retriever.complete(glance)).await?;
-                let Some(listing) = listing else { return Ok(()) };
-                (read(past)?, self.listed(listing, counts))
-            }
-        };
+        let examined = self.examine(&mut retriever, seen, past.as_ref(), counts).await?;
+        let Some((listing, idle)) = examined else { return Ok(()) };
+        if idle {
+            self.announce(&retriever, &Plan::idle(&listing), counts);
+            return self.dispose(retriever, Vec::new(), counts).await;
+        }
+        let past = past.map_or_else(|| self.past(source, Some(&*store)), Ok)?;
         let planning = self.plan(&mut retriever, &listing, &past);
         let Some(plan) = self.interrupt.unless_raised(planning).await? else { return Ok(()) };
         self.announce(&retriever, &plan, counts);
@@ -254,6 +250,27 @@ impl Job {
             Some((retriever, seen)) => Some((retriever, seen, past.transpose()?)),
             None => None,
         })
+    }
+
+    /// What is there, counted, and whether nothing is to be done with it: then sizes may be missing. `None` when told to stop.
+    async fn examine<R: Retriever>(
+        &self,
+        retriever: &mut R,
+        seen: Seen,
+        past: Option<&Past>,
+        counts: &mut Counts,
+    ) -> Result<Option<(Vec<Listed>, bool)>> {
+        let looking = async {
+            match seen {
+                Seen::Listing(listing) => Ok((listing, false)),
+                Seen::Glance(glance) => match self.finds_nothing(retriever, &glance, past).await? {
+                    true => Ok((Listing { messages: glance.messages, notes: glance.notes }, true)),
+                    false => Ok((retriever.complete(glance).await?, false)),
+                },
+            }
+        };
+        let examined = self.interrupt.unless_raised(looking).await?;
+        Ok(examined.map(|(listing, idle)| (self.listed(listing, counts), idle)))
     }
 
     /// Counts and tells what a listing says.

@@ -171,13 +171,18 @@ pub struct Plan<'a> {
     pub in_doubt: bool,
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
     /// Whether there is nothing to do, and nothing to write down.
     pub fn is_idle(&self) -> bool {
         let Plan { had: _, fetch, too_large, delete, rekey, suspects, alike: _, missing, back, in_doubt } = self;
         let counts =
             [fetch.len(), too_large.len(), delete.len(), rekey.len(), suspects.len(), missing.len(), back.len()];
         counts == [0; 7] && !in_doubt
+    }
+
+    /// The one for a listing in which there is nothing to do.
+    pub fn idle(listing: &[Listed]) -> Plan<'a> {
+        Plan { had: listing.len(), ..Plan::default() }
     }
 }
 

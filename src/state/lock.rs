@@ -67,11 +67,13 @@ impl Lock {
             .mode(0o600)
             .open(path)
             .map_err(failed)?;
-        let until = Instant::now() + wait;
+        let until = Instant::now().checked_add(wait);
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
-                Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < until => tokio::time::sleep(PAUSE).await,
+                Err(rustix::io::Errno::WOULDBLOCK) if until.is_none_or(|until| Instant::now() < until) => {
+                    tokio::time::sleep(PAUSE).await;
+                }
                 Err(rustix::io::Errno::WOULDBLOCK) => {
                     let mut pid = String::new();
                     let _ = file.read_to_string(&mut pid);
@@ -136,7 +138,7 @@ mod tests {
         let refused = Lock::take(&path, "a", Duration::ZERO).await.unwrap_err();
         assert_eq!(refused.kind(), Kind::TryLater);
         assert!(refused.to_string().contains(&format!("process {}", std::process::id())), "{refused}");
-        let waiting = Lock::take(&path, "a", Duration::from_secs(30));
+        let waiting = Lock::take(&path, "a", Duration::MAX);
         let release = async {
             tokio::task::yield_now().await;
             drop(first);

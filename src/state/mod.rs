@@ -13,7 +13,9 @@ pub use lock::Lock;
 pub use pair::{Adoption, Facts, Intent, IntentId, Leftover, Pair, Why};
 pub use record::{Arrival, Finding, Folder, FolderId, FolderStatus, Paired, Quarantined, Row, RowId, Run, Status};
 
+use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// Where the state of one account stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,23 @@ impl Home {
     /// The state of `account` under `state_dir`; the name must be fit for a file name.
     pub fn new(state_dir: &Path, account: &str) -> Home {
         Home { folder: state_dir.join("accounts"), name: account.to_owned() }
+    }
+
+    /// Whatever has a state under `state_dir`, by name.
+    pub fn names(state_dir: &Path) -> Result<Vec<String>> {
+        let folder = state_dir.join("accounts");
+        let failed = |e| Error::local_io(format!("cannot read the folder {}", folder.display()), e);
+        let entries = match fs::read_dir(&folder) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(failed)?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let file = entry.map_err(failed)?.file_name();
+            names.extend(file.to_str().and_then(|f| f.strip_suffix(".sqlite")).map(str::to_owned));
+        }
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// The database.

@@ -11,12 +11,17 @@ use std::time::SystemTime;
 
 /// Makes a directory and those above it (mode 0700) where they are missing, durably.
 pub(super) fn make(path: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => {}
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+    let create = || DirBuilder::new().mode(0o700).create(path);
+    let made = match create() {
+        Err(e) if e.kind() == io::ErrorKind::NotFound && parent(path) != path => {
             make(parent(path))?;
-            return make(path);
+            // Once: in a directory that takes none (of /proc, or one that was removed) it is never found.
+            create()
         }
+        made => made,
+    };
+    match made {
+        Ok(()) => {}
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => return Ok(()),
         Err(e) => return Err(e),
     }
@@ -142,6 +147,9 @@ mod tests {
         std::fs::write(root.path().join("file"), "").unwrap();
         assert_eq!(make(&root.path().join("file")).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(make(&root.path().join("file/x")).unwrap_err().kind(), io::ErrorKind::NotADirectory);
+        // Nothing can be made there, whoever asks.
+        #[cfg(target_os = "linux")]
+        assert_eq!(make(Path::new("/proc/none/x")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

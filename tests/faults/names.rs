@@ -187,6 +187,13 @@ fn a_poll_asks_for_the_size_of_all_messages_together() {
     // The first poll that finds nothing seals the folder, the second one finds the seal.
     let idles = |stage: &Stage, had: u64| (0..2).for_each(|_| assert_eq!(polled(stage, 0), (had, 0)));
     idles(&stage, 6);
+    // So does one that only tells; the sizes that it tells are known from before.
+    stage.server.clear_log();
+    let told = stage.ferry.run(&["pull", "--dry-run", "--json"]).expect(0).events();
+    assert_eq!((stage.server.log().count("STAT"), stage.server.log().count("LIST")), (1, 0));
+    let sizes: Vec<_> = told.iter().filter(|e| e["action"] == "had").map(|e| e["bytes"].as_u64()).collect();
+    let stated: Vec<_> = stage.all.iter().map(|m| Some(m.len() as u64)).collect();
+    assert_eq!(sizes, stated);
     arrive(&mut stage, message(73, "one more\r\n"));
     assert_eq!(polled(&stage, 1), (6, 1));
     // Every name is known, but they were given to messages of other sizes.

@@ -113,7 +113,7 @@ fn a_folder_that_is_not_there_holds_up_no_other() {
     let error = outcome.events().into_iter().find(|e| e["event"] == "error").unwrap();
     assert_eq!(error["message"], "127.0.0.1 has no folder Lists/rsut");
     let remedy = error["remedy"].as_str().unwrap();
-    assert!(remedy.starts_with("Correct the folders of this account; there is Lists/rust"), "{remedy}");
+    assert!(remedy.starts_with("Correct the name; there is Lists/rust"), "{remedy}");
     assert!(outcome.stderr.contains("error: x: 127.0.0.1 has no folder Lists/rsut\n"), "{}", outcome.stderr);
 }
 

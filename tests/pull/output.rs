@@ -162,7 +162,10 @@ fn status_tells_of_the_last_run() {
     let status = |args: &[&str]| ferry.run(&[&["status"], args].concat()).expect(0).stdout;
     assert_eq!(status(&[]), "x: never pulled\n");
     let never: Value = serde_json::from_str(&status(&["--json"])).unwrap();
-    assert_eq!(never, serde_json::json!({"event": "status", "account": "x", "last_run": null, "folders": []}));
+    assert_eq!(
+        never,
+        serde_json::json!({"event": "status", "account": "x", "configured": true, "last_run": null, "folders": []})
+    );
     assert!(!ferry.state_dir().exists(), "looking leaves no trace");
     assert_eq!(pull(&ferry, &[]), "listed 3, fetched 3");
     let text = status(&["x"]);

@@ -138,3 +138,37 @@ fn a_pin_stands_in_for_a_ca() {
     pull(&["--pin-sha256", &wrong, "--pin-sha256", &Dovecot::shared().pin]).expect(0);
     assert_eq!(mbox(&ferry.path("box")).len(), 1);
 }
+
+#[test]
+fn status_knows_what_urls_brought() {
+    let user = user_with(&mail::ordinary(3));
+    let ferry = Ferry::new();
+    let command = |args: &[&str]| {
+        let mut command = ferry.command(&[&["status"], args].concat());
+        // One that is named has to be there.
+        command.env_remove("MAILFERRY_CONFIG");
+        run(command)
+    };
+    command(&[]).expect(78);
+    told(&ferry, &user, Protocol::Imap, "", "maildir:mail", &[]);
+    let alone = |args: &[&str]| command(args).expect(0).stdout;
+    let short = alone(&[]);
+    let name = short.split(": ").next().unwrap();
+    let end = format!(" s, exit 0, 3 messages in {}\n", ferry.path("mail").display());
+    assert!(short.starts_with(&format!("{}@127.0.0.1-", user.name)) && short.ends_with(&end), "{short}");
+    for long in [alone(&[name]), alone(&["-v"])] {
+        assert!(long.ends_with(" s, exit 0\n  INBOX: 3 messages pulled\n"), "{long}");
+    }
+    command(&["nobody"]).expect(78);
+    ferry.run(&["status"]).expect(78);
+    // Beside accounts it comes last.
+    ferry.account("x", &user.endpoint(Protocol::Imap, Security::Implicit), "");
+    let status = |args: &[&str]| ferry.run(&[&["status"], args].concat()).expect(0).stdout;
+    assert_eq!(status(&[]), format!("x: never pulled\n{short}"));
+    assert_eq!(status(&["x"]), "x: never pulled\n");
+    assert!(status(&["x", name]).starts_with(&format!("x: never pulled\n{name}: last run ")));
+    let events = ferry.run(&["status", "--json"]).expect(0).events();
+    let configured: Vec<_> = events.iter().map(|e| (e["account"].as_str().unwrap(), e["configured"] == true)).collect();
+    assert_eq!(configured, [("x", true), (name, false)]);
+    ferry.run(&["status", "nobody"]).expect(64);
+}

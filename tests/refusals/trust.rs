@@ -39,6 +39,29 @@ fn a_bad_certificate_is_69_and_gets_no_password() {
 }
 
 #[test]
+fn what_to_do_about_a_url_can_be_typed() {
+    for protocol in PROTOCOLS {
+        let server = server_with(Certificate::SelfSigned);
+        let url = server.endpoint(protocol, Security::Implicit).url();
+        let print = format!("echo {}", server.password());
+        let ferry = Ferry::new();
+        let from = ["migrate", &url, "maildir:copied", "--quiet", "--from-password-command", &print];
+        let to = ["migrate", "maildir:pulled/INBOX", &url, "--quiet", "--to-password-command", &print];
+        let migration = if protocol == Protocol::Pop3 { ("from-", from) } else { ("to-", to) };
+        let pull = ("", ["pull", &url, "--to", "maildir:pulled", "--password-command", &print]);
+        for (side, line) in [pull, migration] {
+            let pin = format!("--{side}pin-sha256");
+            let refused = ferry.run(&line).expect(69);
+            assert!(refused.stderr.contains(&format!("`{pin} {}`", server.pin)), "{}", refused.stderr);
+            assert!(refused.stderr.contains("`--ca-file "), "{}", refused.stderr);
+            if side != "to-" {
+                ferry.run(&[&line[..], &[&pin, &server.pin]].concat()).expect(0);
+            }
+        }
+    }
+}
+
+#[test]
 fn only_a_known_authority_is_trusted() {
     for protocol in PROTOCOLS {
         for security in TLS {

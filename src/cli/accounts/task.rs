@@ -45,7 +45,7 @@ const NOT_BEFORE: &str = "login_not_before";
 /// an account from ever being worked on again.
 const LONGEST_PAUSE: i64 = 86_400;
 /// The fact under which the store's path is remembered,
-const STORE: &str = "store";
+pub const STORE: &str = "store";
 /// and the one under which it is, once it was found missing and the owner was told.
 const MISSED: &str = "store_missed";
 

@@ -3,6 +3,7 @@
 use super::{Migration, Plan};
 use crate::cli::args::{EndArgs, Global, MigrateArgs};
 use crate::cli::naming;
+use crate::cli::options::Named;
 use crate::config::{self, Account, Base, Endpoint, Protocol, option};
 use crate::credentials::{Login, PasswordSource};
 use crate::error::{Error, Kind, Result};
@@ -25,17 +26,20 @@ pub struct Remote {
     user: String,
     auth_user: Option<String>,
     password: PasswordSource,
+    /// How it was named.
+    pub named: Named,
 }
 
 impl Remote {
     /// User and password.
     pub async fn login(&self) -> Result<Login> {
-        Login::fetch(&self.user, self.auth_user.as_deref(), &self.password, &self.server.host).await
+        let login = Login::fetch(&self.user, self.auth_user.as_deref(), &self.password, &self.server.host).await;
+        login.map_err(|e| self.named.remedied(e))
     }
 
     fn of(account: Account) -> Remote {
         let Account { protocol, server, user, auth_user, auth, password, .. } = account;
-        Remote { protocol, server, auth, user, auth_user, password }
+        Remote { protocol, server, auth, user, auth_user, password, named: Named::Account }
     }
 
     fn shown(&self) -> String {
@@ -234,7 +238,8 @@ fn end(
                     return Err(Error::new(Kind::Usage, what, remedy));
                 }
             };
-            Ok(End::Server(Box::new(Remote { protocol, server, auth, user, auth_user, password }), folder))
+            let named = if is_from { Named::From } else { Named::To };
+            Ok(End::Server(Box::new(Remote { protocol, server, auth, user, auth_user, password, named }), folder))
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The pull of one account: log-in, folder after folder.
 
 use crate::cli::accounts::{Tally, Task, Work};
+use crate::cli::options::Named;
 use crate::config::Protocol;
 use crate::error::{Result, Scope};
 use crate::event::Counts;
@@ -12,9 +13,9 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The work of `mailferry pull`.
+/// The work of `mailferry pull`, for accounts that were named so.
 #[derive(Debug, Clone, Copy)]
-pub struct Pull;
+pub struct Pull(pub Named);
 
 impl Work for Pull {
     const COMMAND: &'static str = "pull";
@@ -24,10 +25,11 @@ impl Work for Pull {
             return Err(missing);
         }
         task.may_log_in(job)?;
-        match task.account.protocol {
+        let done = match task.account.protocol {
             Protocol::Pop3 => pop3_mailbox(task, job, tally).await,
             Protocol::Imap => imap_folders(task, job, tally).await,
-        }
+        };
+        done.map_err(|e| self.0.remedied(e))
     }
 
     fn found_news(counts: &Counts) -> bool {

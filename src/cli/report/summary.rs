@@ -10,7 +10,7 @@ pub fn line(command: &str, s: &Summary, rehearsal: bool) -> String {
         "sync" => both_ways(s, rehearsal),
         "adopt" => adopted(s, rehearsal),
         "migrate" => migrated(&s.counts, rehearsal),
-        _ => one_way(&s.counts, rehearsal),
+        _ => one_way(s, rehearsal),
     };
     format!("{}: {}\n", s.account, parts.join(", "))
 }
@@ -40,11 +40,12 @@ pub fn table(summaries: &[Summary], rehearsal: bool) -> String {
     text + "\n"
 }
 
-fn one_way(counts: &Counts, rehearsal: bool) -> Vec<String> {
-    let Counts { had, fetched, adopted, skipped, failed, deleted_remote, undeleted_remote, bytes_in, .. } = *counts;
+fn one_way(s: &Summary, rehearsal: bool) -> Vec<String> {
+    let Counts { had, fetched, adopted, skipped, failed, deleted_remote, undeleted_remote, bytes_in, .. } = s.counts;
     let mut parts = match (rehearsal, fetched) {
         (true, n) => vec![format!("{} would be fetched", messages(n))],
-        (false, 0) => vec!["nothing new".to_owned()],
+        // After a failure it is not known.
+        (false, 0) => vec![if s.exit <= 1 { "nothing new" } else { "nothing fetched" }.to_owned()],
         (false, n) => vec![format!("{} new ({})", messages(n), octets(bytes_in))],
     };
     let mut also = |n: u64, what: &str| {
@@ -141,7 +142,9 @@ mod tests {
 
     #[test]
     fn a_pull_says_what_matters() {
-        assert_eq!(line("pull", &summary(Counts::default(), 0), false), "work: nothing new\n");
+        for (exit, said) in [(0, "nothing new"), (1, "nothing new"), (2, "nothing fetched"), (77, "nothing fetched")] {
+            assert_eq!(line("pull", &summary(Counts::default(), exit), false), format!("work: {said}\n"));
+        }
         let s = summary(
             Counts { fetched: 1, had: 3, skipped: 2, deleted_remote: 1, bytes_in: 2048, ..Counts::default() },
             0,

@@ -5,7 +5,7 @@ use super::{Home, schema};
 use crate::error::Result;
 use crate::mail::{Content, Digest, Fingerprint, Key, Side};
 use crate::state::pair;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, ToSql, Transaction, params};
 use std::path::PathBuf;
 
 mod findings;
@@ -121,15 +121,12 @@ impl Ledger {
             }
             Ok(rows)
         };
+        let usual: i64 = self.db.pragma_query_value(None, "cache_size", |r| r.get(0)).map_err(|e| self.failed(e))?;
         // What is read once from end to end needs no memory of its own, page by page.
-        let keep = |pages: i64| self.db.pragma_update(None, "cache_size", pages);
-        let usual = self.db.pragma_query_value(None, "cache_size", |r| r.get(0));
-        let rows = usual.and_then(|usual: i64| {
-            keep(PASSING)?;
-            let rows = read();
-            keep(usual).and(rows)
-        });
-        rows.map_err(|e| self.failed(e))
+        self.set("cache_size", PASSING)?;
+        let rows = read().map_err(|e| self.failed(e));
+        self.set("cache_size", usual)?;
+        rows
     }
 
     /// Where each message of the folder was put, as far as that is known, and its digest; not those on their way.
@@ -161,10 +158,9 @@ impl Ledger {
 
     /// The same, on the disk only with the transaction that follows: where the power fails before that, they are settled.
     pub fn delivered_unsynced(&mut self, rows: &[RowId]) -> Result<()> {
-        let wait = |db: &Connection, how| db.pragma_update(None, "synchronous", how);
-        wait(&self.db, "NORMAL").map_err(|e| self.failed(e))?;
+        self.set("synchronous", "NORMAL")?;
         let done = self.delivered(rows);
-        wait(&self.db, "FULL").map_err(|e| self.failed(e))?;
+        self.set("synchronous", "FULL")?;
         done
     }
 
@@ -307,6 +303,11 @@ impl Ledger {
     fn count(&self, folder: FolderId) -> rusqlite::Result<usize> {
         let mut query = self.db.prepare_cached("SELECT count(*) FROM message WHERE folder = ?1")?;
         query.query_row([folder.0], |r| r.get(0))
+    }
+
+    /// Changes a setting of SQLite.
+    fn set(&self, pragma: &str, value: impl ToSql) -> Result<()> {
+        self.db.pragma_update(None, pragma, value).map_err(|e| self.failed(e))
     }
 
     /// What a query gives in its one column.
