@@ -55,6 +55,11 @@ impl Plan {
         let left = self.skipped.iter().filter(|s| s.on == on && s.why != Why::Deleted).map(|s| &s.key);
         new.chain(left).collect()
     }
+
+    /// Whether messages of a side are moved to the trash.
+    pub fn throws_away(&self, side: Side) -> bool {
+        self.steps.iter().any(|s| matches!(s.action, Action::Remove { on, trash: Some(_), .. } if on == side))
+    }
 }
 
 /// Plans all folders of an account, for messages move between them. `now` is in seconds since 1970 UTC.
