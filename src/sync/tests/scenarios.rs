@@ -282,6 +282,23 @@ fn moved_to_two_places_a_message_is_where_the_server_has_it() {
     check_with("renamed here and moved there", &both, &[["F", ".", "S"]], &there, true, &renamed);
 }
 
+/// A server that cannot expunge it keeps it there, marked, when it is moved away; and then it is moved back.
+#[test]
+fn what_is_put_beside_its_like_that_is_marked_as_deleted_is_not_taken_for_it() {
+    for side in Side::BOTH {
+        let expected = match side {
+            Side::Remote => "Archive . | . | Archive . + Archive T",
+            Side::Local => "Archive T + Archive . | . | Archive .",
+        };
+        check_with("put back", &Policy::default(), &[[".", ".", "."]], &[expected], true, &|world| {
+            let key = Key::new(if side == Side::Local { "1" } else { "zz" });
+            world.sides.on_mut(side.other())[1].insert(key, Message { body: body_of(0), marks: marks("T") });
+            world.sync().unwrap();
+            world.edit(side, &Edit::Move { folder: 0, nth: 0, renamed: true });
+        });
+    }
+}
+
 #[test]
 fn what_is_renamed_here_and_deleted_there_is_deleted() {
     let both = Policy::default();
