@@ -53,7 +53,9 @@ impl Errand<'_> {
                 done.whole = false;
                 moves.retain(|s| relocation(&s.action).is_some_and(|(_, key, ..)| !left.contains(key)));
             }
-            self.moved(&moves, moved, done, counts);
+            // The next round makes these, and tells of them.
+            let without_across: Vec<Step> = moves.into_iter().map(without_across).collect();
+            self.moved(&without_across.iter().collect::<Vec<_>>(), moved, done, counts);
         }
         Ok(())
     }
@@ -307,6 +309,15 @@ fn relocation_edit(action: &Action) -> Option<(RowId, Key, Change)> {
 /// Whether the message that arrived in the other folder lacks changes of marks.
 fn lags(action: &Action) -> bool {
     matches!(action, Action::Relocate { across, .. } if !across.is_empty())
+}
+
+/// A move, without the changes of marks that are to follow on the other side.
+fn without_across(step: &Step) -> Step {
+    let mut step = step.clone();
+    if let Action::Relocate { across, .. } = &mut step.action {
+        **across = Change::default();
+    }
+    step
 }
 
 /// Row, key, key on the other side, and the marks that are agreed where no change on that side is still to be made.

@@ -80,7 +80,7 @@ fn what_changed_after_a_pull_is_the_same_on_both_sides_after_a_sync() {
     make(&pair.path("A"));
     fs::rename(pair.file("INBOX", 2), pair.path("A").join("cur/moved:2,S")).unwrap();
     pair.there(&["expunge"], 3);
-    assert_eq!(pair.sync(), "fetched 2, uploaded 1, moved_remote 1");
+    assert_eq!(pair.sync(), "fetched 2, uploaded 1, flags_remote 1, moved_remote 1");
     assert_eq!((pair.both("INBOX"), pair.both("A")), ("1 3 4".to_owned(), "2S 10".to_owned()));
     pair.is_idle();
 }
