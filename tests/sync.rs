@@ -7,6 +7,7 @@ mod changes;
 mod command;
 mod crash;
 mod cut;
+mod evidence;
 mod folders;
 mod footing;
 mod guard;
@@ -112,11 +113,15 @@ impl Pair {
             .unwrap();
     }
 
-    /// Lets a folder here look as if nothing had happened in it for an hour.
+    /// Lets a folder here look as if nothing had happened in it for an hour. Its times cannot be set back, for a rename shows
+    /// in both of them; but those to come are believed like those long past.
     fn rest(&self, folder: &str) {
-        let before = SystemTime::now() - std::time::Duration::from_secs(3600);
-        for part in ["cur", "new"] {
-            fs::File::open(self.path(folder).join(part)).unwrap().set_modified(before).unwrap();
+        let now = SystemTime::now();
+        for part in ["cur", "new"].map(|part| fs::File::open(self.path(folder).join(part)).unwrap()) {
+            // What rests already stays as it is.
+            if part.metadata().unwrap().modified().unwrap() <= now {
+                part.set_modified(now + std::time::Duration::from_secs(3600)).unwrap();
+            }
         }
     }
 

@@ -45,7 +45,7 @@ impl Policy {
 impl Plan {
     /// Whether there is nothing to do, and will be nothing until something changes on a side.
     fn is_quiet(&self) -> bool {
-        self.steps.is_empty() && self.skipped.iter().all(|s| s.why != Why::CutShort)
+        self.steps.is_empty() && !self.is_entered && self.skipped.iter().all(|s| s.why != Why::CutShort)
     }
 }
 

@@ -40,39 +40,33 @@ impl Errand<'_> {
         done: &mut Done,
         counts: &mut Counts,
     ) -> Result<()> {
-        for (target, moves) in self.moves_on(Side::Local, steps) {
+        for (target, mut moves) in self.moves_on(Side::Local, steps) {
             let edits: Edits = moves.iter().filter_map(|s| relocation_edit(&s.action)).collect();
             self.mark(Side::Local, local, &edits).await?;
             done.again |= moves.iter().any(|s| lags(&s.action));
             let moved = self.move_local(local, target, &moves).await?;
             if moved < moves.len() {
-                self.tell_homeless(local, target, &moves, counts).await?;
+                let keys = moves.iter().filter_map(|s| Some(relocation(&s.action)?.1.clone())).collect();
+                let left = still_here(local, keys).await?;
+                counts.failed += left.len() as u64;
+                left.iter().for_each(|key| self.tell_homeless(key, "was moved on the server to", &target.name));
+                done.whole = false;
+                moves.retain(|s| relocation(&s.action).is_some_and(|(_, key, ..)| !left.contains(key)));
             }
-            self.moved(&moves, moved, done, counts);
+            // The next round makes these, and tells of them.
+            let without_across: Vec<Step> = moves.into_iter().map(without_across).collect();
+            self.moved(&without_across.iter().collect::<Vec<_>>(), moved, done, counts);
         }
         Ok(())
     }
 
-    /// Tells of messages that could not be moved here.
-    async fn tell_homeless(
-        &self,
-        local: &mut MaildirFolder,
-        target: &Observed,
-        moves: &[&Step],
-        counts: &mut Counts,
-    ) -> Result<()> {
-        let here = local.snapshot().await?;
-        for key in moves.iter().filter_map(|s| Some(relocation(&s.action)?.1)) {
-            if here.messages.contains_key(key) {
-                counts.failed += 1;
-                self.job.tell(Event::Warning(&format!(
-                    "{}: {key} was moved to {1} on the server and stays where it is here: no letter is left for its keywords. \
-                     Delete a line that no message needs from the file dovecot-keywords of {1}, then run again.",
-                    self.look.name, target.name
-                )));
-            }
-        }
-        Ok(())
+    /// Tells of a message that could not be moved here.
+    fn tell_homeless(&self, key: &Key, why: &str, target: &FolderName) {
+        self.job.tell(Event::Warning(&format!(
+            "{}: {key} {why} {target} and stays where it is here: no letter is left there for its keywords. \
+             Delete a line that no message needs from the file dovecot-keywords of {target}, then run again.",
+            self.look.name
+        )));
     }
 
     /// Moves messages on the server to the folders where they are here now.
@@ -234,12 +228,19 @@ impl Errand<'_> {
         mailbox.edit(&edits).await?;
         let intended = if side == Side::Remote { self.intend_to_discard(trash, doomed)? } else { None };
         let keys: Vec<Key> = edits.into_iter().map(|(key, _)| key).collect();
-        mailbox.relocate(&keys, trash).await?;
+        let moved = mailbox.relocate(&keys, trash).await?;
         if let Some((folder, ids)) = intended {
             let settled: Vec<(IntentId, Option<Key>)> = ids.into_iter().map(|id| (id, None)).collect();
             self.job.carrier.ledger().settled(folder, &settled, self.job.carrier.now)?;
         }
-        Ok(Vec::new())
+        if side == Side::Remote {
+            // Many servers do not tell where it went.
+            return Ok(Vec::new());
+        }
+        let unmoved = keys.into_iter().zip(moved).filter(|(_, place)| place.is_none()).map(|(key, _)| key);
+        let left = still_here(mailbox, unmoved.collect()).await?;
+        left.iter().for_each(|key| self.tell_homeless(key, "is to go to", trash));
+        Ok(left)
     }
 
     /// Removes messages on a side, or moves them to the trash. Gives the rows of those that may still be there.
@@ -287,6 +288,15 @@ impl Errand<'_> {
     }
 }
 
+/// Which of these messages a side still has.
+async fn still_here(mailbox: &mut impl Mailbox, mut keys: Vec<Key>) -> Result<Vec<Key>> {
+    if !keys.is_empty() {
+        let here = mailbox.snapshot().await?;
+        keys.retain(|key| here.messages.contains_key(key));
+    }
+    Ok(keys)
+}
+
 fn relocation_edit(action: &Action) -> Option<(RowId, Key, Change)> {
     match action {
         Action::Relocate { row, key, change, .. } if !change.is_empty() => {
@@ -299,6 +309,15 @@ fn relocation_edit(action: &Action) -> Option<(RowId, Key, Change)> {
 /// Whether the message that arrived in the other folder lacks changes of marks.
 fn lags(action: &Action) -> bool {
     matches!(action, Action::Relocate { across, .. } if !across.is_empty())
+}
+
+/// A move, without the changes of marks that are to follow on the other side.
+fn without_across(step: &Step) -> Step {
+    let mut step = step.clone();
+    if let Action::Relocate { across, .. } = &mut step.action {
+        **across = Change::default();
+    }
+    step
 }
 
 /// Row, key, key on the other side, and the marks that are agreed where no change on that side is still to be made.

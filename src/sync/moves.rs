@@ -17,14 +17,22 @@ pub struct Move {
     pub to: (usize, usize),
 }
 
-/// What became of messages that left their folder: [moves](Move), and strays.
-type Moved = (Vec<Move>, HashMap<(usize, usize), Side>);
+/// What became of messages that left their folder.
+#[derive(Debug, Default)]
+pub struct Moved {
+    /// Those that the other side is to follow.
+    pub moves: Vec<Move>,
+    /// Those that it may not follow, and that are not to be deleted there: their places among the open rows, and the side on
+    /// which they were moved.
+    pub strays: HashMap<(usize, usize), Side>,
+    /// The folders into which any of them went.
+    pub into: HashSet<usize>,
+}
 
 /// Finds messages that were moved, as far as the policies let the other side follow: the deletion in one folder and the
-/// copy in the other both have to travel. Where only the copy may not, the message is a stray: it is not deleted on the other
-/// side. Its place among the open rows, and the side on which it was moved.
+/// copy in the other both have to travel. Where only the copy may not, the message is a stray.
 pub fn moves(folders: &[Folder<'_>]) -> Moved {
-    let (mut moves, mut strays) = (Vec::new(), HashMap::new());
+    let mut moved = Moved::default();
     for on in Side::BOTH {
         let across = on.other();
         let lost: Vec<_> = each(folders, |f| &f.comparison.open)
@@ -43,16 +51,17 @@ pub fn moves(folders: &[Folder<'_>]) -> Moved {
                 let (Some((_, from, _)), Some((_, to, _))) = (lost.get(from), free.get(to)) else { continue };
                 if from.0 != to.0 {
                     taken.insert(*to);
+                    moved.into.insert(to.0);
                     let follows = folders.get(to.0).is_some_and(|f| f.policy.create.reaches(across));
                     match follows {
-                        true => moves.push(Move { on, from: *from, to: *to }),
-                        false => drop(strays.insert(*from, on)),
+                        true => moved.moves.push(Move { on, from: *from, to: *to }),
+                        false => drop(moved.strays.insert(*from, on)),
                     }
                 }
             }
         }
     }
-    (moves, strays)
+    moved
 }
 
 fn each<'a, T: 'a>(

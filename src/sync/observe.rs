@@ -128,8 +128,13 @@ impl<S: Link> Opened<'_, S> {
         }
         let seen = Sides { remote: &there, local: &local };
         let mut comparison = self.compared(job, folder.id, seen, None).await?;
-        let pairing = pair(&comparison);
-        if !pairing.is_empty() {
+        let synced = carrier.ledger().facts(folder.id)?.synced;
+        // What was recognised may be what another message is known by.
+        loop {
+            let pairing = pair(&comparison, synced);
+            if pairing.is_empty() {
+                break;
+            }
             job.recognise(folder.id, &pairing)?;
             crate::fault::point();
             counts.adopted += pairing.adoptions.len() as u64;
@@ -155,7 +160,6 @@ impl<S: Link> Opened<'_, S> {
             policy: None,
             times: settled.map(|t| (t.cur, t.new)),
         };
-        let synced = carrier.ledger().facts(folder.id)?.synced;
         let all = || Holds { marks: Marks::of(Flags::from_letters("DFPRST")), room: usize::MAX, ..Holds::default() };
         Ok(Observed {
             name: name.clone(),

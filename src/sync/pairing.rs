@@ -25,8 +25,10 @@ impl Pairing {
     }
 }
 
-/// Recognises what stands in the folder under keys that the ledger does not know.
-pub fn pair(comparison: &Comparison) -> Pairing {
+/// Recognises what stands in the folder under keys that the ledger does not know. `synced`: a sync of it has come to its end
+/// before; what is new since is no message that is marked as deleted on the other side, even if it is equal: somebody put it
+/// there, while that one is about to go.
+pub fn pair(comparison: &Comparison, synced: bool) -> Pairing {
     let mut pairing = Pairing::default();
     let mut free = Sides::of(|side| comparison.unpaired.on(side).iter().collect::<Vec<&Unpaired>>());
     for side in Side::BOTH {
@@ -55,7 +57,10 @@ pub fn pair(comparison: &Comparison) -> Pairing {
     let passes = passes.filter(|(with_deleted, originals)| some_deleted >= *with_deleted && some_copied >= *originals);
     for (with_deleted, originals) in passes {
         let able = Sides::of(|side| {
-            let wanted = |u: &&&Unpaired| with_deleted || !u.is_deleted();
+            let wanted = |u: &&&Unpaired| match with_deleted {
+                false => !u.is_deleted(),
+                true => !synced || u.is_deleted() || u.row.is_some(),
+            };
             free.on(side).iter().filter(wanted).copied().collect::<Vec<_>>()
         });
         let original = |u: &&Unpaired| u.traits.as_ref()?.of_original();

@@ -4,7 +4,7 @@ use super::action::{Action, Reason, Skipped, Step};
 use super::compare::{Comparison, Open, Unpaired};
 use super::guard::Tally;
 use super::merge::{Merged, Room, merge, understood, without_deleted};
-use super::moves::{Move, moves};
+use super::moves::{Move, Moved, moves};
 use super::policy::Policy;
 use crate::mail::{Flags, FolderName, Key, Marks, Side, Sides};
 use crate::state::{Leftover, Why};
@@ -39,6 +39,9 @@ pub struct Plan {
     /// What the ledger has to be told beside the pairs once this is carried out, to know all that the server has, and what is
     /// left here for good; by side and key. Of pairs that are gone on a side it is not told the marks.
     pub leftovers: Vec<Leftover>,
+    /// On one side, messages of other folders were moved into this one: what becomes of them there depends on what is seen
+    /// here, so that this folder has to be looked at again until they are known to be in it.
+    pub is_entered: bool,
 }
 
 impl Plan {
@@ -52,11 +55,16 @@ impl Plan {
         let left = self.skipped.iter().filter(|s| s.on == on && s.why != Why::Deleted).map(|s| &s.key);
         new.chain(left).collect()
     }
+
+    /// Whether messages of a side are moved to the trash.
+    pub fn throws_away(&self, side: Side) -> bool {
+        self.steps.iter().any(|s| matches!(s.action, Action::Remove { on, trash: Some(_), .. } if on == side))
+    }
 }
 
 /// Plans all folders of an account, for messages move between them. `now` is in seconds since 1970 UTC.
 pub fn plan(folders: &[Folder<'_>], now: i64) -> Vec<Plan> {
-    let (moves, strays) = moves(folders);
+    let Moved { moves, strays, into } = moves(folders);
     let mut rooms: Vec<Room<'_>> = folders.iter().map(|f| Room::new(f.holds)).collect();
     let left: HashMap<(usize, usize), &Move> = moves.iter().map(|m| (m.from, m)).collect();
     let arrived: HashSet<(Side, (usize, usize))> = moves.iter().map(|m| (m.on, m.to)).collect();
@@ -84,7 +92,7 @@ pub fn plan(folders: &[Folder<'_>], now: i64) -> Vec<Plan> {
             }
         }
         let moved = Sides::of(|side| left.iter().filter(|(from, m)| from.0 == at && m.on == side).count() as u64);
-        plans.push(draft.finish(folder, moved));
+        plans.push(Plan { is_entered: into.contains(&at), ..draft.finish(folder, moved) });
     }
     plans
 }
@@ -134,7 +142,7 @@ impl Draft {
         }
         let mut leftovers = self.leftovers;
         leftovers.sort_by(|a, b| (a.on, &a.key).cmp(&(b.on, &b.key)));
-        Plan { steps, skipped: self.skipped, tally, leftovers }
+        Plan { steps, skipped: self.skipped, tally, leftovers, is_entered: false }
     }
 
     fn decide(&mut self, folder: &Folder<'_>, open: &Open, stray: Option<Side>, now: i64, room: &mut Room<'_>) {

@@ -7,12 +7,12 @@ use super::look::{Glance, Kept, find_replaced};
 use super::observe::Observed;
 use super::rename::Trees;
 use super::survey::Survey;
-use super::{Action, Folder, Plan, Policy, Sought, Step, Tally, crossings, judge, plan};
+use super::{Folder, Plan, Policy, Sought, Tally, crossings, judge, plan};
 use crate::connections::{Connections, Work, ends_all, worth};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counts, FolderDeed};
 use crate::imap::{Connection, Imap, Link};
-use crate::mail::{FolderName, Side};
+use crate::mail::{FolderName, FolderPattern, Side};
 use crate::patience::is_setback;
 use std::sync::Arc;
 
@@ -53,8 +53,15 @@ impl Job {
             return Ok(false);
         }
         observed.iter_mut().for_each(|look| look.comparison.planned());
+        // What comes into the trash on one side is new there, and to be brought to the other in the same run.
+        let fills_trash = policy.trash.as_ref().is_some_and(|trash| {
+            FolderPattern::selects(&patterns, trash)
+                && plans.iter().any(|plan| Side::BOTH.iter().any(|side| plan.throws_away(*side)))
+        });
         let cases = observed.into_iter().zip(plans).map(|(look, plan)| Case { look, plan });
-        self.carry_out(connections, cases.collect(), &policy, ended).await
+        let again = self.carry_out(connections, cases.collect(), &policy, ended).await?;
+        let is_done = ended.problems.is_empty() && ended.counts.failed == 0 && !self.carrier.interrupt.is_raised();
+        Ok(again || (fills_trash && is_done))
     }
 
     /// What is to be looked at, made on the server where it is missing there. A folder in which nothing has changed is
@@ -171,8 +178,8 @@ impl Job {
         ended: &mut Ended,
     ) -> Result<()> {
         let Some(trash) = &policy.trash else { return Ok(()) };
-        let throws = |step: &Step| matches!(step.action, Action::Remove { on: Side::Remote, trash: Some(_), .. });
-        if !plans.iter().any(|plan| plan.steps.iter().any(throws)) || imap.has(trash).await? {
+        let throws = |plan: &Plan| plan.throws_away(Side::Remote);
+        if !plans.iter().any(throws) || imap.has(trash).await? {
             return Ok(());
         }
         let made = if self.dry_run { Ok(()) } else { imap.create_folder(trash).await.map(drop) };

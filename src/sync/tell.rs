@@ -196,6 +196,12 @@ impl Job {
 
 /// Counts a step as done.
 pub(super) fn count(step: &Step, counts: &mut Counts) {
+    if let Action::Relocate { on, change, across, .. } = &step.action {
+        for (side, change) in [(*on, change), (on.other(), across)] {
+            let flags = if side == Side::Local { &mut counts.flags_local } else { &mut counts.flags_remote };
+            *flags += u64::from(!change.is_empty());
+        }
+    }
     let slot = match &step.action {
         Action::Copy { to: Side::Local, .. } => &mut counts.fetched,
         Action::Copy { to: Side::Remote, .. } => &mut counts.uploaded,

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use support::dovecot::{Dovecot, Storage, User};
-use support::endpoint::Security;
+use support::endpoint::{Endpoint, Security};
 use support::mail;
 use support::run::{Ferry, Outcome, Running};
 use support::server::Protocol;
@@ -105,6 +105,31 @@ fn main() {
     let before = bench.received();
     bench.ours(0);
     println!("octets from the server in a run with nothing to do: {}", bench.received() - before);
+    let compressing = Dovecot::start("protocol imap {\n mail_plugins = imap_zlib\n}");
+    for compress in [false, true] {
+        let octets = after_log_in(&compressing, folders, compress);
+        println!("of these after TLS and log-in, {}: {octets}", if compress { "compressed" } else { "uncompressed" });
+    }
+}
+
+/// Octets that come after log-in in a run with nothing to do, on a line that is not encrypted.
+fn after_log_in(dovecot: &Dovecot, folders: usize, compress: bool) -> u64 {
+    let user = dovecot.user_with(Storage::Sdbox, &[]);
+    for n in 1..folders {
+        user.deliver(&format!("Folder {n:03}"), &mail::ordinary(5));
+    }
+    let line = Delay::start(dovecot.imap_port, Duration::from_millis(1));
+    let endpoint = Endpoint { port: line.port, ..user.endpoint(Protocol::Imap, Security::Clear) };
+    let ferry = Ferry::new();
+    ferry.account("a", &endpoint, "");
+    let config = fs::read_to_string(ferry.config_file()).unwrap();
+    ferry.configure(&config.replace("[accounts.a]", &format!("[accounts.a]\ncompress = {compress}")));
+    ferry.run(&["sync"]).expect(0);
+    std::thread::sleep(Duration::from_secs(3));
+    ferry.run(&["sync"]).expect(0);
+    let before = line.received_after_log_in();
+    ferry.run(&["sync"]).expect(0);
+    line.received_after_log_in() - before
 }
 
 /// A user, behind a slow line if need be.

@@ -147,7 +147,7 @@ pub fn moves_are_moves_on_the_other_side_too() {
     fs::rename(pair.file("INBOX", 2), pair.path("Archive").join("cur").join("other.name:2,RS")).unwrap();
     pair.there(&["move", "Archive"], 3);
     let counts = pair.run(&[]).expect(0);
-    assert_eq!(super::counts(&counts), "flags_local 0, moved_local 1, moved_remote 2".replace("flags_local 0, ", ""));
+    assert_eq!(super::counts(&counts), "flags_remote 1, moved_local 1, moved_remote 2");
     assert_eq!(counts.summary_of("x")["bytes_out"], 0);
     assert_eq!(counts.summary_of("x")["bytes_in"], 0);
     assert_eq!((pair.both("INBOX"), pair.both("Archive")), ("4".to_owned(), "1 2RS 3 9S".to_owned()));
@@ -203,8 +203,6 @@ pub fn what_is_thrown_away_amid_a_cut_is_in_the_trash_once() {
         let cut = !cutter.disarm();
         assert_eq!(run.code, Some(if cut { 75 } else { 0 }), "{command}: {}", run.stderr);
         pair.run(&[]).expect(0);
-        // What was thrown away on one side is new in its trash.
-        pair.run(&[]).expect(0);
         assert_eq!((pair.both("INBOX"), pair.both("Trash")), ("3".to_owned(), "1 2 9S".to_owned()), "{command}");
         pair.is_idle();
     }
@@ -220,7 +218,9 @@ pub fn a_move_takes_along_what_was_marked_on_the_other_side() {
     pair.there(&["flags add", "\\Answered"], 2);
     let moved = pair.file("INBOX", 2);
     fs::rename(&moved, pair.path("Archive").join("cur").join(moved.file_name().unwrap())).unwrap();
-    assert_eq!(pair.sync(), "flags_remote 1, moved_local 1, moved_remote 1");
+    let counted = "flags_local 1, flags_remote 1, moved_local 1, moved_remote 1";
+    assert_eq!(counts(&pair.run(&["--dry-run"]).expect(0)), counted);
+    assert_eq!(pair.sync(), counted);
     assert_eq!((pair.both("INBOX"), pair.both("Archive")), ("3".to_owned(), "1F 2R 9S".to_owned()));
     pair.is_idle();
 }
@@ -275,18 +275,21 @@ fn a_dry_run_names_folders_that_would_be_made_and_moves_to_the_trash() {
     fs::remove_file(pair.file("INBOX", 1)).unwrap();
     pair.add_here("Mine", 3);
     pair.user.deliver("Theirs", &[message(4)]);
-    for (args, would) in [(&["--dry-run"][..], "would_"), (&[], "")] {
+    // What has come into the trash on one side is brought to the other in the same run, and a dry run does not know it yet.
+    for (args, would, fetched) in [(&["--dry-run"][..], "would_", 1), (&[], "", 2)] {
         let run = pair.run(args).expect(0);
-        assert_eq!(counts(&run), "fetched 1, uploaded 1, moved_remote 1");
+        assert_eq!(counts(&run), format!("fetched {fetched}, uploaded 1, moved_remote 1"));
         let mut made: Vec<String> = (run.events().iter())
             .filter(|e| e["event"] == "folder_change")
             .map(|e| format!("{} {} {}", e["action"].as_str().unwrap(), e["side"].as_str().unwrap(), e["folder"]))
             .collect();
         made.sort();
+        made.retain(|made| made != "create local \"Bin\"");
         let expected = ["local \"Theirs\"", "remote \"Bin\"", "remote \"Mine\""].map(|f| format!("{would}create {f}"));
         assert_eq!(made, expected);
-        assert_eq!(run.summary_of("x")["folders"], 3);
+        assert_eq!(run.summary_of("x")["folders"], 2 + fetched);
     }
+    pair.is_idle();
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn what_changed_after_a_pull_is_the_same_on_both_sides_after_a_sync() {
     make(&pair.path("A"));
     fs::rename(pair.file("INBOX", 2), pair.path("A").join("cur/moved:2,S")).unwrap();
     pair.there(&["expunge"], 3);
-    assert_eq!(pair.sync(), "fetched 2, uploaded 1, moved_remote 1");
+    assert_eq!(pair.sync(), "fetched 2, uploaded 1, flags_remote 1, moved_remote 1");
     assert_eq!((pair.both("INBOX"), pair.both("A")), ("1 3 4".to_owned(), "2S 10".to_owned()));
     pair.is_idle();
 }
@@ -189,10 +189,42 @@ fn marks_of_a_message_that_a_run_saw_in_two_folders_stay_with_it() {
 fn a_trash_that_the_server_has_not_is_made() {
     let pair = Pair::of(2, "\n[accounts.x.sync]\ntrash = \"Bin\"\n");
     fs::remove_file(pair.file("INBOX", 1)).unwrap();
-    pair.run(&[]).expect(0);
-    pair.run(&[]).expect(0);
+    assert_eq!(pair.sync(), "fetched 1, moved_remote 1");
     pair.is_idle();
     assert_eq!((pair.both("INBOX"), pair.both("Bin")), ("2".to_owned(), "1".to_owned()));
+}
+
+#[test]
+fn what_the_trash_has_no_letter_for_stays_and_does_not_come_back() {
+    let pair = Pair::with("\n[accounts.x.sync]\ntrash = \"Trash\"\n");
+    pair.user.deliver("INBOX", &[message(1), message(2), message(3)]);
+    pair.there(&["flags add", "late"], 1);
+    pair.there(&["flags add", "late"], 2);
+    pair.add_here("Trash", 9);
+    let names: String = (0..26).map(|n| format!("{n} full{n}\n")).collect();
+    fs::write(pair.path("Trash").join("dovecot-keywords"), &names).unwrap();
+    let letters: String = ('a'..='z').collect();
+    fs::rename(pair.file("Trash", 9), pair.path("Trash").join("cur").join(format!("9.all:2,S{letters}"))).unwrap();
+    pair.sync();
+    pair.there(&["expunge"], 1);
+    let marked = pair.file("INBOX", 2);
+    fs::rename(&marked, PathBuf::from(format!("{}T", marked.display()))).unwrap();
+    for _ in 0..2 {
+        let run = pair.run(&[]).expect(2);
+        assert_eq!(
+            (run.summary_of("x")["failed"].as_u64(), run.summary_of("x")["uploaded"].as_u64()),
+            (Some(2), Some(0))
+        );
+        assert!(run.stderr.contains("is to go to Trash and stays where it is here"), "{}", run.stderr);
+        let here: Vec<usize> = pair.here("INBOX").iter().map(number).collect();
+        assert_eq!((here.len(), pair.user.messages("INBOX").len()), (3, 1));
+    }
+    // As the warning says.
+    fs::remove_file(pair.file("Trash", 9)).unwrap();
+    fs::write(pair.path("Trash").join("dovecot-keywords"), names.replace("0 full0\n", "")).unwrap();
+    pair.run(&[]).expect(0);
+    pair.is_idle();
+    assert_eq!(pair.both("INBOX"), "3");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Random edits on both sides, most runs killed or cut off at a random point, held against a model of what has to come of it.
 
+use super::evidence::{ledger, listed};
 use super::model::*;
 use super::*;
 use crate::support::cutter::Way;
@@ -55,6 +56,9 @@ struct Trial {
     /// Those that are new, or have several copies: changed at most once, on one side.
     wanted: World,
     edits: Vec<String>,
+    /// What the runs since have said.
+    runs: Vec<String>,
+    rests: bool,
 }
 
 impl Trial {
@@ -78,6 +82,8 @@ impl Trial {
             done: BTreeMap::new(),
             wanted: World::new(),
             edits: Vec::new(),
+            runs: Vec::new(),
+            rests: seed % 2 == 1,
         };
         (0..12).for_each(|i| trial.add(if i % 2 == 0 { On::Here } else { On::There }));
         trial.pair.run(&[]).expect(0);
@@ -302,8 +308,16 @@ impl Trial {
         fs::rename(&file, self.pair.path(to).join("cur").join(format!("{base}:2,{letters}"))).unwrap();
     }
 
+    /// Lets the folders here look so old that they are left unread where nothing has changed; those of even seeds never do.
+    fn rest(&self) {
+        if self.rests {
+            FOLDERS.iter().for_each(|folder| self.pair.rest(folder));
+        }
+    }
+
     /// A run that may not come to its end, and how it fared.
     fn endangered(&mut self) -> String {
+        self.rest();
         let Some(cutter) = &self.cutter else { return self.killed() };
         let (way, most) = self.dice.of(&[(Way::ToServer, 2500), (Way::ToClient, 6000)]);
         let octets = 1 + self.dice.below(most);
@@ -315,6 +329,7 @@ impl Trial {
         let run = self.pair.run(&[]);
         let cut = !cutter.disarm();
         assert!(matches!((run.code, cut), (Some(0), _) | (Some(75), true)), "{:?}: {}", run.code, run.stderr);
+        self.runs.push(run.stdout);
         format!("{octets} octets {way:?}, for good {stays}: {}", if cut { "cut" } else { "alive" })
     }
 
@@ -324,12 +339,13 @@ impl Trial {
         command.env("MAILFERRY_FAULT_BATCH", batch.to_string()).env("MAILFERRY_FAULT_POINT", point.to_string());
         let died = Running::start(command).wait();
         assert!(died.signal == Some(9) || died.code == Some(0), "{}", died.stderr);
+        self.runs.push(died.stdout);
         format!("point {point}, batch {batch}: {}", if died.signal.is_some() { "killed" } else { "alive" })
     }
 
     /// Both sides are equal and as the model wants them, and a second run is idle.
     fn settles(&mut self, round: &str) {
-        let told = || format!("{round}\n  {}", self.edits.join("\n  "));
+        let told = || format!("{round}\n  {}\n{}", self.edits.join("\n  "), self.evidence());
         let (here, there) = (look(|f| self.pair.path(f)), look(|f| self.there(f)));
         for n in 1..self.next {
             let (here, there) = (here.get(&n), there.get(&n));
@@ -353,10 +369,29 @@ impl Trial {
                 }
             }
         }
+        self.rest();
         let again = self.pair.run(&[]).expect(0);
         assert_eq!(counts(&again), "", "a second run: {}\n{}", told(), again.stdout);
         self.world = here;
-        (self.done, self.wanted, self.edits) = (BTreeMap::new(), World::new(), Vec::new());
+        (self.done, self.wanted) = (BTreeMap::new(), World::new());
+        self.edits.clear();
+        self.runs.clear();
+    }
+
+    /// All that tells why the sides are not as they should be: whether they still are not, what the runs did, what the ledger
+    /// holds, and what one more run makes of it.
+    fn evidence(&self) -> String {
+        let sides = || format!("here {:?}\n  there {:?}", look(|f| self.pair.path(f)), look(|f| self.there(f)));
+        let (now, ledger, there) = (sides(), ledger(&self.pair), listed(&self.pair));
+        let again = self.pair.run(&[]);
+        format!(
+            "now {now}\nruns:\n{}\nledger:\n{ledger}\nDovecot lists:\n{there}\none more run: {:?} {}{}  then {}",
+            self.runs.join("--\n"),
+            again.code,
+            again.stdout,
+            again.stderr,
+            sides()
+        )
     }
 
     fn round(&mut self, round: &str) {
@@ -367,8 +402,10 @@ impl Trial {
         for _ in 0..self.dice.below(3) {
             round = format!("{round}, {}", self.endangered());
         }
+        self.rest();
         let healed = self.pair.run(&[]);
         assert_eq!(healed.code, Some(0), "{round}: {}", healed.stderr);
+        self.runs.push(healed.stdout);
         self.settles(&round);
     }
 }

@@ -233,8 +233,8 @@ proptest! {
     }
 
     #[test]
-    fn mirrored_sides_have_the_mirrored_pairing(scene in any_scene()) {
-        let (straight, seen) = (pair(&scene.compare()), pair(&scene.mirrored().compare()));
+    fn mirrored_sides_have_the_mirrored_pairing(scene in any_scene(), synced: bool) {
+        let (straight, seen) = (pair(&scene.compare(), synced), pair(&scene.mirrored().compare(), synced));
         let told = |p: Pairing, mirrored: bool| {
             let turn = |s: Sides<Key>| if mirrored { s.mirrored() } else { s };
             let renamed = if mirrored { p.renamed.mirrored() } else { p.renamed };

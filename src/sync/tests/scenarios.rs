@@ -247,6 +247,21 @@ fn moves_are_followed_and_keep_what_was_marked_meanwhile() {
 }
 
 #[test]
+fn a_folder_that_was_moved_into_is_not_done_with_though_it_has_nothing_to_do() {
+    for side in Side::BOTH {
+        for create in [Travel::Both, Travel::None] {
+            let mut world = set_up(&Policy { create, ..Policy::default() }, &[[".", ".", "."]], true);
+            world.edit(side, &Edit::Move { folder: 0, nth: 0, renamed: true });
+            let plans = world.plan().unwrap();
+            let told: Vec<_> = plans.iter().map(|plan| (plan.steps.len(), plan.is_entered)).collect();
+            assert_eq!(told, [(1, false), (0, true)], "moved on {side}, create = {create:?}");
+            world.sync().unwrap();
+            assert!(world.plan().unwrap().iter().all(|plan| !plan.is_entered));
+        }
+    }
+}
+
+#[test]
 fn moved_to_two_places_a_message_is_where_the_server_has_it() {
     let both = Policy::default();
     // Moved here, and away and back on the server: it has another UID there, in the folder where it was.
@@ -265,6 +280,23 @@ fn moved_to_two_places_a_message_is_where_the_server_has_it() {
     };
     let there = ["Archive FS | FS | Archive FS"];
     check_with("renamed here and moved there", &both, &[["F", ".", "S"]], &there, true, &renamed);
+}
+
+/// A server that cannot expunge it keeps it there, marked, when it is moved away; and then it is moved back.
+#[test]
+fn what_is_put_beside_its_like_that_is_marked_as_deleted_is_not_taken_for_it() {
+    for side in Side::BOTH {
+        let expected = match side {
+            Side::Remote => "Archive . | . | Archive . + Archive T",
+            Side::Local => "Archive T + Archive . | . | Archive .",
+        };
+        check_with("put back", &Policy::default(), &[[".", ".", "."]], &[expected], true, &|world| {
+            let key = Key::new(if side == Side::Local { "1" } else { "zz" });
+            world.sides.on_mut(side.other())[1].insert(key, Message { body: body_of(0), marks: marks("T") });
+            world.sync().unwrap();
+            world.edit(side, &Edit::Move { folder: 0, nth: 0, renamed: true });
+        });
+    }
 }
 
 #[test]

@@ -61,21 +61,24 @@ impl World {
     /// What a run would do after it has written down what it recognises.
     pub fn plan(&mut self) -> Lived<Vec<Plan>> {
         let mut compared: Vec<Comparison> = (0..2).map(|f| self.compare(f)).collect();
-        self.identify(&mut compared);
+        self.identify(0, &mut compared);
         for (folder, compared) in compared.iter_mut().enumerate() {
-            let found = pair(compared);
-            if found.is_empty() {
-                continue;
-            }
-            self.breathe()?;
             let id = self.id(folder);
-            for side in Side::BOTH {
-                self.ledger.rename(id, side, found.renamed.on(side)).unwrap();
+            loop {
+                let found = pair(compared, self.ledger.facts(id).unwrap().synced);
+                if found.is_empty() {
+                    break;
+                }
+                self.breathe()?;
+                for side in Side::BOTH {
+                    self.ledger.rename(id, side, found.renamed.on(side)).unwrap();
+                }
+                self.ledger.adopt(id, &found.adoptions, 0).unwrap();
+                *compared = self.compare(folder);
+                self.identify(folder, std::slice::from_mut(compared));
             }
-            self.ledger.adopt(id, &found.adoptions, 0).unwrap();
-            *compared = self.compare(folder);
         }
-        self.identify(&mut compared);
+        self.identify(0, &mut compared);
         let names = [name(0), name(1)];
         Side::BOTH.iter().for_each(|side| self.hold(*side));
         let crossed = crossings(&self.folders(&names, &compared));
@@ -122,14 +125,15 @@ impl World {
         compare(pairs, Sides { remote: &seen.remote, local: &seen.local })
     }
 
-    fn identify(&self, compared: &mut [Comparison]) {
+    /// Identifies what has to be in folders, from this one on.
+    fn identify(&self, first: usize, compared: &mut [Comparison]) {
         for c in &mut *compared {
             c.recall(&self.ledger.rows_of(&c.worth_recalling()).unwrap());
         }
         for side in [Side::Local, Side::Remote] {
             let mut sought = Sought::default();
             compared.iter().for_each(|c| sought.add(c, side));
-            for (folder, c) in compared.iter_mut().enumerate() {
+            for (folder, c) in (first..).zip(compared.iter_mut()) {
                 let messages = &self.sides.on(side)[folder];
                 let keys = c.worth_identifying(side, &sought);
                 let found: HashMap<Key, Identity> =
