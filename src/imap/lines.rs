@@ -18,9 +18,9 @@ const STALE: Duration = Duration::from_secs(120);
 const LANE: usize = 100;
 /// So many batches are under way at once, where there may be two lines;
 const LANES: usize = 4;
-/// and so many lines take them, each costing the server a log-in and processes of its own,
+/// and so many lines take them, or half of those that there may be: each costs the server a log-in and processes of its own.
 const FEW: usize = 2;
-/// unless it takes so long for one: it may work faster on several.
+/// A server that takes so long for a batch may work faster on all of them.
 const SLOW: Duration = Duration::from_millis(500);
 
 type Opening<S> = Pin<Box<dyn Future<Output = Result<Imap<S>>> + Send>>;
@@ -42,7 +42,7 @@ struct Pool<S: Link> {
     opening: usize,
     waiting: usize,
     most: usize,
-    /// Two lines are not enough.
+    /// A batch took long: all lines are wanted.
     slow: bool,
     /// Why the only line could not be opened.
     failed: Option<Error>,
@@ -98,13 +98,12 @@ impl<S: Link + 'static> Lines<S> {
 
     /// A line for work on a folder, to be [given back](Self::give_back). Where all are lent, another one is opened, unless one comes back earlier; a server that does not let more in is worked with over those that it did.
     pub async fn take(self: &Arc<Self>, wire: &[u8]) -> Result<Line<S>> {
-        self.take_of(usize::MAX, wire).await
+        self.take_of(|_| usize::MAX, wire).await
     }
 
     /// The same, beside lines that are at work on this folder already: these few may be enough.
     pub async fn take_further(self: &Arc<Self>, wire: &[u8]) -> Result<Line<S>> {
-        let enough = self.lock().enough();
-        self.take_of(enough, wire).await
+        self.take_of(Pool::enough, wire).await
     }
 
     /// Whether a line is idle, or may be opened, though others are at work on the same folder.
@@ -120,7 +119,7 @@ impl<S: Link + 'static> Lines<S> {
         }
     }
 
-    async fn take_of(self: &Arc<Self>, enough: usize, wire: &[u8]) -> Result<Line<S>> {
+    async fn take_of(self: &Arc<Self>, enough: fn(&Pool<S>) -> usize, wire: &[u8]) -> Result<Line<S>> {
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
@@ -132,7 +131,7 @@ impl<S: Link + 'static> Lines<S> {
                 if let Some(e) = pool.failed.take() {
                     return Err(e);
                 }
-                if pool.count < pool.most.min(enough) && pool.opening <= pool.waiting {
+                if pool.count < pool.most.min(enough(&pool)) && pool.opening <= pool.waiting {
                     pool.count += 1;
                     pool.opening += 1;
                     tokio::spawn(Arc::clone(self).open_one());
@@ -204,7 +203,7 @@ impl<S: Link> Lines<S> {
 impl<S: Link> Pool<S> {
     /// How many lines are enough for one folder.
     fn enough(&self) -> usize {
-        if self.slow { usize::MAX } else { FEW }
+        if self.slow { usize::MAX } else { FEW.max(self.most / 2) }
     }
 
     /// An idle line: one with the folder open, else one with none.
