@@ -8,6 +8,8 @@ use std::time::Duration;
 pub enum Kind {
     /// The command line asks for something impossible.
     Usage,
+    /// Messages were left that somebody has to make room for, or allow; all else was done.
+    Left,
     /// More would be deleted than is likely to be meant; nothing was.
     Guard,
     /// Data that should be sound is not.
@@ -33,6 +35,7 @@ impl Kind {
     pub fn exit_code(self) -> u8 {
         match self {
             Kind::Usage => 64,
+            Kind::Left => 2,
             Kind::Guard => 3,
             Kind::Data => 65,
             Kind::Unavailable => 69,
@@ -82,6 +85,13 @@ impl Error {
     /// An error that ends its account. `what` says what failed and where; `remedy` is a sentence that says what to do next.
     pub fn new(kind: Kind, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Error { kind, scope: Scope::Account, what: what.into(), remedy: remedy.into(), pause: None, source: None }
+    }
+
+    /// The same for another one who has to know; its causes are words now.
+    #[must_use]
+    pub fn told_again(&self) -> Error {
+        let (what, remedy) = (self.to_string(), self.remedy.clone());
+        Error { kind: self.kind, scope: self.scope, what, remedy, pause: self.pause, source: None }
     }
 
     /// Narrows the damage to the folder at hand.
@@ -166,7 +176,9 @@ impl Error {
     pub fn retry(&self) -> Retry {
         match self.kind {
             Kind::TryLater | Kind::Protocol | Kind::LocalIo | Kind::CannotCreate => Retry::Later,
-            Kind::Usage | Kind::Guard | Kind::Data | Kind::Unavailable | Kind::Login | Kind::Config => Retry::Never,
+            Kind::Usage | Kind::Left | Kind::Guard | Kind::Data | Kind::Unavailable | Kind::Login | Kind::Config => {
+                Retry::Never
+            }
         }
     }
 

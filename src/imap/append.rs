@@ -10,6 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mail::Key;
 use crate::store::Outgoing;
 use std::collections::BTreeSet;
+use std::future::{Future, pending};
 use std::io::{self, Read};
 
 /// Octets of a larger message that are read at a time.
@@ -25,25 +26,70 @@ pub enum Appended {
     Refused(String),
 }
 
+/// Where the messages of an upload come from, and who is told what became of them.
+pub trait Supply: Send {
+    /// Messages that go one after the other.
+    type Messages: Iterator<Item = Result<Outgoing>> + Send;
+
+    /// What is to be sent next, once all that was sent has arrived; `None` ends the upload.
+    fn next(&mut self) -> Option<Self::Messages>;
+
+    /// Waits for more that is to be sent at once. Dropped while it waits, it loses nothing.
+    fn more(&mut self) -> impl Future<Output = Self::Messages> + Send;
+
+    /// What became of a message.
+    fn became(&mut self, key: Key, what: Appended);
+}
+
+/// Messages that nothing is added to.
+struct Closed<I> {
+    messages: Option<I>,
+    done: Vec<(Key, Appended)>,
+}
+
+impl<I: Iterator<Item = Result<Outgoing>> + Send> Supply for Closed<I> {
+    type Messages = I;
+
+    fn next(&mut self) -> Option<I> {
+        self.messages.take()
+    }
+
+    fn more(&mut self) -> impl Future<Output = I> + Send {
+        pending()
+    }
+
+    fn became(&mut self, key: Key, what: Appended) {
+        self.done.push((key, what));
+    }
+}
+
 impl<S: Link> ImapFolder<'_, S> {
     /// Adds messages to the folder, and tells what became of each, in the order in which the server answered. An error of
     /// the iterator ends the work once all that is under way has arrived; after any error, some messages may be there
     /// ([`arrived_since`](Self::arrived_since) tells). A message of more than 256 KiB that turns out to have another size than
     /// it said costs the connection: a part of it is never taken for the whole. The iterator and the bodies are read on this
     /// thread.
-    ///
-    /// Where the server has MULTIAPPEND (RFC 3502), a command carries many small messages. It is refused as a whole; its
-    /// messages are then sent again one by one, and so is all that follows, unless it turns out that the server only minded some of
-    /// them.
     pub async fn append(
         &mut self,
         messages: impl Iterator<Item = Result<Outgoing>> + Send,
     ) -> Result<Vec<(Key, Appended)>> {
+        let mut supply = Closed { messages: Some(messages), done: Vec::new() };
+        self.append_from(&mut supply).await?;
+        Ok(supply.done)
+    }
+
+    /// The same with messages of which more may come while others are under way. The folder need not be open.
+    ///
+    /// Where the server has MULTIAPPEND (RFC 3502), a command carries many small messages. It is refused as a whole; its
+    /// messages are then sent again one by one, and so is all that follows, unless it turns out that the server only minded some of
+    /// them.
+    pub async fn append_from(&mut self, supply: &mut impl Supply) -> Result<()> {
         self.fresh = false;
         let name = self.name_in_quotes()?;
         let limit = self.capabilities.append_limit().unwrap_or(u64::MAX).min(u64::from(u32::MAX));
+        let Some(messages) = supply.next() else { return Ok(()) };
         let mut queue = Queue::new(messages, limit);
-        let (mut done, mut given) = (Vec::new(), BTreeSet::new());
+        let mut given = BTreeSet::new();
         let (mut flight, mut patience, mut retried) = (Flight::default(), Patience::default(), Retried::default());
         // The command that the server has to invite the message of.
         let mut invited: Option<(Tag, Ready)> = None;
@@ -54,7 +100,7 @@ impl<S: Link> ImapFolder<'_, S> {
                 let mut group = match next {
                     Ok(ready) => Group::of(ready),
                     Err((key, reason)) => {
-                        done.push((key, Appended::Refused(reason)));
+                        supply.became(key, Appended::Refused(reason));
                         continue;
                     }
                 };
@@ -64,7 +110,7 @@ impl<S: Link> ImapFolder<'_, S> {
                 {
                     match next {
                         Ok(ready) => group.push(ready),
-                        Err((key, reason)) => done.push((key, Appended::Refused(reason))),
+                        Err((key, reason)) => supply.became(key, Appended::Refused(reason)),
                     }
                 }
                 let ready = match group.alone() {
@@ -86,9 +132,21 @@ impl<S: Link> ImapFolder<'_, S> {
                 }
             }
             if flight.is_empty() {
-                return queue.failed.map_or(Ok(done), Err);
+                match queue.failed.take().map_or_else(|| Ok(supply.next()), Err)? {
+                    Some(messages) => queue.add(messages),
+                    None => return Ok(()),
+                }
+                continue;
             }
-            match self.session.next().await? {
+            let event = tokio::select! {
+                biased;
+                event = self.session.next() => event?,
+                messages = supply.more() => {
+                    queue.add(messages);
+                    continue;
+                }
+            };
+            match event {
                 Event::Untagged(_) => self.session.bounded_answer()?,
                 Event::Continue(text) => match invited.take() {
                     Some((_, ready)) => self.send_body(ready).await?,
@@ -122,9 +180,9 @@ impl<S: Link> ImapFolder<'_, S> {
                     }
                     if is_ok {
                         let new_keys = self.new_keys(&status.text, keys.len(), &mut given);
-                        done.extend(keys.into_iter().zip(new_keys));
+                        keys.into_iter().zip(new_keys).for_each(|(key, new)| supply.became(key, new));
                     } else {
-                        done.extend(keys.into_iter().map(|key| (key, Appended::Refused(reason.clone()))));
+                        keys.into_iter().for_each(|key| supply.became(key, Appended::Refused(reason.clone())));
                     }
                 }
             }

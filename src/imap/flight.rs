@@ -174,6 +174,8 @@ impl Flight {
 /// What is still to be sent.
 pub struct Queue<I: Iterator<Item = Result<Outgoing>>> {
     messages: Peekable<Fuse<I>>,
+    /// Those behind them.
+    later: VecDeque<I>,
     /// Those that go first.
     again: VecDeque<Ready>,
     limit: u64,
@@ -186,7 +188,13 @@ pub struct Queue<I: Iterator<Item = Result<Outgoing>>> {
 impl<I: Iterator<Item = Result<Outgoing>>> Queue<I> {
     /// A queue for a server that takes messages of at most `limit` octets.
     pub fn new(messages: I, limit: u64) -> Queue<I> {
-        Queue { messages: messages.fuse().peekable(), again: VecDeque::new(), limit, hopeless: None, failed: None }
+        let (messages, later, again) = (messages.fuse().peekable(), VecDeque::new(), VecDeque::new());
+        Queue { messages, later, again, limit, hopeless: None, failed: None }
+    }
+
+    /// Adds more messages behind the others.
+    pub fn add(&mut self, more: I) {
+        self.later.push_back(more);
     }
 
     /// Puts the messages of a refused command in front.
@@ -206,6 +214,9 @@ impl<I: Iterator<Item = Result<Outgoing>>> Queue<I> {
         }
         if self.failed.is_some() {
             return None;
+        }
+        while self.messages.peek().is_none() {
+            self.messages = self.later.pop_front()?.fuse().peekable();
         }
         match self.messages.next_if(|m| m.as_ref().map_or(true, |m| hopeless.is_some() || fits(m.size)))? {
             Err(e) => {

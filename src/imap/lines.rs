@@ -14,8 +14,14 @@ use tokio::task::JoinSet;
 /// A line that nothing was done on for so long is not trusted any more: servers end those.
 const STALE: Duration = Duration::from_secs(120);
 
-/// So many messages are worth a line of their own.
+/// So many messages are worth a batch of their own beside others.
 const LANE: usize = 100;
+/// So many batches are under way at once, where there may be two lines;
+const LANES: usize = 4;
+/// and so many lines take them, or half of those that there may be: each costs the server a log-in and processes of its own.
+const FEW: usize = 2;
+/// A server that takes so long for a batch may work faster on all of them.
+const SLOW: Duration = Duration::from_millis(500);
 
 type Opening<S> = Pin<Box<dyn Future<Output = Result<Imap<S>>> + Send>>;
 
@@ -36,6 +42,8 @@ struct Pool<S: Link> {
     opening: usize,
     waiting: usize,
     most: usize,
+    /// A batch took long: all lines are wanted.
+    slow: bool,
     /// Why the only line could not be opened.
     failed: Option<Error>,
 }
@@ -78,7 +86,8 @@ impl<S: Link + 'static> Lines<S> {
     ) -> Arc<Lines<S>> {
         let limit = first.append_limit();
         let first = Line { imap: first, open: None, fresh: false, since: Instant::now() };
-        let pool = Pool { idle: vec![first], count: 1, opening: 0, waiting: 0, most: most.max(1), failed: None };
+        let pool =
+            Pool { idle: vec![first], count: 1, opening: 0, waiting: 0, most: most.max(1), slow: false, failed: None };
         Arc::new(Lines { opener, limit, pool: Mutex::new(pool), changed: Notify::new() })
     }
 
@@ -89,6 +98,28 @@ impl<S: Link + 'static> Lines<S> {
 
     /// A line for work on a folder, to be [given back](Self::give_back). Where all are lent, another one is opened, unless one comes back earlier; a server that does not let more in is worked with over those that it did.
     pub async fn take(self: &Arc<Self>, wire: &[u8]) -> Result<Line<S>> {
+        self.take_of(|_| usize::MAX, wire).await
+    }
+
+    /// The same, beside lines that are at work on this folder already: these few may be enough.
+    pub async fn take_further(self: &Arc<Self>, wire: &[u8]) -> Result<Line<S>> {
+        self.take_of(Pool::enough, wire).await
+    }
+
+    /// Whether a line is idle, or may be opened, though others are at work on the same folder.
+    pub fn has_more(&self) -> bool {
+        let pool = self.lock();
+        !pool.idle.is_empty() || (pool.slow && pool.count < pool.most)
+    }
+
+    /// A batch took so long.
+    pub fn took(&self, time: Duration) {
+        if time > SLOW {
+            self.lock().slow = true;
+        }
+    }
+
+    async fn take_of(self: &Arc<Self>, enough: fn(&Pool<S>) -> usize, wire: &[u8]) -> Result<Line<S>> {
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
@@ -100,7 +131,7 @@ impl<S: Link + 'static> Lines<S> {
                 if let Some(e) = pool.failed.take() {
                     return Err(e);
                 }
-                if pool.count < pool.most && pool.opening <= pool.waiting {
+                if pool.count < pool.most.min(enough(&pool)) && pool.opening <= pool.waiting {
                     pool.count += 1;
                     pool.opening += 1;
                     tokio::spawn(Arc::clone(self).open_one());
@@ -123,16 +154,18 @@ impl<S: Link + 'static> Lines<S> {
         self.changed.notify_waiters();
     }
 
-    /// So many messages are going to come: the lines that these are worth are opened meanwhile. Gives how many that are.
+    /// So many messages are going to come: the lines that these are worth are opened meanwhile. Gives how many batches may be
+    /// under way at once; where there is one line, one, for they keep their order.
     pub fn expect(self: &Arc<Self>, messages: usize) -> usize {
         let mut pool = self.lock();
-        let lines = pool.most.min(messages / crate::fault::batch(LANE)).max(1);
-        while pool.count < lines {
+        let most = if pool.most > 1 { pool.most.max(LANES) } else { 1 };
+        let lanes = most.min(messages / crate::fault::batch(LANE)).max(1);
+        while pool.count < lanes.min(pool.most).min(pool.enough()) {
             pool.count += 1;
             pool.opening += 1;
             tokio::spawn(Arc::clone(self).open_one());
         }
-        lines
+        lanes
     }
 
     async fn open_one(self: Arc<Self>) {
@@ -168,6 +201,11 @@ impl<S: Link> Lines<S> {
 }
 
 impl<S: Link> Pool<S> {
+    /// How many lines are enough for one folder.
+    fn enough(&self) -> usize {
+        if self.slow { usize::MAX } else { FEW.max(self.most / 2) }
+    }
+
     /// An idle line: one with the folder open, else one with none.
     fn fitting(&mut self, wire: &[u8]) -> Option<Line<S>> {
         let before = self.idle.len();

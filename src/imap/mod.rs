@@ -20,12 +20,13 @@
 //! | `changes`, `vanished` | what changed in it since it was last looked at |
 //! | `append`, `flight` | messages added to it |
 //! | `quota` | how much more goes in |
-//! | `target`, `standing`, `spool`, `lines` | a folder as a [`Store`](crate::store::Store) to deliver into, what stands in it, messages on their way there, and the connections they take |
+//! | `target`, `standing`, `spool`, `convoy`, `lines` | a folder as a [`Store`](crate::store::Store) to deliver into, what stands in it, messages on their way there, batches on one line together, and the connections they take |
 
 mod access;
 mod append;
 mod capability;
 mod changes;
+mod convoy;
 mod deflate;
 mod fetch;
 mod flight;

@@ -226,7 +226,7 @@ impl<S: Link> Session<S> {
     /// Why nothing can be written any more: what the server said before it closed, or else the failure itself.
     async fn last_words(&mut self, failure: io::Error) -> Error {
         self.unfinished = false;
-        self.imap.get_mut().cork(false);
+        self.imap.get_mut().drop_output();
         if failure.kind() == io::ErrorKind::TimedOut {
             return self.broken(failure);
         }
@@ -278,7 +278,8 @@ impl<S: Link> Session<S> {
         sent.await.map_err(|e| self.broken(e))
     }
 
-    /// Waits for what the server sends next. BYE and the end of the connection are errors, and so is data without end.
+    /// Waits for what the server sends next. BYE and the end of the connection are errors, and so is data without end. Dropped
+    /// while it waits, it loses nothing.
     pub async fn next(&mut self) -> Result<Event> {
         if self.imap.get_mut().cork(false)
             && let Err(e) = self.imap.get_mut().flush().await

@@ -34,6 +34,8 @@ pub struct Wire<S> {
     output: Vec<u8>,
     /// Flushes wait.
     corked: bool,
+    /// One has waited, and is not done yet.
+    owing: bool,
 }
 
 /// Bytes that came in clear text behind the agreement to start TLS.
@@ -52,6 +54,7 @@ impl<S> Wire<S> {
             stand_in: VecDeque::from(*b"A0001 OK\r\n"),
             output: Vec::new(),
             corked: false,
+            owing: false,
         }
     }
 
@@ -80,9 +83,17 @@ impl<S> Wire<S> {
         matches!(self.line, Some(Line::Deflated(_)))
     }
 
-    /// Lets flushes wait, so that short pieces go out together, or no longer; whether they waited until now.
+    /// Lets flushes wait, so that short pieces go out together, or no longer; whether one has waited, and was not done since.
     pub fn cork(&mut self, corked: bool) -> bool {
-        std::mem::replace(&mut self.corked, corked)
+        self.owing |= self.corked;
+        self.corked = corked;
+        self.owing
+    }
+
+    /// Sends nothing more of what was written: the server does not read it.
+    pub fn drop_output(&mut self) {
+        self.output.zeroize();
+        (self.corked, self.owing) = (false, false);
     }
 
     /// Ends the connection. What is written from now on goes nowhere, and what is read is the end.
@@ -224,7 +235,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         let Some(line) = me.line.as_mut() else { return Poll::Ready(Ok(())) };
         match Pin::new(line).poll_flush(cx) {
             Poll::Pending => me.read_ahead(cx),
-            done => done,
+            Poll::Ready(done) => {
+                me.owing = false;
+                Poll::Ready(done)
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 //! that it gets the UID there or a higher one. What came since tells which of them arrived, by header and size. Of ours, what
 //! else came since is in the ledger, and what stands for that stands for no other.
 
-use super::append::Appended;
+use super::convoy::{Convoy, Convoys, Fate, Passenger};
 use super::folder::ImapFolder;
 use super::folders::Folder;
 use super::lines::{Line, Lines};
@@ -19,7 +19,7 @@ use crate::retrieve::SourceId;
 use crate::store::{Mailbox, Place, Prepared, Refusal, Store};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle as Runtime;
 use tokio::task::block_in_place;
 
@@ -39,6 +39,13 @@ const PATIENCE: usize = 10;
 /// A folder of a server, delivered into over as many lines as there are. Calls need a runtime of several threads.
 #[derive(Debug)]
 pub struct ImapTarget<S: Link> {
+    there: Arc<There<S>>,
+    convoys: Arc<Convoys>,
+}
+
+/// The folder, for all that work on it.
+#[derive(Debug)]
+struct There<S: Link> {
     lines: Arc<Lines<S>>,
     folder: Folder,
     writable: bool,
@@ -93,27 +100,21 @@ impl<S: Link + 'static> ImapTarget<S> {
         line.fresh = true;
         lines.give_back(line, &opened);
         let (host, source, opened) = opened?;
-        Ok(ImapTarget {
-            lines: Arc::clone(lines),
-            folder: folder.clone(),
-            writable,
-            host,
-            source,
-            opened,
-            state: Mutex::default(),
-        })
+        let (lines, folder, state) = (Arc::clone(lines), folder.clone(), Mutex::default());
+        let there = There { lines, folder, writable, host, source, opened, state };
+        Ok(ImapTarget { there: Arc::new(there), convoys: Arc::default() })
     }
 
     /// What the user should know of the work done so far, in plain words; each once.
     pub fn take_notes(&self) -> Vec<String> {
-        let marks = std::mem::take(&mut self.state().unstorable);
+        let marks = std::mem::take(&mut self.there.state().unstorable);
         let names = marks.imap_names();
         match names.is_empty() {
             true => Vec::new(),
             false => vec![format!(
                 "{}: {} cannot keep these flags, which are left out: {}.",
-                self.source.folder,
-                self.host,
+                self.there.source.folder,
+                self.there.host,
                 names.join(", ")
             )],
         }
@@ -121,30 +122,71 @@ impl<S: Link + 'static> ImapTarget<S> {
 
     /// UIDVALIDITY of the folder, where the server tells it.
     pub fn uidvalidity(&self) -> Option<u32> {
-        self.opened.uidvalidity
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.there.opened.uidvalidity
     }
 
     /// Works on the folder over a line, and waits for the end of it.
     pub(super) fn on<T>(&self, work: impl AsyncFnOnce(&mut ImapFolder<'_, S>) -> Result<T>) -> Result<T> {
-        self.on_line(true, work)
-    }
-
-    /// The same, with the folder open on the line, or it does not matter which one is.
-    fn on_line<T>(&self, open: bool, work: impl AsyncFnOnce(&mut ImapFolder<'_, S>) -> Result<T>) -> Result<T> {
+        let There { lines, folder, .. } = &*self.there;
         block_in_place(|| {
             Runtime::current().block_on(async {
-                let mut line = self.lines.take(&self.folder.wire).await?;
-                let done = self.over(&mut line, open, work).await;
-                self.lines.give_back(line, &done);
+                let mut line = lines.take(&folder.wire).await?;
+                let done = self.there.over(&mut line, true, work).await;
+                lines.give_back(line, &done);
                 done
             })
         })
     }
 
+    /// Sends a batch, along with others where these are on their way already, and waits for what becomes of it.
+    fn send(&self, messages: Vec<(ImapStaged, Marks)>) -> Result<Fate> {
+        let There { lines, folder, .. } = &*self.there;
+        let begun = Instant::now();
+        let sent = async {
+            let (passenger, told) = Passenger::new(messages);
+            let alone = if lines.has_more() { Some(passenger) } else { self.convoys.join(passenger) };
+            if let Some(first) = alone {
+                let line = match self.convoys.is_empty() {
+                    true => lines.take(&folder.wire).await?,
+                    false => lines.take_further(&folder.wire).await?,
+                };
+                tokio::spawn(Arc::clone(&self.there).carry(line, self.convoys.depart(first)));
+            }
+            told.await.map_err(|e| {
+                Error::new(Kind::LocalIo, "an upload broke down", "Run again, and report this.").because(e)
+            })?
+        };
+        let fate = block_in_place(|| Runtime::current().block_on(sent));
+        lines.took(begun.elapsed());
+        fate
+    }
+
+    /// The UID that the next message gets, or one below.
+    fn uidnext(&self) -> Result<u32> {
+        let known = self.there.state().uidnext;
+        let uidnext = match known {
+            Some(uidnext) => uidnext,
+            // Some servers (Yahoo) state one far too high: what is there tells.
+            None => self.on(async |folder| Ok(highest(folder).await?.map_or(1, |uid| uid.saturating_add(1))))?,
+        };
+        self.there.state().uidnext = Some(uidnext);
+        Ok(uidnext)
+    }
+}
+
+impl<S: Link + 'static> There<S> {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends what goes with a convoy over a line. APPEND needs no folder to be open.
+    async fn carry(self: Arc<Self>, mut line: Line<S>, mut convoy: Convoy) {
+        let done = self.over(&mut line, false, async |folder| folder.append_from(&mut convoy).await).await;
+        self.lines.give_back(line, &done);
+        convoy.arrive(done);
+    }
+
+    /// Works on the folder over a line: with it open there, or it does not matter which one is.
     async fn over<T>(
         &self,
         line: &mut Line<S>,
@@ -182,18 +224,6 @@ impl<S: Link + 'static> ImapTarget<S> {
         self.state().singly |= folder.singly;
         done
     }
-
-    /// The UID that the next message gets, or one below.
-    fn uidnext(&self) -> Result<u32> {
-        let known = self.state().uidnext;
-        let uidnext = match known {
-            Some(uidnext) => uidnext,
-            // Some servers (Yahoo) state one far too high: what is there tells.
-            None => self.on(async |folder| Ok(highest(folder).await?.map_or(1, |uid| uid.saturating_add(1))))?,
-        };
-        self.state().uidnext = Some(uidnext);
-        Ok(uidnext)
-    }
 }
 
 /// The highest UID of the folder.
@@ -223,18 +253,18 @@ impl<S: Link + 'static> Store for ImapTarget<S> {
 
     /// Fixes the places. What makes the batch durable is the server that takes it.
     fn prepare(&self, batch: Vec<ImapStaged>) -> Result<ImapPrepared> {
-        let uidnext = self.uidnext()?;
+        let (uidnext, There { opened, .. }) = (self.uidnext()?, &*self.there);
         let spot = |staged: &ImapStaged| Spot {
-            uidvalidity: self.opened.uidvalidity.unwrap_or(0),
+            uidvalidity: opened.uidvalidity.unwrap_or(0),
             uidnext,
             size: staged.content.wire_size,
             fingerprint: staged.content.fingerprint,
         };
         let places = batch.iter().map(|staged| spot(staged).to_place()).collect();
-        let mut state = self.state();
+        let mut state = self.there.state();
         let marks = batch.iter().map(|staged| {
-            let storable = self.opened.holds.storable(&staged.marks, &state.taken);
-            state.taken.extend(storable.keywords.difference(&self.opened.holds.marks.keywords).cloned());
+            let storable = opened.holds.storable(&staged.marks, &state.taken);
+            state.taken.extend(storable.keywords.difference(&opened.holds.marks.keywords).cloned());
             state.unstorable = state.unstorable.with(&staged.marks.without(&storable));
             storable
         });
@@ -246,34 +276,19 @@ impl<S: Link + 'static> Store for ImapTarget<S> {
     fn publish(&self, prepared: ImapPrepared) -> Result<Vec<Refusal>> {
         let ImapPrepared { batch, marks, .. } = prepared;
         let count = batch.len();
-        let key = |at: usize| Key::new(at.to_string());
-        let outgoing = batch.into_iter().zip(marks).enumerate();
-        let outgoing = outgoing.map(move |(at, (staged, marks))| Ok(staged.outgoing(key(at), marks)));
-        // APPEND needs no folder to be open.
-        let appended = self.on_line(false, async |folder| folder.append(outgoing).await)?;
-        let (mut last, mut refusals) = (Some(0), Vec::new());
-        for (key, what) in appended {
-            match what {
-                Appended::As(new) => last = last.zip(new.uid()).map(|(a, b)| a.max(b)),
-                Appended::Somewhere => last = None,
-                Appended::Refused(reason) => {
-                    let at =
-                        std::str::from_utf8(key.as_bytes()).ok().and_then(|text| text.parse().ok()).unwrap_or(count);
-                    refusals.push(Refusal { at, reason });
-                }
-            }
-        }
+        let Fate { last, refusals } = self.send(batch.into_iter().zip(marks).collect())?;
         // Without APPENDUID the highest one is asked for anew.
-        let mut state = self.state();
+        let mut state = self.there.state();
         state.uidnext = last.and_then(|uid| state.uidnext.max(Some(uid.saturating_add(1))));
         drop(state);
         match refusals.first() {
             Some(first)
                 if refusals.len() >= PATIENCE.max(count) && refusals.iter().all(|r| r.reason == first.reason) =>
             {
-                let what = format!("{} takes no message into {}: {}", self.host, self.source.folder, first.reason);
+                let what =
+                    format!("{} takes no message into {}: {}", self.there.host, self.there.source.folder, first.reason);
                 let remedy = "Make room there, or ask the server's operator, then run again; what was copied stays.";
-                Err(Error::new(Kind::Unavailable, what, remedy).folder())
+                Err(Error::new(Kind::Left, what, remedy).folder())
             }
             _ => Ok(refusals),
         }
@@ -284,7 +299,7 @@ impl<S: Link + 'static> Store for ImapTarget<S> {
             places.iter().map(|(place, _)| Spot::of(place)).collect()
         };
         // In another scope, UIDs begin anew.
-        let same = |spot: &Spot| Some(spot.uidvalidity) == self.opened.uidvalidity;
+        let same = |spot: &Spot| Some(spot.uidvalidity) == self.uidvalidity();
         let (spots, mut before) = (spots(arriving), spots(delivered));
         before.retain(|spot| spot.as_ref().is_some_and(same));
         let all = spots.iter().chain(&before).flatten();
@@ -311,7 +326,7 @@ impl<S: Link + 'static> Store for ImapTarget<S> {
     fn scan(&self) -> Result<Vec<Content>> {
         let standing = self.standing(false, |_| None)?;
         let highest = standing.iter().map(|there| there.uid).max().unwrap_or(0);
-        self.state().uidnext = Some(highest.saturating_add(1));
+        self.there.state().uidnext = Some(highest.saturating_add(1));
         Ok(standing.into_iter().map(|there| there.content).collect())
     }
 
@@ -320,7 +335,7 @@ impl<S: Link + 'static> Store for ImapTarget<S> {
     }
 
     fn lanes(&self, messages: usize) -> usize {
-        self.lines.expect(messages)
+        self.there.lines.expect(messages)
     }
 
     fn is_elsewhere(&self) -> bool {

@@ -2,8 +2,8 @@
 
 use super::Verified;
 use crate::event::{Action, Counts, Event, Observer};
-use crate::mail::FolderName;
-use std::collections::BTreeMap;
+use crate::mail::{FolderName, Key};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Why a message stays away that was copied, or there, before.
@@ -112,6 +112,8 @@ pub struct Collector {
     to: Arc<dyn Observer>,
     /// In the end, the source is to be without what the target has.
     leaves: bool,
+    /// Of these folders, what the target has already leaves the source only if it was brought there: by name.
+    brought: Mutex<BTreeMap<String, HashSet<Key>>>,
     told: Mutex<BTreeMap<String, Told>>,
 }
 
@@ -119,7 +121,18 @@ impl Collector {
     /// Hands on to this one. `leaves` is whether a rehearsal tells of each message that is to be in the target that it would be
     /// deleted in the source.
     pub fn new(to: Arc<dyn Observer>, leaves: bool) -> Collector {
-        Collector { to, leaves, told: Mutex::default() }
+        Collector { to, leaves, brought: Mutex::default(), told: Mutex::default() }
+    }
+
+    /// Of what the target has of a folder, only these messages would leave the source.
+    pub fn only_brought(&self, folder: &str, brought: HashSet<Key>) {
+        self.brought.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned(), brought);
+    }
+
+    /// Whether a message that the target has would leave the source.
+    fn may_leave(&self, folder: &str, key: Option<&Key>) -> bool {
+        let brought = self.brought.lock().unwrap_or_else(PoisonError::into_inner);
+        brought.get(folder).is_none_or(|brought| key.is_some_and(|key| brought.contains(key)))
     }
 
     /// What was told of a folder since it was asked last.
@@ -153,7 +166,8 @@ impl Observer for Collector {
             Event::Message { folder, key, bytes, action: action @ (Action::WouldFetch | Action::Had), .. }
                 if self.leaves =>
             {
-                Event::Message { folder, key, bytes, action, deleted: true }
+                let deleted = matches!(action, Action::WouldFetch) || self.may_leave(folder, key);
+                Event::Message { folder, key, bytes, action, deleted }
             }
             other => other,
         };
@@ -190,6 +204,18 @@ mod tests {
             }
             assert_eq!(*seen.0.lock().unwrap(), told);
         }
+    }
+
+    #[test]
+    fn what_the_target_had_before_stays_where_source_and_target_may_be_one() {
+        let (seen, keys) = (Arc::new(Deletions::default()), ["brought", "there before"].map(Key::new));
+        let collector = Collector::new(Arc::<Deletions>::clone(&seen), true);
+        collector.only_brought("x", HashSet::from([keys[0].clone()]));
+        for (folder, key) in [("x", Some(&keys[0])), ("x", Some(&keys[1])), ("x", None), ("y", Some(&keys[1]))] {
+            let (bytes, action, deleted) = (None, Action::Had, false);
+            collector.event("a", Event::Message { folder, key, bytes, action, deleted });
+        }
+        assert_eq!(*seen.0.lock().unwrap(), [true, false, false, true]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::At;
 use crate::mail::Content;
 use crate::retrieve::Pool;
 use crate::state::{Finding, Row, RowId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 /// What a look at the target showed.
@@ -25,6 +25,18 @@ pub struct Found {
     pub uidvalidity: Option<u32>,
     /// Each message.
     pub messages: Vec<(At, Content)>,
+}
+
+impl Found {
+    /// Without what stands for other messages: each takes what stands at its place, or where it has none, what has its content.
+    #[must_use]
+    pub fn without(mut self, taken: &[(At, Content)]) -> Found {
+        let (placed, others): (Vec<_>, Vec<_>) = taken.iter().partition(|(at, _)| at.uid.is_some());
+        let placed: HashSet<At> = placed.iter().map(|(at, _)| *at).collect();
+        let mut others = Pool::new(others.iter().map(|(_, content)| (content.digest, ())));
+        self.messages.retain(|(at, content)| !placed.contains(at) && others.take(&content.digest).is_none());
+        self
+    }
 }
 
 /// What became of the messages that were to go.
@@ -236,6 +248,24 @@ mod tests {
         let before = HashMap::from([(RowId(1), stands(7)), (RowId(2), stands(7))]);
         let checked = by_content(&contents[..2], &rows[..2], &damaged, &before);
         assert_eq!((checked.removed, checked.missing), (vec![RowId(1)], 1));
+    }
+
+    #[test]
+    fn what_stands_for_messages_of_another_folder_stands_for_none_of_this_one() {
+        let twins = [content(1, 10, 1), content(1, 10, 1), content(2, 10, 2)];
+        let (rows, nowhere) =
+            (rows(&twins[..1]), Found { uidvalidity: None, messages: vec![(At::default(), twins[0])] });
+        for (found, taken, missing) in [
+            (found(&twins), vec![(at(1), twins[0])], 0),
+            (found(&twins), vec![(at(1), twins[0]), (at(2), twins[0])], 1),
+            (found(&twins), vec![(At { uidvalidity: Some(6), uid: Some((1, 10)) }, twins[0]), (at(2), twins[0])], 0),
+            (nowhere.clone(), vec![(At::default(), twins[2])], 0),
+            (nowhere, vec![(At::default(), twins[0])], 1),
+        ] {
+            let left = found.without(&taken);
+            assert_eq!(by_header(&rows, &left, &HashMap::new()).missing, missing, "{taken:?}");
+            assert_eq!(by_content(&twins[..1], &rows, &left, &HashMap::new()).missing, missing, "{taken:?}");
+        }
     }
 
     #[test]

@@ -70,6 +70,54 @@ fn another_folder_in_its_place_is_no_removal() {
 }
 
 #[test]
+fn a_folder_that_was_removed_whole_is_no_loss_either() {
+    let (from, to) = (user_with(&mail::ordinary(2)), Dovecot::shared().user());
+    let letters: Vec<_> = (60..63).map(|n| mail::message(n, "x\r\n")).collect();
+    from.deliver("Work", &letters[..2]);
+    let ferry = Ferry::new();
+    let (a, b) = (End::imap(&from), End::imap(&to));
+    migrate(&ferry, &a, &b, &[]);
+    to.doveadm(&["mailbox", "delete", "-u", &to.name, "Work"]);
+    from.deliver("Work", &letters[2..]);
+    let warned = "Work was removed at the target since the last check; not copied again: 2 messages of Work.";
+    for (args, told, warns) in [
+        (&["--dry-run"][..], "listed 5, had 2, fetched 1, skipped 2", true),
+        (&[], "listed 5, had 2, fetched 1, skipped 2", true),
+        (&["--verify=content"], "listed 5, had 3, skipped 2", false),
+    ] {
+        let outcome = run(&ferry, &a, &b, args).expect(0);
+        assert_eq!((counts(&outcome).as_str(), outcome.stderr.contains(warned)), (told, warns), "{}", outcome.stderr);
+    }
+    assert_same_mail(&held(&to, "Work"), &stored(&letters[2..]));
+    assert_eq!(migrate(&ferry, &a, &b, &["--delete-source"]), "listed 5, had 3, skipped 2, deleted_remote 3");
+    assert_same_mail(&held(&from, "Work"), &stored(&letters[..2]));
+}
+
+#[test]
+fn of_two_folders_that_go_into_one_each_message_is_looked_for() {
+    let twin = mail::message(70, "x\r\n");
+    let (from, to) = (user_with(&mail::ordinary(1)), Dovecot::shared().user());
+    from.deliver("A", std::slice::from_ref(&twin));
+    from.deliver("B", &[twin.clone(), mail::message(71, "x\r\n")]);
+    let (a, b, into) = (End::imap(&from), End::imap(&to), ["--map", "A=All", "--map", "B=All"]);
+    for (check, code, told) in
+        [("--no-verify", 65, "listed 4, had 4"), ("--verify=header", 0, "listed 4, had 3, skipped 1")]
+    {
+        let ferry = Ferry::new();
+        run(&ferry, &a, &b, &[&into[..], &[check][..]].concat()).expect(0);
+        assert_eq!(held(&to, "All").len(), 3);
+        let one = to.doveadm(&["search", "-u", &to.name, "mailbox", "All", "HEADER", "Subject", "message 70"]);
+        let uid = one.split_whitespace().last().unwrap().to_owned();
+        to.doveadm(&["expunge", "-u", &to.name, "mailbox", "All", "UID", &uid]);
+        for whole in ["--verify=header", "--verify=content"] {
+            let outcome = run(&ferry, &a, &b, &[&into[..], &[whole][..]].concat()).expect(code);
+            assert_eq!(counts(&outcome), told, "{check} {whole}");
+        }
+        to.doveadm(&["expunge", "-u", &to.name, "mailbox", "All", "all"]);
+    }
+}
+
+#[test]
 fn what_was_compared_is_not_read_in_every_pass() {
     let (from, to) = (user_with(&mail::ordinary(3)), Dovecot::shared().user());
     let ferry = Ferry::new();

@@ -15,6 +15,7 @@ use crate::migrate::{
     Balance, Collector, FolderReport, Hashing, Leaving, Lesson, Sample, Sieve, Site, Verified, label,
 };
 use crate::retrieve::{Job, Keep, Outcome, Retriever, SourceId};
+use crate::state::Finding;
 use crate::store::Here;
 use std::collections::HashSet;
 use std::future::Future;
@@ -35,7 +36,8 @@ pub struct Stop {
 }
 
 impl Stop {
-    fn label(&self) -> FolderName {
+    /// What the ledger calls it.
+    pub fn label(&self) -> FolderName {
         label(&self.from, &self.to)
     }
 }
@@ -130,9 +132,36 @@ impl Carriage {
         Ok(())
     }
 
-    /// Sets out for these folders.
-    pub fn set_out(&self, route: Route) {
+    /// Sets out for these folders. Of one that is gone from the target, all that an earlier check found there is gone with it.
+    pub async fn set_out(&self, route: Route) -> Result<()> {
+        for stop in &route.stops {
+            if self.target.lacks(&stop.to).await {
+                self.removed_whole(stop)?;
+            }
+        }
         let _ = self.route.set(route);
+        Ok(())
+    }
+
+    fn removed_whole(&self, stop: &Stop) -> Result<()> {
+        let removed = {
+            let mut ledger = self.job.ledger();
+            let Some(folder) = ledger.folder(&stop.label().to_string())? else { return Ok(()) };
+            let stood = ledger.findings(folder.id)?.into_iter().filter(|(_, finding)| *finding != Finding::Removed);
+            let removed: Vec<_> = stood.map(|(row, _)| (row, Finding::Removed)).collect();
+            ledger.set_findings(&removed)?;
+            removed.len() as u64
+        };
+        if removed > 0 {
+            self.tell(Event::Warning(&format!(
+                "{} was removed at the target since the last check; not copied again: {} of {}. To have them copied, move the state of this \
+                 migration away and run again: what is there is recognised.",
+                stop.to,
+                messages(removed),
+                stop.from
+            )));
+        }
+        Ok(())
     }
 
     /// Where a folder of the source really is, as its scope tells; known once it was gone through.
@@ -159,10 +188,39 @@ impl Carriage {
         Ok(leaving)
     }
 
+    /// Tells a rehearsal what would stay in the source for certain, though the target has it: what that had before, where nothing
+    /// is ever going to tell the two apart.
+    fn foresee_leaving(&self, stop: &Stop, target: Site) -> Result<()> {
+        let is_to_be_seen =
+            |site: Site| site == Site::Unknown && self.migration.from.is_imap() && matches!(target, Site::Server(_));
+        let sites = self.route.get().map(|route| route.sites.as_slice()).unwrap_or_default();
+        if !sites.is_empty() && sites.iter().all(|site| site.is_apart_from(target) || is_to_be_seen(*site)) {
+            return Ok(());
+        }
+        let mut brought = self.known(stop)?;
+        let ledger = self.job.ledger();
+        let label = stop.label().to_string();
+        if let Some(folder) = ledger.folder(&label)? {
+            let before = ledger.stood_before(folder.id)?;
+            brought.retain(|key| !before.contains(key));
+        }
+        self.collector.only_brought(&label, brought);
+        Ok(())
+    }
+
     /// The folders that go into the same one, by what the ledger calls them.
     fn beside(&self, stop: &Stop) -> Vec<String> {
+        self.neighbours(stop).map(|other| other.label().to_string()).collect()
+    }
+
+    /// Those of them that were carried before it.
+    pub fn ahead<'s>(&'s self, stop: &'s Stop) -> impl Iterator<Item = FolderName> + 's {
+        self.neighbours(stop).filter(|other| other.at < stop.at).map(Stop::label)
+    }
+
+    fn neighbours<'s>(&'s self, stop: &'s Stop) -> impl Iterator<Item = &'s Stop> {
         let stops = self.route.get().map(|route| route.stops.iter()).into_iter().flatten();
-        stops.filter(|other| other.to == stop.to && other.from != stop.from).map(|s| s.label().to_string()).collect()
+        stops.filter(|other| other.to == stop.to && other.from != stop.from)
     }
 
     fn come(&self) -> MutexGuard<'_, Come> {
@@ -230,6 +288,9 @@ impl Carriage {
             Some(store) if self.is_removing() => Some(self.leaving(stop, store.site())?),
             _ => None,
         };
+        if let Some(store) = store.as_ref().filter(|_| self.dry_run && self.migration.plan.delete_source) {
+            self.foresee_leaving(stop, store.site())?;
+        }
         let by_content = self.migration.plan.by_content == Some(true) && leaving.is_none() && !self.dry_run;
         let lesson = Lesson::default();
         let hashing = match &store {
@@ -268,7 +329,7 @@ impl Carriage {
         }
         let stopped = error.is_some() || self.job.interrupt.is_raised() || self.is_removing();
         let shown = match (&store, self.migration.plan.by_content.filter(|_| !stopped)) {
-            (Some(store), Some(whole)) => self.check(&id.folder, whole.then_some(&learned), &counts, &**store),
+            (Some(store), Some(whole)) => self.check(stop, whole.then_some(&learned), &counts, &**store),
             _ => self.unchecked(&id.folder),
         };
         let reason = error.as_ref().map(ToString::to_string);

@@ -1,6 +1,6 @@
 //! The look at what stands in the target of a folder, once its messages have been carried.
 
-use super::carriage::Carriage;
+use super::carriage::{Carriage, Stop};
 use super::target::Standing;
 use crate::error::Result;
 use crate::event::Counts;
@@ -24,6 +24,8 @@ pub struct Shown {
 struct Known {
     rows: Vec<Row>,
     before: HashMap<RowId, Finding>,
+    /// What stands in the target for messages of other folders.
+    taken: Vec<(At, Content)>,
 }
 
 impl Known {
@@ -63,15 +65,21 @@ impl Carriage {
         Ok(compared.collect())
     }
 
-    /// Whether every message of the source stands in the target: octet by octet where they were learned, else by header and size.
+    /// Whether every message of the source stands in the target: octet by octet where they were learned, else by header and
+    /// size. What stands there for a message of another folder stands for none of this one.
     pub fn check<S: Standing>(
         &self,
-        folder: &FolderName,
+        stop: &Stop,
         learned: Option<&Learned>,
         counts: &Counts,
         store: &S,
     ) -> Result<Shown> {
-        let known = self.recall(folder)?;
+        let mut known = self.recall(&stop.label())?;
+        for other in self.ahead(stop) {
+            let other = self.recall(&other)?;
+            let taken = other.rows.iter().filter_map(|row| Some((other.stands(row, false)?, row.content())));
+            known.taken.extend(taken);
+        }
         let (checked, expected) = match learned {
             Some(learned) => octet_by_octet(&known, learned, counts, store)?,
             None => (header_by_header(&known, store)?, known.rows.len() as u64),
@@ -99,7 +107,7 @@ impl Carriage {
         let Some(folder) = ledger.folder(&folder.to_string())? else { return Ok(Known::default()) };
         let mut rows = ledger.rows(folder.id)?;
         rows.retain(Row::is_of_source);
-        Ok(Known { rows, before: ledger.findings(folder.id)? })
+        Ok(Known { rows, before: ledger.findings(folder.id)?, taken: Vec::new() })
     }
 }
 
@@ -124,6 +132,7 @@ fn header_by_header<S: Standing>(known: &Known, store: &S) -> Result<Checked> {
 
 fn look<S: Standing>(store: &S, whole: bool, known: &Known) -> Result<Found> {
     let uidvalidity = store.uidvalidity();
-    let known = known.places(uidvalidity, whole);
-    Ok(Found { uidvalidity, messages: block_in_place(|| store.standing(whole, known))? })
+    let places = known.places(uidvalidity, whole);
+    let messages = block_in_place(|| store.standing(whole, places))?;
+    Ok(Found { uidvalidity, messages }.without(&known.taken))
 }

@@ -28,7 +28,7 @@ pub async fn through(carriage: &Arc<Carriage>) -> Result<()> {
     let files = Arc::new(files);
     files.tree().notes.iter().for_each(|note| carriage.tell(Event::Warning(note)));
     let stops = stops(carriage, places(files.tree().folders.keys())).await;
-    carriage.set_out(Route { stops: stops.clone(), sites: files.sites() });
+    carriage.set_out(Route { stops: stops.clone(), sites: files.sites() }).await?;
     let groups = grouped(stops);
     let most = match &carriage.migration.to {
         To::Server(_) => carriage.migration.plan.connections.min(groups.len()),

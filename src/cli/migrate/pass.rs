@@ -151,7 +151,7 @@ async fn through(carriage: &Arc<Carriage>, source: Source) -> Result<JoinSet<()>
         Source::Imap(connections, tree) => return imap(carriage, connections, &tree).await,
         Source::Pop3(session) => {
             let mut stops = stops(carriage, places([&FolderName::inbox()])).await;
-            carriage.set_out(Route { stops: stops.clone(), sites: vec![Site::Unknown] });
+            carriage.set_out(Route { stops: stops.clone(), sites: vec![Site::Unknown] }).await?;
             if let Some(stop) = stops.pop() {
                 carriage.folder(&stop, async { Ok(Some(*session)) }).await?;
             }
@@ -181,7 +181,7 @@ async fn imap(carriage: &Arc<Carriage>, mut connections: Connections, tree: &Tre
     let mut groups: Vec<Vec<(Stop, imap::Folder)>> = Vec::new();
     let stops = stops(carriage, places).await;
     let sites = stops.iter().map(|stop| carriage.site(stop)).collect::<Result<_>>()?;
-    carriage.set_out(Route { stops: stops.clone(), sites });
+    carriage.set_out(Route { stops: stops.clone(), sites }).await?;
     for (stop, folder) in stops.into_iter().zip(folders) {
         for twin in &folder.twins {
             let what = format!(

@@ -23,6 +23,10 @@ const PASSES: usize = 20;
 
 /// The fact that says whether a run is under way, or died.
 const UNDER_WAY: &str = "migrating";
+/// What a rehearsal cannot know.
+const LEAVING: &str = "at most the messages marked `server: delete` would leave the source: those of them that the check finds in the \
+                       target, octet by octet, and none if anything fails";
+
 const YES: &str = "yes";
 
 /// Whether the last run on a ledger came to its end, and a good one; `None` where there was none.
@@ -134,6 +138,9 @@ impl Run {
             }
         }
         self.around.report.migrated(name, &folders);
+        if self.around.dry_run && self.migration.plan.delete_source {
+            self.around.report.advise(name, LEAVING);
+        }
         self.estimate(&folders);
         self.measure(&folders);
         // What would be is no report of what was.

@@ -47,6 +47,14 @@ impl Target {
         }
     }
 
+    /// Whether a folder does not stand there; of a store on this machine the store itself tells.
+    pub async fn lacks(&self, folder: &FolderName) -> bool {
+        match self {
+            Target::Imap(_, tree) => tree.lock().await.get(folder).is_none(),
+            Target::Local(_) => false,
+        }
+    }
+
     /// Opens the folder that another one goes to, and makes it where it is missing, unless nothing is to be changed.
     pub async fn open(&self, stop: &Stop, dry: bool) -> Result<Opened> {
         let (lines, tree) = match self {

@@ -116,4 +116,5 @@ async fn a_folder_that_takes_nothing_is_told_at_once() {
     let prepared = target.prepare((1..=12).map(|n| staged(&target, n)).collect()).unwrap();
     let e = target.publish(prepared).unwrap_err();
     assert!(e.to_string().contains("takes no message into INBOX"), "{e}");
+    assert_eq!(e.kind().exit_code(), 2, "messages were left");
 }
