@@ -18,7 +18,7 @@ pub struct Stored {
     pub file_name: String,
 }
 
-/// The messages of one Maildir by file name; none where there is none. A file left in `tmp` is no message.
+/// The messages of one Maildir in the order of their file names; none where there is none. A file left in `tmp` is no message.
 pub fn maildir(path: &Path) -> Vec<Stored> {
     let mut all = Vec::new();
     for place in ["new", "cur"] {
@@ -32,8 +32,17 @@ pub fn maildir(path: &Path) -> Vec<Stored> {
             all.push(Stored { bytes, flags, time, place, file_name });
         }
     }
-    all.sort_by(|a, b| a.file_name.cmp(&b.file_name));
+    all.sort_by_cached_key(|m| numbers_padded(&m.file_name));
     all
+}
+
+/// A name that sorts by the value of its numbers: Dovecot writes microseconds as `M9` and `M10`.
+fn numbers_padded(name: &str) -> String {
+    let padded = |piece: &[u8]| {
+        let text = String::from_utf8_lossy(piece);
+        if piece[0].is_ascii_digit() { format!("{text:0>12}") } else { text.into_owned() }
+    };
+    name.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()).map(padded).collect()
 }
 
 /// The bytes of the messages of one Maildir.
