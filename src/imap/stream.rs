@@ -32,6 +32,8 @@ pub struct Wire<S> {
     /// What async-imap reads next.
     stand_in: VecDeque<u8>,
     output: Vec<u8>,
+    /// How much of that the line has taken.
+    written: usize,
     /// Flushes wait.
     corked: bool,
     /// One has waited, and is not done yet.
@@ -53,6 +55,7 @@ impl<S> Wire<S> {
             frame: None,
             stand_in: VecDeque::from(*b"A0001 OK\r\n"),
             output: Vec::new(),
+            written: 0,
             corked: false,
             owing: false,
         }
@@ -92,8 +95,15 @@ impl<S> Wire<S> {
 
     /// Sends nothing more of what was written: the server does not read it.
     pub fn drop_output(&mut self) {
-        self.output.zeroize();
+        self.clear_output();
         (self.corked, self.owing) = (false, false);
+    }
+
+    /// Wipes it, for log-ins pass here; what was written alone, for there may be much more room.
+    fn clear_output(&mut self) {
+        self.output.as_mut_slice().zeroize();
+        self.output.clear();
+        self.written = 0;
     }
 
     /// Ends the connection. What is written from now on goes nowhere, and what is read is the end.
@@ -102,7 +112,7 @@ impl<S> Wire<S> {
         self.unread = 0..0;
         self.framer = Framer::default();
         self.stand_in.clear();
-        self.output.clear();
+        self.clear_output();
     }
 
     /// The connected stream.
@@ -138,23 +148,19 @@ impl<S> Wire<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(line) = self.line.as_mut() else {
-            self.output.clear();
+            self.clear_output();
             return Poll::Ready(Ok(()));
         };
-        while !self.output.is_empty() {
-            let Poll::Ready(written) = Pin::new(&mut *line).poll_write(cx, &self.output)? else {
+        while let Some(rest @ [_, ..]) = self.output.get(self.written..) {
+            let Poll::Ready(written) = Pin::new(&mut *line).poll_write(cx, rest)? else {
                 return self.read_ahead(cx);
             };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            if written == self.output.len() {
-                // Log-ins pass here.
-                self.output.zeroize();
-            } else {
-                self.output.drain(..written);
-            }
+            self.written += written;
         }
+        self.clear_output();
         Poll::Ready(Ok(()))
     }
 
@@ -219,7 +225,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let me = self.get_mut();
-        if me.output.len() >= WRITE_BUFFER {
+        if me.output.len() - me.written >= WRITE_BUFFER {
             ready!(me.poll_drain(cx))?;
         }
         me.output.extend_from_slice(bytes);
