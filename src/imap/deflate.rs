@@ -1,6 +1,7 @@
 //! Deflated octets in both directions (RFC 4978), between the connection and those who speak IMAP on it.
 
 use super::framer::Garbled;
+use crate::net::Outbox;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use std::io;
 use std::ops::Range;
@@ -60,7 +61,7 @@ pub struct Deflated<S> {
     unread: Range<usize>,
     deflate: Compress,
     /// Deflated and not yet written.
-    output: Vec<u8>,
+    output: Outbox,
     /// The deflater holds something back.
     holds: bool,
 }
@@ -76,7 +77,7 @@ impl<S> Deflated<S> {
             unread: 0..read.len(),
             // Mail that is mostly base64 does not get much smaller by more work.
             deflate: Compress::new(Compression::fast(), false),
-            output: Vec::new(),
+            output: Outbox::default(),
             holds: false,
         }
     }
@@ -102,13 +103,14 @@ impl<S> Deflated<S> {
     }
 
     fn deflate(&mut self, mut octets: &[u8], flush: FlushCompress) -> io::Result<()> {
+        let output = self.output.octets();
         loop {
-            self.output.reserve(OUTPUT);
+            output.reserve(OUTPUT);
             let taken = self.deflate.total_in();
-            self.deflate.compress_vec(octets, &mut self.output, flush).map_err(io::Error::other)?;
+            self.deflate.compress_vec(octets, output, flush).map_err(io::Error::other)?;
             octets = octets.get(advance(taken, self.deflate.total_in())..).unwrap_or_default();
             // What is full may have had no room for all.
-            if octets.is_empty() && self.output.len() < self.output.capacity() {
+            if octets.is_empty() && output.len() < output.capacity() {
                 return Ok(());
             }
         }
@@ -122,14 +124,7 @@ fn advance(before: u64, after: u64) -> usize {
 
 impl<S: AsyncWrite + Unpin> Deflated<S> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.output.is_empty() {
-            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.output))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.output.drain(..written);
-        }
-        Poll::Ready(Ok(()))
+        self.output.poll_drain(cx, &mut self.stream)
     }
 }
 
@@ -158,7 +153,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Deflated<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Deflated<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         let me = self.get_mut();
-        if me.output.len() >= OUTPUT {
+        if me.output.waiting() >= OUTPUT {
             ready!(me.poll_drain(cx))?;
         }
         me.deflate(octets, FlushCompress::None)?;
@@ -228,7 +223,7 @@ mod tests {
     fn deflated(octets: &[u8]) -> Vec<u8> {
         let mut deflater = Deflated::over((), &[]);
         deflater.deflate(octets, FlushCompress::Sync).unwrap();
-        deflater.output
+        std::mem::take(deflater.output.octets())
     }
 
     #[tokio::test]

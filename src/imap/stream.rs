@@ -8,13 +8,13 @@
 
 use super::deflate::Line;
 use super::framer::{Frame, Framer, Garbled};
+use crate::net::Outbox;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use zeroize::Zeroize;
 
 const READ_BUFFER: usize = 64 << 10;
 /// Octets of commands held back before a flush is asked for.
@@ -31,9 +31,7 @@ pub struct Wire<S> {
     frame: Option<Frame>,
     /// What async-imap reads next.
     stand_in: VecDeque<u8>,
-    output: Vec<u8>,
-    /// How much of that the line has taken.
-    written: usize,
+    output: Outbox,
     /// Flushes wait.
     corked: bool,
     /// One has waited, and is not done yet.
@@ -54,8 +52,7 @@ impl<S> Wire<S> {
             framer: Framer::default(),
             frame: None,
             stand_in: VecDeque::from(*b"A0001 OK\r\n"),
-            output: Vec::new(),
-            written: 0,
+            output: Outbox::default(),
             corked: false,
             owing: false,
         }
@@ -95,15 +92,8 @@ impl<S> Wire<S> {
 
     /// Sends nothing more of what was written: the server does not read it.
     pub fn drop_output(&mut self) {
-        self.clear_output();
-        (self.corked, self.owing) = (false, false);
-    }
-
-    /// Wipes it, for log-ins pass here; what was written alone, for there may be much more room.
-    fn clear_output(&mut self) {
-        self.output.as_mut_slice().zeroize();
         self.output.clear();
-        self.written = 0;
+        (self.corked, self.owing) = (false, false);
     }
 
     /// Ends the connection. What is written from now on goes nowhere, and what is read is the end.
@@ -112,7 +102,7 @@ impl<S> Wire<S> {
         self.unread = 0..0;
         self.framer = Framer::default();
         self.stand_in.clear();
-        self.clear_output();
+        self.output.clear();
     }
 
     /// The connected stream.
@@ -148,20 +138,13 @@ impl<S> Wire<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(line) = self.line.as_mut() else {
-            self.clear_output();
+            self.output.clear();
             return Poll::Ready(Ok(()));
         };
-        while let Some(rest @ [_, ..]) = self.output.get(self.written..) {
-            let Poll::Ready(written) = Pin::new(&mut *line).poll_write(cx, rest)? else {
-                return self.read_ahead(cx);
-            };
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.written += written;
+        match self.output.poll_drain(cx, line) {
+            Poll::Pending => self.read_ahead(cx),
+            done => done,
         }
-        self.clear_output();
-        Poll::Ready(Ok(()))
     }
 
     /// Nothing can be written for now: the server may not read on before its answers are read. Takes in what there is to
@@ -225,10 +208,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let me = self.get_mut();
-        if me.output.len() - me.written >= WRITE_BUFFER {
+        if me.output.waiting() >= WRITE_BUFFER {
             ready!(me.poll_drain(cx))?;
         }
-        me.output.extend_from_slice(bytes);
+        me.output.octets().extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 

@@ -5,6 +5,7 @@ mod exchange;
 mod failure;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod outbox;
 mod pin;
 mod probe;
 mod sasl;
@@ -15,6 +16,7 @@ mod tls;
 pub use connect::connect;
 pub use exchange::Exchange;
 pub use failure::lost;
+pub use outbox::Outbox;
 pub use pin::Pin;
 pub use sasl::{AuthChoice, Mechanism, advised, choose};
 pub use stream::{Stream, Transport};

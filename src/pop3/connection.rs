@@ -3,14 +3,13 @@
 use super::refusal::{broken, refused};
 use super::wire::Reply;
 use crate::error::{Error, Result, quoted};
-use crate::net::{Server, lost};
+use crate::net::{Outbox, Server, lost};
 use std::future::poll_fn;
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use zeroize::Zeroize;
 
 /// Octets read at once.
 const BUFFER: usize = 64 * 1024;
@@ -31,8 +30,7 @@ pub(super) struct Connection<S> {
     input: Box<[u8]>,
     /// What of `input` was read and not used yet.
     ahead: Range<usize>,
-    output: Vec<u8>,
-    written: usize,
+    output: Outbox,
     flushed: bool,
 }
 
@@ -47,7 +45,7 @@ pub(super) struct Line<'a> {
 impl<S> Connection<S> {
     pub fn new(stream: S, server: Server) -> Connection<S> {
         let input = vec![0; BUFFER].into_boxed_slice();
-        Connection { stream, server, input, ahead: 0..0, output: Vec::new(), written: 0, flushed: true }
+        Connection { stream, server, input, ahead: 0..0, output: Outbox::default(), flushed: true }
     }
 
     /// The other end.
@@ -78,8 +76,8 @@ impl<S> Connection<S> {
     /// Queues a command made of these parts; the line end is added. It goes out with [`push`](Self::push), or
     /// while a reply is waited for.
     pub fn queue(&mut self, parts: &[&[u8]]) {
-        parts.iter().for_each(|part| self.output.extend_from_slice(part));
-        self.output.extend_from_slice(b"\r\n");
+        parts.iter().for_each(|part| self.output.octets().extend_from_slice(part));
+        self.output.octets().extend_from_slice(b"\r\n");
     }
 
     /// The other end broke the protocol.
@@ -180,20 +178,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Writes and flushes what is queued.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(rest @ [_, ..]) = self.output.get(self.written..) {
-            match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                n => self.written += n,
-            }
-            self.flushed = false;
-        }
+        self.flushed &= self.output.waiting() == 0;
+        ready!(self.output.poll_drain(cx, &mut self.stream))?;
         if !self.flushed {
             ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
             self.flushed = true;
         }
-        // A password may have been in it.
-        self.output.zeroize();
-        self.written = 0;
         Poll::Ready(Ok(()))
     }
 
@@ -297,7 +287,7 @@ mod tests {
         let (mut c, mut peer) = pair(16);
         (0..100).for_each(|_| c.queue(&[b"COMMAND"]));
         c.push().await;
-        assert_eq!(c.written, 16, "as far as it goes");
+        assert_eq!(900 - c.output.waiting(), 16, "as far as it goes");
         let talk = tokio::spawn(async move {
             peer.write_all(&b"+OK\r\n".repeat(100)).await.unwrap();
             let mut commands = vec![0; 900];
@@ -307,7 +297,7 @@ mod tests {
         for _ in 0..100 {
             assert_eq!(c.reply().await.unwrap().0, Reply::Ok(b""));
         }
-        while !c.output.is_empty() {
+        while c.output.waiting() > 0 {
             c.push().await;
             tokio::task::yield_now().await;
         }
