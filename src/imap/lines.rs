@@ -132,9 +132,7 @@ impl<S: Link + 'static> Lines<S> {
                     return Err(e);
                 }
                 if pool.count < pool.most.min(enough(&pool)) && pool.opening <= pool.waiting {
-                    pool.count += 1;
-                    pool.opening += 1;
-                    tokio::spawn(Arc::clone(self).open_one());
+                    self.open_further(&mut pool);
                 }
                 pool.waiting += 1;
             }
@@ -161,11 +159,15 @@ impl<S: Link + 'static> Lines<S> {
         let most = if pool.most > 1 { pool.most.max(LANES) } else { 1 };
         let lanes = most.min(messages / crate::fault::batch(LANE)).max(1);
         while pool.count < lanes.min(pool.most).min(pool.enough()) {
-            pool.count += 1;
-            pool.opening += 1;
-            tokio::spawn(Arc::clone(self).open_one());
+            self.open_further(&mut pool);
         }
         lanes
+    }
+
+    fn open_further(self: &Arc<Self>, pool: &mut Pool<S>) {
+        pool.count += 1;
+        pool.opening += 1;
+        tokio::spawn(Arc::clone(self).open_one());
     }
 
     async fn open_one(self: Arc<Self>) {
