@@ -180,8 +180,7 @@ impl Carriage {
             let leaving = Leaving { keys: ledger.standing(folder.id)?, nameless: !ledger.lacks_nameless(folder.id)? };
             (leaving, ledger.stood_before(folder.id)?)
         };
-        let mut sites = self.route.get().map(|route| route.sites.iter()).into_iter().flatten().peekable();
-        if sites.peek().is_none() || !sites.all(|site| site.is_apart_from(target)) {
+        if !self.are_all(|site| site.is_apart_from(target)) {
             leaving.keys.retain(|key| !before.contains(key));
             self.come().kept += before.len() as u64;
         }
@@ -193,8 +192,7 @@ impl Carriage {
     fn foresee_leaving(&self, stop: &Stop, target: Site) -> Result<()> {
         let is_to_be_seen =
             |site: Site| site == Site::Unknown && self.migration.from.is_imap() && matches!(target, Site::Server(_));
-        let sites = self.route.get().map(|route| route.sites.as_slice()).unwrap_or_default();
-        if !sites.is_empty() && sites.iter().all(|site| site.is_apart_from(target) || is_to_be_seen(*site)) {
+        if self.are_all(|site| site.is_apart_from(target) || is_to_be_seen(site)) {
             return Ok(());
         }
         let mut brought = self.known(stop)?;
@@ -206,6 +204,12 @@ impl Carriage {
         }
         self.collector.only_brought(&label, brought);
         Ok(())
+    }
+
+    /// Whether all folders of the source are such; never where none is known.
+    fn are_all(&self, such: impl Fn(Site) -> bool) -> bool {
+        let sites = self.route.get().map(|route| route.sites.as_slice()).unwrap_or_default();
+        !sites.is_empty() && sites.iter().all(|site| such(*site))
     }
 
     /// The folders that go into the same one, by what the ledger calls them.
