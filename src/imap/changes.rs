@@ -1,10 +1,11 @@
 //! What changed in a folder since it was last looked at, in place of a list of all its messages (CONDSTORE and QRESYNC,
 //! RFC 7162). It is believed only where it proves true: as many messages have to come out as the server says that there are.
 
+use super::command::Command;
 use super::folder::{ImapFolder, sets_of};
 use super::mailbox::{Listed, merged};
 use super::response::Untagged;
-use super::session::{Command, Link};
+use super::session::Link;
 use super::status::Condition;
 use crate::error::Result;
 use crate::mail::Key;

@@ -1,11 +1,12 @@
 //! Brings messages in: small ones in sets, large ones in parts, and whatever went wrong in a set one by one.
 
+use super::command::Command;
 use super::framer::Frame;
 use super::parts::{Endless, PART, Parts};
 use super::pipeline::{Pipeline, Step};
 use super::presence::still_there;
 use super::response::{Row, Section, Untagged};
-use super::session::{Command, Link, Session};
+use super::session::{Link, Session};
 use super::set::{UidSet, sets};
 use super::status::{Condition, Status};
 use crate::error::{Error, Kind, Result};

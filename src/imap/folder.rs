@@ -4,11 +4,12 @@
 //! downloads without opening it again.
 
 use super::capability::Capabilities;
+use super::command::Command;
 use super::folders::Tree;
 use super::opening::{Opened, Rows};
 use super::pipeline::{Pipeline, Step};
 use super::response::Untagged;
-use super::session::{Command, Link, Session};
+use super::session::{Link, Session};
 use super::set::{UidSet, sets};
 use super::status::{Condition, Status};
 use crate::error::{Error, Kind, Result};

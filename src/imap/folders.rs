@@ -231,7 +231,7 @@ impl Gathering {
 }
 
 /// One spelling of a wire form for all answers that name the folder.
-fn same(wire: &[u8], separator: Option<u8>) -> Vec<u8> {
+pub fn same(wire: &[u8], separator: Option<u8>) -> Vec<u8> {
     let wire = trimmed(wire, separator);
     if wire.eq_ignore_ascii_case(b"INBOX") { b"INBOX".to_vec() } else { wire.to_vec() }
 }

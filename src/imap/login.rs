@@ -1,9 +1,10 @@
 //! From the greeting to a session that is logged in: STARTTLS, LOGIN, AUTHENTICATE, and what the server can do then.
 
 use super::capability::Capabilities;
+use super::command::Command;
 use super::framer::Garbled;
 use super::response::Untagged;
-use super::session::{Command, Event, Link, Session};
+use super::session::{Event, Link, Session};
 use super::status::{Condition, Status, Text};
 use crate::credentials::Login;
 use crate::error::{Error, Kind, Result};

@@ -1,11 +1,12 @@
 //! One open folder as a side of a sync.
 
+use super::command::Command;
 use super::fetch::Fetcher;
 use super::folder::{ImapFolder, sets_of};
 use super::framer::Garbled;
 use super::presence::{marks_of, still_there};
 use super::response::Untagged;
-use super::session::{Command, Link};
+use super::session::Link;
 use super::set::UidSet;
 use super::status::{Condition, Status};
 use super::tree;

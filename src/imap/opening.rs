@@ -1,8 +1,8 @@
 //! What a server tells of a folder as it is opened, and of its messages where they are listed along with that.
 
+use super::command::Command;
 use super::mailbox::permanent;
 use super::response::Untagged;
-use super::session::Command;
 use super::status::{Condition, Status};
 use crate::mail::Marks;
 use crate::store::Holds;

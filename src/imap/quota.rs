@@ -1,9 +1,10 @@
 //! How much more a mailbox takes (RFC 9208, and RFC 2087 before it).
 
 use super::Imap;
+use super::command::Command;
 use super::response::Untagged;
 use super::scan::Scan;
-use super::session::{Command, Link};
+use super::session::Link;
 use super::status::Condition;
 use crate::error::Result;
 

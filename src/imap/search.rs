@@ -1,8 +1,9 @@
 //! Which messages of the open folder have something in common.
 
+use super::command::Command;
 use super::folder::ImapFolder;
 use super::response::Untagged;
-use super::session::{Command, Link};
+use super::session::Link;
 use super::set::UidSet;
 use super::status::Condition;
 use crate::error::Result;

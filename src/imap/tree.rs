@@ -2,14 +2,16 @@
 
 use super::Imap;
 use super::capability::Capabilities;
-use super::folders::{Folder, Gathering, Tree};
+use super::command::Command;
+use super::folders::{Folder, FolderStatus, Gathering, Tree, same};
 use super::opening::{Ahead, Opening, Rows};
 use super::pipeline::{Pipeline, Step};
 use super::response::Untagged;
-use super::session::{Command, Link, Session};
+use super::session::{Link, Session};
 use super::status::Condition;
 use crate::error::Result;
 use crate::mail::FolderName;
+use std::collections::HashMap;
 
 /// What a listing is to tell besides names, as far as the server can.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -185,17 +187,32 @@ impl<S: Link> Imap<S> {
         self.session.attempt(Command::new("EXAMINE").argument(b"INBOX"), |_| ()).await.map(drop)
     }
 
-    /// How many messages a folder that is not open holds; `None` where the server does not tell.
-    pub async fn count(&mut self, folder: &Folder) -> Result<Option<u32>> {
-        let mut told = None;
-        let on = |u: Untagged<'_>| {
-            if let Untagged::FolderStatus(_, status) = u {
-                told = status.messages;
+    /// How folders stand (RFC 9051 section 6.3.11), in one round trip; of those that the server tells of.
+    pub async fn statuses(&mut self, folders: &[&Folder]) -> Result<HashMap<FolderName, FolderStatus>> {
+        let mut told: HashMap<Vec<u8>, FolderStatus> = HashMap::new();
+        let ask =
+            |folder: &&Folder| Command::new("STATUS").argument(&folder.wire).text(" (MESSAGES UIDNEXT UIDVALIDITY)");
+        let mut take = |u: Untagged<'_>| {
+            if let Untagged::FolderStatus(wire, status) = u {
+                told.insert(same(&wire, None), status);
             }
         };
-        let command = Command::new("STATUS").argument(&folder.wire).text(" (MESSAGES)");
-        let status = self.session.attempt(command, on).await?;
-        Ok(told.filter(|_| status.condition == Condition::Ok))
+        let (lines, others): (Vec<Command>, Vec<Command>) = folders.iter().map(ask).partition(|c| c.line().is_some());
+        let mut pipeline = Pipeline::new(lines.iter().filter_map(|c| Some((c.line()?.to_owned(), 0, ()))));
+        while let Some(step) = pipeline.step(&mut self.session).await? {
+            if let Step::Untagged(frame) = step {
+                take(Untagged::of(&frame));
+            }
+        }
+        for command in others {
+            self.session.attempt(command, &mut take).await?;
+        }
+        Ok(folders.iter().filter_map(|f| Some((f.name.clone(), *told.get(&same(&f.wire, None))?))).collect())
+    }
+
+    /// How many messages a folder that is not open holds; `None` where the server does not tell.
+    pub async fn count(&mut self, folder: &Folder) -> Result<Option<u32>> {
+        Ok(self.statuses(&[folder]).await?.get(&folder.name).and_then(|status| status.messages))
     }
 
     /// Removes a folder with all that is in it, and its subscription. An error reaches no further than this folder.

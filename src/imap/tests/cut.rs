@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::error::Kind;
-use crate::imap::session::{Command, Session};
+use crate::imap::command::Command;
+use crate::imap::session::Session;
 use crate::mail::FolderPattern;
 use crate::retrieve::Retriever;
 
