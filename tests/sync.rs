@@ -14,6 +14,7 @@ mod guard;
 mod healing;
 mod links;
 mod model;
+mod overtaken;
 mod random;
 mod refused;
 mod resync;

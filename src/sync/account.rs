@@ -48,6 +48,17 @@ pub struct Ended {
     pub problems: Vec<Error>,
 }
 
+/// What a round leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing more.
+    End,
+    /// Some of it has to be planned anew.
+    Plan,
+    /// While folders were looked at, others changed: it was not carried out.
+    Look,
+}
+
 /// How often the account is gone through again where some of it has to be planned anew.
 const ROUNDS: usize = 3;
 
@@ -81,7 +92,7 @@ impl Job {
             let mut this = Ended::default();
             let done = match aim {
                 Aim::Sync => job.sync_round(&mut connections, &mut kept, &mut this).await,
-                Aim::Adopt => job.adopt_round(&mut connections, &mut kept, &mut this).await.map(|()| false),
+                Aim::Adopt => job.adopt_round(&mut connections, &mut kept, &mut this).await.map(|()| Next::End),
             };
             // A round that did not come to look at any folder tells nothing of them.
             if done.is_ok() || this.counts != Counts::default() {
@@ -89,8 +100,9 @@ impl Job {
             }
             ended.problems = this.problems;
             match done {
-                Ok(true) if again < ROUNDS => again += 1,
-                Ok(_) => break Ok(()),
+                Ok(Next::Look) => {}
+                Ok(Next::Plan) if again < ROUNDS => again += 1,
+                Ok(Next::Plan | Next::End) => break Ok(()),
                 Err(e) if connections.was_open() && job.waits(&e, &mut patience, &ended.counts, kept.ever()).await => {
                     connections.give_up();
                 }

@@ -60,17 +60,32 @@ impl Glance {
 /// So many messages are listed at once, or those of one folder: all of them are in memory for a moment.
 const ROOM: u32 = 20_000;
 
-/// What was seen in a round before its connection broke: where both sides are still the same, it need not be looked at again.
+/// How often all is looked at anew because folders changed meanwhile.
+const LOOKS: usize = 3;
+
+/// What was seen in a round that was not carried out: where both sides are still the same, it need not be looked at again.
 #[derive(Default)]
 pub(super) struct Kept {
     looks: HashMap<FolderName, Observed>,
     ever: HashSet<FolderName>,
+    again: usize,
 }
 
 impl Kept {
     /// How many folders were ever kept: as long as it grows, a run gets on.
     pub fn ever(&self) -> u64 {
         self.ever.len() as u64
+    }
+
+    /// Whether a round may begin anew because it was overtaken.
+    pub fn may_look_again(&self) -> bool {
+        self.again < LOOKS
+    }
+
+    /// Keeps what such a round has seen.
+    pub fn look_again(&mut self, seen: Vec<Observed>) {
+        self.again += 1;
+        seen.into_iter().for_each(|look| self.keep(look));
     }
 
     fn keep(&mut self, seen: Observed) {

@@ -21,6 +21,7 @@ mod look;
 mod merge;
 mod moves;
 mod observe;
+mod overtaken;
 mod pairing;
 mod plan;
 mod policy;

@@ -9,7 +9,7 @@ use crate::imap::{self, Imap, ImapFolder, Link};
 use crate::mail::{Flags, FolderName, Key, Marks, Side, Sides};
 use crate::retrieve::Retriever;
 use crate::state::{Facts, FolderId, Intent, IntentId, Leftover, RowId};
-use crate::store::{Holds, Mailbox, MaildirFolder, Snapshot};
+use crate::store::{FolderTimes, Holds, Mailbox, MaildirFolder, Snapshot};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
@@ -28,6 +28,8 @@ pub(super) struct Observed {
     pub synced: bool,
     /// UIDNEXT when it was opened.
     pub uidnext: u32,
+    /// When it was last changed here, before it was listed.
+    pub times: Option<FolderTimes>,
     /// What to remember of it if nothing has to be done.
     pub facts: Facts,
     /// It was removed on the other side, and is to be removed on this one.
@@ -173,6 +175,7 @@ impl<S: Link> Opened<'_, S> {
             synced,
             // Some servers (Yahoo) state one far too high.
             uidnext: facts.uidnext.unwrap_or(u32::MAX).min(highest.saturating_add(1)),
+            times,
             facts,
             removal: None,
             stays: false,

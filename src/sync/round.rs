@@ -1,10 +1,11 @@
 //! Once through an account: all its folders are looked at, planned together, judged, and carried out.
 
-use super::account::{Ended, Job};
+use super::account::{Ended, Job, Next};
 use super::execute::{Case, Done, Errand, load};
 use super::folders::{self, Fate};
 use super::look::{Glance, Kept, find_replaced};
 use super::observe::Observed;
+use super::overtaken::Seen;
 use super::rename::Trees;
 use super::survey::Survey;
 use super::{Folder, Plan, Policy, Sought, Tally, crossings, judge, plan};
@@ -17,30 +18,36 @@ use crate::patience::is_setback;
 use std::sync::Arc;
 
 impl Job {
-    /// Goes through the account; whether some of it has to be planned again.
+    /// Goes through the account.
     pub(super) async fn sync_round(
         &self,
         connections: &mut Connections,
         kept: &mut Kept,
         ended: &mut Ended,
-    ) -> Result<bool> {
-        let Some(imap) = connections.first().await? else { return Ok(false) };
+    ) -> Result<Next> {
+        let Some(imap) = connections.first().await? else { return Ok(Next::End) };
         let Survey { tree, here, patterns } = self.survey(imap, &mut ended.counts).await?;
         let policy = Policy { trash: folders::trash(self.policy.trash.as_ref(), &tree)?, ..self.policy.clone() };
         let mut trees = Trees { there: tree, here, known: self.known()? };
         self.follow_renames(imap, &mut trees, &patterns, &mut ended.counts).await?;
         let chosen = folders::choose(&trees.there, &trees.here, &trees.known, &patterns, self.subscribed, &policy);
-        let (glances, mut tallies) = self.sort_out(imap, chosen, &trees, &policy, ended).await?;
+        let (glances, resting) = self.sort_out(imap, chosen, &trees, &policy, ended).await?;
         let mut observed = self.look(connections, glances, kept, ended).await?;
         let Some(imap) = connections.first().await?.filter(|_| !self.carrier.interrupt.is_raised()) else {
-            return Ok(false);
+            return Ok(Next::End);
         };
         ended.counts.left += observed.iter().map(|look| look.left).sum::<u64>();
         self.seek_moves(imap, &mut observed).await?;
         observed.iter().for_each(|look| self.tell_unstorable(look));
         self.settle_crossings(&mut observed, &policy)?;
         let plans = self.plan(&mut observed, &policy, &mut ended.counts);
-        tallies.extend(plans.iter().map(|p| p.tally.clone()));
+        let seen = Seen { trees: &trees, patterns: &patterns, observed: &observed, plans: &plans, resting: &resting };
+        if !self.dry_run && kept.may_look_again() && self.is_overtaken(imap, &seen, &policy).await? {
+            kept.look_again(observed);
+            return Ok(Next::Look);
+        }
+        let tallies: Vec<Tally> =
+            resting.into_iter().map(|(_, tally)| tally).chain(plans.iter().map(|p| p.tally.clone())).collect();
         if let Err(stop) = judge(&tallies, self.limit, self.allow_delete) {
             return Err(Error::new(Kind::Guard, stop.to_string(), stop.remedy(&self.carrier.account)));
         }
@@ -50,7 +57,7 @@ impl Job {
                 self.rehearse(imap, look, plan, &mut ended.counts).await?;
                 self.rehearse_removal(look, &mut ended.counts);
             }
-            return Ok(false);
+            return Ok(Next::End);
         }
         observed.iter_mut().for_each(|look| look.comparison.planned());
         // What comes into the trash on one side is new there, and to be brought to the other in the same run.
@@ -61,11 +68,11 @@ impl Job {
         let cases = observed.into_iter().zip(plans).map(|(look, plan)| Case { look, plan });
         let again = self.carry_out(connections, cases.collect(), &policy, ended).await?;
         let is_done = ended.problems.is_empty() && ended.counts.failed == 0 && !self.carrier.interrupt.is_raised();
-        Ok(again || (fills_trash && is_done))
+        Ok(if again || (fills_trash && is_done) { Next::Plan } else { Next::End })
     }
 
-    /// What is to be looked at, made on the server where it is missing there. A folder in which nothing has changed is
-    /// not, and only counts for the guard.
+    /// What is to be looked at, made on the server where it is missing there; and the folders in which nothing has changed,
+    /// which only count for the guard.
     async fn sort_out<S: Link>(
         &self,
         imap: &mut Imap<S>,
@@ -73,8 +80,8 @@ impl Job {
         trees: &Trees,
         policy: &Policy,
         ended: &mut Ended,
-    ) -> Result<(Vec<Glance>, Vec<Tally>)> {
-        let (mut glances, mut tallies) = (Vec::new(), Vec::new());
+    ) -> Result<(Vec<Glance>, Vec<(FolderName, Tally)>)> {
+        let (mut glances, mut resting) = (Vec::new(), Vec::new());
         for (name, fate) in chosen {
             if self.carrier.interrupt.is_raised() {
                 break;
@@ -113,14 +120,14 @@ impl Job {
                 && let Some(tally) = self.unchanged(&name, &status, policy)?
             {
                 self.report_left(&name, &mut ended.counts)?;
-                tallies.push(tally);
+                resting.push((name, tally));
                 continue;
             }
             let is_new = removal.is_none() && !trees.here.contains(&name);
             glances.push(Glance { name, remote, removal, is_new, is_replaced: false });
         }
         find_replaced(self, &mut glances)?;
-        Ok((glances, tallies))
+        Ok((glances, resting))
     }
 
     /// What vanished from one folder may have come up in another: the messages that it could be are looked at.

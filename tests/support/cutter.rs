@@ -1,4 +1,5 @@
-//! A wire to a server that can be cut after so many octets, or before a certain command.
+//! A wire to a server that can be cut after so many octets, or before a certain command; or something is done before that
+//! command passes on.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -12,11 +13,11 @@ pub enum Way {
     ToClient,
 }
 
-/// When the wire is cut.
-#[derive(Debug, Clone, Copy)]
+/// When the wire is cut, or what is done in between.
 enum At {
     Octets(Way, usize),
     Command(&'static str),
+    Meanwhile(&'static str, Box<dyn FnOnce() + Send>),
 }
 
 /// Listens on a port of its own, and passes on what comes.
@@ -25,7 +26,7 @@ pub struct Cutter {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     at: Option<At>,
     /// Once cut, nothing gets through.
@@ -85,6 +86,11 @@ impl Cutter {
         lock(&self.state).at = Some(At::Command(text));
     }
 
+    /// Does something, once, before a command to the server that holds this text is passed on.
+    pub fn meanwhile(&self, text: &'static str, act: impl FnOnce() + Send + 'static) {
+        lock(&self.state).at = Some(At::Meanwhile(text, Box::new(act)));
+    }
+
     /// Once it has cut, nothing gets through any more.
     pub fn stay_cut(&self) {
         lock(&self.state).stays = true;
@@ -116,6 +122,15 @@ fn clone(stream: &TcpStream) -> TcpStream {
 fn pass(mut from: TcpStream, mut to: TcpStream, way: Way, state: &Mutex<State>) {
     let mut buffer = [0; 4096];
     while let Ok(n @ 1..) = from.read(&mut buffer) {
+        let holds = |text: &str| buffer[..n].windows(text.len()).any(|w| w == text.as_bytes());
+        let act = {
+            let mut state = lock(state);
+            let is_due = matches!(&state.at, Some(At::Meanwhile(text, _)) if way == Way::ToServer && holds(text));
+            state.at.take_if(|_| is_due)
+        };
+        if let Some(At::Meanwhile(_, act)) = act {
+            act();
+        }
         let (passes, cut) = {
             let mut state = lock(state);
             if way == Way::ToClient {
@@ -127,9 +142,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, way: Way, state: &Mutex<State>) 
                     *octets -= n;
                     None
                 }
-                Some(At::Command(text)) if way == Way::ToServer => {
-                    buffer[..n].windows(text.len()).any(|w| w == text.as_bytes()).then_some(0)
-                }
+                Some(At::Command(text)) if way == Way::ToServer => holds(text).then_some(0),
                 _ => None,
             };
             if passes.is_some() {

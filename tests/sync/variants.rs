@@ -108,6 +108,10 @@ without! {
         changes::a_move_that_is_cut_off_is_finished
         changes::a_message_moved_on_both_sides_is_where_the_server_has_it
         changes::what_is_thrown_away_amid_a_cut_is_in_the_trash_once
+        overtaken::moved_there_on_and_marked_here
+        overtaken::moved_there_back_and_marked_here
+        overtaken::moved_here_on_and_marked_there
+        overtaken::moved_here_back_and_marked_there
     ];
 }
 
