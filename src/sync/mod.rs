@@ -25,6 +25,7 @@ mod overtaken;
 mod pairing;
 mod plan;
 mod policy;
+mod rehearse;
 mod rename;
 mod reshape;
 mod round;

@@ -7,7 +7,7 @@ use super::merge::{Merged, Room, merge, understood, without_deleted};
 use super::moves::{Move, Moved, moves};
 use super::policy::Policy;
 use crate::mail::{Flags, FolderName, Key, Marks, Side, Sides};
-use crate::state::{Leftover, Why};
+use crate::state::{Leftover, RowId, Why};
 use crate::store::Holds;
 use std::collections::{HashMap, HashSet};
 
@@ -54,6 +54,17 @@ impl Plan {
         });
         let left = self.skipped.iter().filter(|s| s.on == on && s.why != Why::Deleted).map(|s| &s.key);
         new.chain(left).collect()
+    }
+
+    /// What goes to the trash. Where that is one side's message alone, the same run brings it to the other side's trash, as
+    /// far as the policy lets it.
+    pub fn thrown_away<'c>(&self, comparison: &'c Comparison) -> impl Iterator<Item = &'c Open> {
+        let thrown = self.steps.iter().filter_map(|s| match &s.action {
+            Action::Remove { row, trash: Some(_), .. } => Some(*row),
+            _ => None,
+        });
+        let thrown: HashSet<RowId> = thrown.collect();
+        comparison.open.iter().filter(move |open| thrown.contains(&open.pair.row))
     }
 
     /// Whether messages of a side are moved to the trash.
@@ -283,23 +294,13 @@ impl Draft {
 
 /// Why a message that stands on a side alone is not copied to the other, where it is not.
 fn why_left(folder: &Folder<'_>, on: Side, message: &Unpaired, now: i64) -> Option<Why> {
-    let (to, policy) = (on.other(), folder.policy);
-    let too_old = |at: i64| policy.max_age.is_some_and(|age| now.saturating_sub(at) > age.as_secs() as i64);
+    let to = on.other();
     if message.is_deleted() {
-        Some(Why::Deleted)
-    } else if !policy.create.reaches(to) {
-        Some(Why::OneWay)
-    } else if to == Side::Remote && message.octets() == Some(0) {
-        Some(Why::Empty)
-    } else if policy.max_size.zip(message.octets()).is_some_and(|(most, size)| size > most) {
-        Some(Why::TooLarge)
-    } else if message.received_at.is_some_and(too_old) {
-        Some(Why::TooOld)
-    } else if *folder.comparison.cut_short.on(to) && (!folder.synced || message.row.is_some()) {
-        Some(Why::CutShort)
-    } else {
-        None
+        return Some(Why::Deleted);
     }
+    let is_cut_short = *folder.comparison.cut_short.on(to) && (!folder.synced || message.row.is_some());
+    let why = folder.policy.why_not(to, message.octets(), message.received_at, now);
+    why.or_else(|| is_cut_short.then_some(Why::CutShort))
 }
 
 /// The side on which a message was marked as deleted, where that is to travel, and whether the other side has marks that

@@ -1,6 +1,7 @@
 //! What an account's owner wants synced, and in which direction.
 
 use crate::mail::{FolderName, Side};
+use crate::state::Why;
 use std::time::Duration;
 
 /// The sides that a kind of change travels to.
@@ -46,6 +47,25 @@ pub struct Policy {
     pub max_age: Option<Duration>,
     /// Where messages go instead of being removed for good, on either side; those of the folder itself are removed.
     pub trash: Option<FolderName>,
+}
+
+impl Policy {
+    /// Why a message of so many octets, received then, is not copied to a side. `now` and `received_at` are in seconds since
+    /// 1970 UTC.
+    pub fn why_not(&self, to: Side, octets: Option<u64>, received_at: Option<i64>, now: i64) -> Option<Why> {
+        let is_old = |at: i64| self.max_age.is_some_and(|age| now.saturating_sub(at) > age.as_secs() as i64);
+        if !self.create.reaches(to) {
+            Some(Why::OneWay)
+        } else if to == Side::Remote && octets == Some(0) {
+            Some(Why::Empty)
+        } else if self.max_size.zip(octets).is_some_and(|(most, size)| size > most) {
+            Some(Why::TooLarge)
+        } else if received_at.is_some_and(is_old) {
+            Some(Why::TooOld)
+        } else {
+            None
+        }
+    }
 }
 
 impl Default for Policy {

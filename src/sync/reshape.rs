@@ -4,7 +4,6 @@ use super::Plan;
 use super::account::Job;
 use super::depart::Turn;
 use super::execute::{Done, Errand};
-use super::observe::Observed;
 use crate::error::Result;
 use crate::event::{Counts, Event, FolderDeed};
 use crate::imap::{Imap, Link};
@@ -105,13 +104,6 @@ impl Job {
         match ledger.folder(&name.to_string())? {
             Some(folder) => ledger.forget_folder(folder.id),
             None => Ok(()),
-        }
-    }
-
-    /// Tells that a folder would be removed.
-    pub(super) fn rehearse_removal(&self, look: &Observed, counts: &mut Counts) {
-        if let Some(side) = look.removal.filter(|_| !look.stays) {
-            self.tell_folder(&look.name, side, FolderDeed::Remove, counts);
         }
     }
 }

@@ -52,19 +52,16 @@ impl Job {
             return Err(Error::new(Kind::Guard, stop.to_string(), stop.remedy(&self.carrier.account)));
         }
         self.make_trash(imap, &policy, &plans, ended).await?;
+        // What comes into the trash on one side is new there, and to be brought to the other in the same run.
+        let trash = policy.trash.as_ref().filter(|trash| FolderPattern::selects(&patterns, trash));
         if self.dry_run {
-            for (look, plan) in observed.iter().zip(&plans) {
-                self.rehearse(imap, look, plan, &mut ended.counts).await?;
-                self.rehearse_removal(look, &mut ended.counts);
-            }
+            let cases: Vec<_> = observed.iter().zip(&plans).collect();
+            self.rehearse(imap, &trees, &cases, trash, &mut ended.counts).await?;
             return Ok(Next::End);
         }
         observed.iter_mut().for_each(|look| look.comparison.planned());
-        // What comes into the trash on one side is new there, and to be brought to the other in the same run.
-        let fills_trash = policy.trash.as_ref().is_some_and(|trash| {
-            FolderPattern::selects(&patterns, trash)
-                && plans.iter().any(|plan| Side::BOTH.iter().any(|side| plan.throws_away(*side)))
-        });
+        let fills_trash =
+            trash.is_some() && plans.iter().any(|plan| Side::BOTH.iter().any(|side| plan.throws_away(*side)));
         let cases = observed.into_iter().zip(plans).map(|(look, plan)| Case { look, plan });
         let again = self.carry_out(connections, cases.collect(), &policy, ended).await?;
         let is_done = ended.problems.is_empty() && ended.counts.failed == 0 && !self.carrier.interrupt.is_raised();

@@ -5,24 +5,23 @@ use super::observe::Observed;
 use super::{Action, Plan, Reason, Skipped, Step};
 use crate::error::Result;
 use crate::event::{Counts, Deed, Event, FolderDeed, Observer};
-use crate::imap::{Imap, Link};
-use crate::mail::{FolderName, Key, Keyword, Side, Sides};
+use crate::mail::{FolderName, Key, Keyword, Side};
 use crate::state::{FolderId, Why};
-use crate::store::{Mailbox, MaildirFolder};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 impl Job {
     /// Tells of a step that is done. What is only written down is not told.
     pub(super) fn tell_step(&self, look: &Observed, step: &Step) {
-        self.tell_step_about(look, step, None);
+        self.tell_step_about(&look.name, step, None);
     }
 
-    fn tell_step_about(&self, look: &Observed, step: &Step, subject: Option<&str>) {
+    /// The same of a step in this folder.
+    pub(super) fn tell_step_about(&self, name: &FolderName, step: &Step, subject: Option<&str>) {
         let Some((_, key)) = step.message() else { return };
         if let Action::Relocate { on, to, arrived, change, across, .. } = &step.action {
-            for (folder, on, key, change) in [(&look.name, *on, key, change), (to, on.other(), arrived, across)] {
+            for (folder, on, key, change) in [(name, *on, key, change), (to, on.other(), arrived, across)] {
                 if !change.is_empty() {
                     let reason = Reason::Marked(on.other()).to_string();
                     self.tell_deed(folder, on, key, Deed::Mark(change), &reason, subject);
@@ -40,7 +39,7 @@ impl Job {
             Action::Remove { on, trash: None, .. } => (*on, Deed::Remove),
             Action::Agree { .. } | Action::Revive { .. } | Action::Tombstone { .. } | Action::Forget { .. } => return,
         };
-        self.tell_deed(&look.name, on, key, deed, &step.reason.to_string(), subject);
+        self.tell_deed(name, on, key, deed, &step.reason.to_string(), subject);
     }
 
     /// Tells of a folder that is made, removed or renamed, and counts it.
@@ -76,85 +75,6 @@ impl Job {
         self.tell(Event::Deed { folder, on, deed, key, subject, reason, rehearsal: self.dry_run });
     }
 
-    /// Tells of a plan that is not carried out, each message with its subject, and counts what it would do.
-    pub(super) async fn rehearse<S: Link>(
-        &self,
-        imap: &mut Imap<S>,
-        look: &Observed,
-        plan: &Plan,
-        counts: &mut Counts,
-    ) -> Result<()> {
-        let skipped = self.told(look.id, plan)?;
-        let subjects = self.subjects(imap, look, plan, &skipped).await?;
-        let subject = |(side, key): (Side, &Key)| subjects.on(side).get(key).map(String::as_str);
-        for skipped in skipped {
-            counts.skipped += 1;
-            self.tell_skipped(&look.name, skipped, subject((skipped.on, &skipped.key)));
-        }
-        self.tell_alike(look, plan);
-        for step in &plan.steps {
-            self.tell_step_about(look, step, step.message().and_then(subject));
-            count(step, counts);
-        }
-        Ok(())
-    }
-
-    /// Tells how many messages that would be copied here may be the same as ones that would be copied to the server: their
-    /// headers do not tell, and a rehearsal does not fetch them.
-    fn tell_alike(&self, look: &Observed, plan: &Plan) {
-        let (mut alike, mut here) = (0, HashMap::<_, u64>::new());
-        for step in &plan.steps {
-            if let Action::Copy { to: Side::Remote, key, row, .. } = &step.action
-                && let Some(traits) = look.comparison.traits_here(key, *row)
-            {
-                *here.entry((traits.fingerprint, traits.size)).or_default() += 1;
-            }
-        }
-        for step in &plan.steps {
-            if let Action::Copy { to: Side::Local, key, .. } = &step.action
-                && let Some(unpaired) = look.comparison.unpaired_of(Side::Remote, key)
-                && let Some(traits) = &unpaired.traits
-                && let Some(left) = here.get_mut(&(traits.fingerprint, unpaired.octets())).filter(|left| **left > 0)
-            {
-                *left -= 1;
-                alike += 1;
-            }
-        }
-        if alike > 0 {
-            let those = if alike == 1 { "1 message that is" } else { &format!("{alike} messages that are") };
-            self.tell(Event::Warning(&format!(
-                "{}: {those} to be copied here may be among those to be copied to the server: a run compares what is in them \
-                 first, and copies neither where it is the same",
-                look.name
-            )));
-        }
-    }
-
-    /// What the messages of a plan are about, by the side on which it names them.
-    async fn subjects<S: Link>(
-        &self,
-        imap: &mut Imap<S>,
-        look: &Observed,
-        plan: &Plan,
-        skipped: &[&Skipped],
-    ) -> Result<Sides<HashMap<Key, String>>> {
-        let mut keys: Sides<Vec<Key>> = Sides::default();
-        let skipped = skipped.iter().map(|s| (s.on, &s.key));
-        for (side, key) in plan.steps.iter().filter_map(Step::message).chain(skipped) {
-            keys.on_mut(side).push(key.clone());
-        }
-        let mut subjects: Sides<HashMap<Key, String>> = Sides::default();
-        if !keys.local.is_empty()
-            && let Some(mut folder) = MaildirFolder::standing(&self.store, &look.name)?
-        {
-            subjects.local = folder.subjects(&keys.local).await?;
-        }
-        if let (false, Some(folder)) = (keys.remote.is_empty(), &look.remote) {
-            subjects.remote = imap.mailbox(folder, false).await?.subjects(&keys.remote).await?;
-        }
-        Ok(subjects)
-    }
-
     /// Tells of messages that stay on one side alone.
     pub(super) fn report_skipped(&self, look: &Observed, plan: &Plan, counts: &mut Counts) -> Result<()> {
         for skipped in self.told(look.id, plan)? {
@@ -177,7 +97,7 @@ impl Job {
 
     /// What a plan leaves on one side alone, as far as that is told: what the policy never lets travel is no news, and what
     /// is too old or empty remains so, and is told once.
-    fn told<'p>(&self, folder: FolderId, plan: &'p Plan) -> Result<Vec<&'p Skipped>> {
+    pub(super) fn told<'p>(&self, folder: FolderId, plan: &'p Plan) -> Result<Vec<&'p Skipped>> {
         let mut told: Vec<&Skipped> =
             plan.skipped.iter().filter(|s| !matches!(s.why, Why::OneWay | Why::Deleted)).collect();
         let once = |why| matches!(why, Why::TooOld | Why::Empty);
@@ -189,7 +109,8 @@ impl Job {
         Ok(told)
     }
 
-    fn tell_skipped(&self, name: &FolderName, skipped: &Skipped, subject: Option<&str>) {
+    /// Tells of one of them.
+    pub(super) fn tell_skipped(&self, name: &FolderName, skipped: &Skipped, subject: Option<&str>) {
         self.tell_deed(name, skipped.on, &skipped.key, Deed::Skip, &skipped.why.to_string(), subject);
     }
 }
