@@ -16,6 +16,16 @@ pub enum Named {
 }
 
 impl Named {
+    /// [`remedied`](Self::remedied), for what connects by itself later on.
+    pub fn teller(self) -> fn(Error) -> Error {
+        match self {
+            Named::Account => |e| e,
+            Named::Url => |e| Named::Url.remedied(e),
+            Named::From => |e| Named::From.remedied(e),
+            Named::To => |e| Named::To.remedied(e),
+        }
+    }
+
     /// The error with a remedy that names what can be typed.
     pub fn remedied(self, e: Error) -> Error {
         let side = match self {
@@ -86,6 +96,8 @@ mod tests {
         ] {
             let e = named.remedied(Error::new(Kind::Login, "what", remedy));
             assert_eq!((e.remedy(), e.to_string().as_str()), (told, "what"));
+            let e = named.teller()(Error::new(Kind::Login, "what", remedy));
+            assert_eq!(e.remedy(), told);
         }
     }
 

@@ -13,6 +13,7 @@ use crate::interrupt::Interrupt;
 use crate::retrieve::Job;
 use crate::state::{Home, Lock};
 use crate::store::Layout;
+use std::convert::identity;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -187,7 +188,7 @@ impl Task {
     pub async fn access(&self) -> Result<Option<Access>> {
         let login = self.interrupt.unless_raised(self.login()).await?;
         let Account { server, auth, .. } = &self.account;
-        Ok(login.map(|login| Access { server: server.clone(), login, auth: *auth }))
+        Ok(login.map(|login| Access { server: server.clone(), login, auth: *auth, told: identity }))
     }
 }
 

@@ -106,19 +106,18 @@ async fn logins(migration: &Migration) -> Result<(Option<Login>, Option<Login>)>
 
 fn access(remote: &Remote, login: Option<Login>) -> Result<Access> {
     let login = login.ok_or_else(|| Error::new(Kind::Usage, "no log-in is known", "Report this."))?;
-    Ok(Access { server: remote.server.clone(), login, auth: remote.auth })
+    Ok(Access { server: remote.server.clone(), login, auth: remote.auth, told: remote.named.teller() })
 }
 
 async fn source(migration: &Migration, interrupt: &Interrupt, login: Option<Login>) -> Result<Option<Source>> {
     let From::Server(remote) = &migration.from else { return Ok(Some(Source::Local)) };
     let access = access(remote, login)?;
-    let told = |e| remote.named.remedied(e);
     if remote.protocol == Protocol::Pop3 {
-        let session = Box::pin(pop3::open(&access.server, &access.login, access.auth)).await.map_err(told)?;
+        let session = Box::pin(pop3::open(&access.server, &access.login, access.auth)).await.map_err(access.told)?;
         return Ok(Some(Source::Pop3(Box::new(session))));
     }
     let mut connections = Connections::new(&access, interrupt, migration.plan.connections);
-    let Some(imap) = Box::pin(connections.first()).await.map_err(told)? else { return Ok(None) };
+    let Some(imap) = Box::pin(connections.first()).await? else { return Ok(None) };
     // The inbox is there in any case, and its turn comes first.
     let tree = match FolderPattern::selects(&migration.plan.folders, &FolderName::inbox()) {
         true => imap.tree_and_inbox(true, Inbox::Listed).await?,
@@ -132,7 +131,7 @@ async fn target(migration: &Migration, login: Option<Login>, dry: bool) -> Resul
         To::Store(spec) => Ok(Target::Local(spec.clone())),
         To::Server(remote) => {
             let access = access(remote, login)?;
-            let mut imap: Connection = Box::pin(access.open()).await.map_err(|e| remote.named.remedied(e))?;
+            let mut imap: Connection = Box::pin(access.open()).await?;
             let inbox = places([&FolderName::inbox()]);
             let goes = FolderPattern::selects(&migration.plan.folders, &FolderName::inbox());
             let tree = match targets(&inbox, &[], &migration.plan.mapping, None).first() {
