@@ -97,9 +97,11 @@ impl Carriage {
 
     /// What is known without a look: which messages the last check did not find any longer.
     pub fn unchecked(&self, folder: &FolderName) -> Result<Shown> {
-        let known = self.recall(folder)?;
-        let is_removed = |row: &&Row| known.before.get(&row.id) == Some(&Finding::Removed);
-        Ok(Shown { verified: None, removed: known.rows.iter().filter(is_removed).count() as u64 })
+        let ledger = self.job.ledger();
+        let Some(folder) = ledger.folder(&folder.to_string())? else { return Ok(Shown::default()) };
+        let findings = ledger.findings(folder.id)?;
+        let removed = findings.values().filter(|finding| **finding == Finding::Removed).count() as u64;
+        Ok(Shown { verified: None, removed })
     }
 
     fn recall(&self, folder: &FolderName) -> Result<Known> {
