@@ -74,8 +74,17 @@ fn keywords_that_the_server_does_not_keep_stay_here_and_come_to_rest() {
     }
     mark(2, "Fa");
     assert_eq!((counts(&sync()).as_str(), counts(&sync()).as_str()), ("flags_remote 1", ""));
+    // Nor does it keep what a message that is added to it has.
+    fs::write(inbox.join("dovecot-keywords"), "0 work\n1 home\n").unwrap();
+    fs::write(inbox.join("cur").join("3.reader.host:2,Sab"), mail::with_lf(&message(3))).unwrap();
+    let told = sync();
+    assert_eq!(counts(&told), "uploaded 1");
+    assert_eq!(told.stderr, "warning: x: INBOX: the server says OK to home, and does not keep it; it stays here\n");
+    assert_eq!((counts(&sync()).as_str(), counts(&sync()).as_str()), ("", ""));
     let here: Vec<_> = maildir(&inbox).iter().map(|m| (number(m), m.flags.clone())).collect();
-    assert!(here.contains(&(1, "Sa".into())) && here.contains(&(2, "Fa".into())), "{here:?}");
+    for (n, flags) in [(1, "Sa"), (2, "Fa"), (3, "Sab")] {
+        assert!(here.contains(&(n, flags.into())), "{here:?}");
+    }
 }
 
 /// A server with access control lists.

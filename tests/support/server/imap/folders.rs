@@ -1,7 +1,8 @@
-//! Commands about folders: LIST, STATUS, SELECT and EXAMINE.
+//! Commands about folders: LIST, STATUS, APPEND, SELECT and EXAMINE.
 
 use super::{Outcome, Selected, Session};
 use crate::support::server::Folder;
+use imap_codec::imap_types::flag::Flag;
 use imap_codec::imap_types::mailbox::{ListMailbox, Mailbox};
 use imap_codec::imap_types::status::StatusDataItemName;
 use mailferry::mail::{decode_utf7, encode_utf7};
@@ -82,6 +83,24 @@ impl Session {
         self.wire.send(lines.as_bytes())?;
         self.selected = Some(Selected { folder: wanted, view, read_only });
         Ok(Outcome::ok(if read_only { "[READ-ONLY] open" } else { "[READ-WRITE] open" }))
+    }
+
+    pub(super) fn append(&mut self, mailbox: &Mailbox<'_>, flags: &[Flag<'_>], bytes: &[u8]) -> io::Result<Outcome> {
+        let said = {
+            let mut all = self.wire.shared.mailbox();
+            let keeps = all.keeps_keywords;
+            let wanted = utf8(mailbox);
+            if !all.folder(&wanted).is_some_and(is_selectable) {
+                return Ok(Outcome::no("[TRYCREATE] no such folder"));
+            }
+            let folder = all.folder_mut(&wanted);
+            let message = folder.add(bytes);
+            message.flags = flags.iter().map(Flag::to_string).filter(|f| keeps || f.starts_with('\\')).collect();
+            let uid = message.uid;
+            format!("[APPENDUID {} {uid}] added", folder.uidvalidity)
+        };
+        self.tell_changes()?;
+        Ok(Outcome::ok(if self.offers("UIDPLUS") { &said } else { "added" }))
     }
 }
 

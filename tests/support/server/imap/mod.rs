@@ -13,6 +13,7 @@ use imap_codec::decode::{CommandDecodeError, Decoder};
 use imap_codec::imap_types::auth::AuthMechanism;
 use imap_codec::imap_types::command::{Command, CommandBody};
 use imap_codec::imap_types::core::LiteralMode;
+use imap_codec::imap_types::extensions::binary::LiteralOrLiteral8;
 use std::io;
 
 /// One session.
@@ -222,6 +223,9 @@ impl Session {
             _ if !self.logged_in => Outcome::no("log in first"),
             CommandBody::List { reference, mailbox_wildcard } => self.list(&reference, &mailbox_wildcard)?,
             CommandBody::Status { mailbox, item_names } => self.status(&mailbox, &item_names)?,
+            CommandBody::Append { mailbox, flags, message: LiteralOrLiteral8::Literal(message), .. } => {
+                self.append(&mailbox, &flags, message.as_ref())?
+            }
             CommandBody::Select { mailbox } => self.select(&mailbox, false)?,
             CommandBody::Examine { mailbox } => self.select(&mailbox, true)?,
             CommandBody::Unselect if !self.offers("UNSELECT") => unknown(),
