@@ -196,8 +196,11 @@ impl Counts {
 
     /// Adds what a further look at the same folders brought. What stays as it is stays as this look found it.
     pub fn go_on(&mut self, more: Counts) {
-        *self = Counts { listed: 0, had: 0, skipped: 0, failed: 0, left: 0, undeleted_remote: 0, ..*self };
+        // Some of what is left out is told by the first look alone.
+        let skipped = self.skipped.max(more.skipped);
+        *self = Counts { listed: 0, had: 0, failed: 0, left: 0, undeleted_remote: 0, ..*self };
         *self += more;
+        self.skipped = skipped;
     }
 }
 

@@ -77,11 +77,14 @@ impl Errand<'_> {
         done: &mut Done,
         counts: &mut Counts,
     ) -> Result<()> {
-        for (target, moves) in self.moves_on(Side::Remote, steps) {
+        for (target, mut moves) in self.moves_on(Side::Remote, steps) {
             let edits: Edits = moves.iter().filter_map(|s| relocation_edit(&s.action)).collect();
-            self.mark(Side::Remote, remote, &edits).await?;
+            let mut gone = self.mark(Side::Remote, remote, &edits).await?;
             let unkept = self.learn_unkept(remote)?;
-            self.mark_across(target, &moves).await?;
+            gone.extend(self.mark_across(target, &moves).await?);
+            // Moved on meanwhile, on either side: where to, the next round finds out.
+            moves.retain(|s| relocation(&s.action).is_none_or(|(row, ..)| !gone.contains(&row)));
+            done.again |= !gone.is_empty();
             let moved = self.move_remote(remote, target, &moves, &unkept).await?;
             self.moved(&moves, moved, done, counts);
         }
@@ -110,8 +113,9 @@ impl Errand<'_> {
         }
     }
 
-    /// Marks that were set on the server's copy meanwhile come to the file in its new folder here.
-    async fn mark_across(&self, target: &Observed, moves: &[&Step]) -> Result<()> {
+    /// Marks that were set on the server's copy meanwhile come to the file in its new folder here. Gives the rows of files that
+    /// are there no longer.
+    async fn mark_across(&self, target: &Observed, moves: &[&Step]) -> Result<HashSet<RowId>> {
         let edits: Edits = (moves.iter())
             .filter_map(|s| match &s.action {
                 Action::Relocate { row, arrived, across, .. } if !across.is_empty() => {
@@ -121,11 +125,11 @@ impl Errand<'_> {
             })
             .collect();
         if edits.is_empty() {
-            return Ok(());
+            return Ok(HashSet::new());
         }
         let mut folder = MaildirFolder::open(&self.job.store, &target.name)?;
         folder.snapshot().await?;
-        self.mark(Side::Local, &mut folder, &edits).await.map(drop)
+        self.mark(Side::Local, &mut folder, &edits).await
     }
 
     async fn move_local(&self, local: &mut MaildirFolder, target: &Observed, moves: &[&Step]) -> Result<usize> {

@@ -42,6 +42,8 @@ pub struct Plan {
     /// On one side, messages of other folders were moved into this one: what becomes of them there depends on what is seen
     /// here, so that this folder has to be looked at again until they are known to be in it.
     pub is_entered: bool,
+    /// Some of it was left to the next run.
+    pub is_part: bool,
 }
 
 impl Plan {
@@ -153,7 +155,7 @@ impl Draft {
         }
         let mut leftovers = self.leftovers;
         leftovers.sort_by(|a, b| (a.on, &a.key).cmp(&(b.on, &b.key)));
-        Plan { steps, skipped: self.skipped, tally, leftovers, is_entered: false }
+        Plan { steps, skipped: self.skipped, tally, leftovers, is_entered: false, is_part: false }
     }
 
     fn decide(&mut self, folder: &Folder<'_>, open: &Open, stray: Option<Side>, now: i64, room: &mut Room<'_>) {

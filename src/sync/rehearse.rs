@@ -40,9 +40,14 @@ impl Job {
                 count(step, counts);
             }
             if let Some(trash) = trash {
-                for step in self.rehearse_trash(imap, look, plan, trash, counts).await? {
-                    Side::BOTH.iter().for_each(|side| *follows.on_mut(*side) |= copies_to(*side, &step));
-                    self.tell_step_about(trash, &step, step.message().and_then(subject));
+                for told in self.rehearse_trash(imap, look, plan, counts).await? {
+                    match told {
+                        Ok(step) => {
+                            Side::BOTH.iter().for_each(|side| *follows.on_mut(*side) |= copies_to(*side, &step));
+                            self.tell_step_about(trash, &step, step.message().and_then(subject));
+                        }
+                        Err(skipped) => self.tell_skipped(trash, &skipped, subject((skipped.on, &skipped.key))),
+                    }
                 }
             }
             if let Some(side) = look.removal.filter(|_| !look.stays) {
@@ -61,15 +66,14 @@ impl Job {
     }
 
     /// Counts what becomes of messages in the trash: those of both sides are paired there, and those of one side alone are
-    /// copied to that of the other, as these steps say, or skipped.
+    /// copied to that of the other, or skipped.
     async fn rehearse_trash<S: Link>(
         &self,
         imap: &mut Imap<S>,
         look: &Observed,
         plan: &Plan,
-        trash: &FolderName,
         counts: &mut Counts,
-    ) -> Result<Vec<Step>> {
+    ) -> Result<Vec<std::result::Result<Step, Skipped>>> {
         let mut alone = Vec::new();
         for open in plan.thrown_away(&look.comparison) {
             match (open.alone_on(Side::Remote), open.alone_on(Side::Local)) {
@@ -79,24 +83,25 @@ impl Job {
             }
         }
         let received = self.received_at(imap, look, &alone).await?;
-        let mut copies = Vec::new();
+        let mut told = Vec::new();
         for (on, message) in alone {
             let (to, size) = (on.other(), message.octets());
             let received_at = received.on(on).get(&message.key).copied();
             match self.policy.why_not(to, size, received_at, self.carrier.now) {
                 None => {
                     let action = Action::Copy { to, key: message.key, marks: Marks::default(), size, row: None };
-                    copies.push(Step { action, reason: Reason::New(on) });
+                    let step = Step { action, reason: Reason::New(on) };
+                    count(&step, counts);
+                    told.push(Ok(step));
                 }
                 Some(Why::OneWay) => {}
                 Some(why) => {
                     counts.skipped += 1;
-                    self.tell_skipped(trash, &Skipped { on, key: message.key, why }, None);
+                    told.push(Err(Skipped { on, key: message.key, why }));
                 }
             }
         }
-        copies.iter().for_each(|step| count(step, counts));
-        Ok(copies)
+        Ok(told)
     }
 
     /// When messages were received, where that matters; in seconds since 1970 UTC.

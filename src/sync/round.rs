@@ -40,11 +40,16 @@ impl Job {
         self.seek_moves(imap, &mut observed).await?;
         observed.iter().for_each(|look| self.tell_unstorable(look));
         self.settle_crossings(&mut observed, &policy)?;
-        let plans = self.plan(&mut observed, &policy, &mut ended.counts);
+        let mut plans = self.plan(&mut observed, &policy, &mut ended.counts);
         let seen = Seen { trees: &trees, patterns: &patterns, observed: &observed, plans: &plans, resting: &resting };
-        if !self.dry_run && kept.may_look_again() && self.is_overtaken(imap, &seen, &policy).await? {
-            kept.look_again(observed);
-            return Ok(Next::Look);
+        if !self.dry_run && self.is_overtaken(imap, &seen).await? {
+            if kept.may_look_again() {
+                kept.look_again(observed);
+                return Ok(Next::Look);
+            }
+            plans.iter_mut().for_each(Plan::hold_back);
+            let note = "messages are moved faster than the folders can be looked at. What is new, moved or gone is left to the next run.";
+            self.leave(note, &mut ended.counts);
         }
         let tallies: Vec<Tally> =
             resting.into_iter().map(|(_, tally)| tally).chain(plans.iter().map(|p| p.tally.clone())).collect();
@@ -183,7 +188,9 @@ impl Job {
     ) -> Result<()> {
         let Some(trash) = &policy.trash else { return Ok(()) };
         let throws = |plan: &Plan| plan.throws_away(Side::Remote);
-        if !plans.iter().any(throws) || imap.has(trash).await? {
+        // One that is synced was made, or told of, before it was looked at.
+        let is_synced = plans.iter().any(|plan| plan.tally.folder == trash.to_string());
+        if is_synced || !plans.iter().any(throws) || imap.has(trash).await? {
             return Ok(());
         }
         let made = if self.dry_run { Ok(()) } else { imap.create_folder(trash).await.map(drop) };
@@ -251,7 +258,7 @@ impl Job {
             return errand.remove_folder(imap, plan, side, counts).await;
         }
         errand.depart(imap, plan, done, counts).await?;
-        if done.whole {
+        if done.whole && !plan.is_part {
             let facts = look.facts_after(plan, done.again, policy);
             self.carrier.ledger().set_facts(look.id, &facts, &plan.leftovers)?;
             crate::fault::point();

@@ -164,7 +164,9 @@ impl Observer for Once {
     fn event(&self, account: &str, event: Event<'_>) {
         let is_new = match event {
             Event::Note(text) | Event::Warning(text) => self.is_new(text),
-            Event::Deed { folder, on, deed: Deed::Skip, key, reason, .. } => self.is_new((folder, on, key, reason)),
+            Event::Deed { folder, on, deed: Deed::Skip, key, reason, subject, .. } => {
+                self.is_new((folder, on, key, reason, subject))
+            }
             _ => true,
         };
         if is_new {

@@ -124,27 +124,84 @@ fn moved_to_a_folder_that_is_new() {
 }
 
 #[test]
-fn a_server_that_never_rests_is_synced_all_the_same() {
+fn what_comes_while_folders_are_looked_at_delays_nothing() {
     let (pair, cutter) = pair();
-    let cutter = Arc::new(cutter);
-    never_rests(10, &pair, &cutter);
-    pair.sync();
-    assert!(cutter.disarm(), "the later folder was never opened");
-    let brought = pair.here("INBOX").len() - 2;
-    assert!((1..5).contains(&brought), "{brought} messages came meanwhile");
-    pair.sync();
-    pair.is_idle();
-    assert_eq!(
-        (pair.both("INBOX").split(' ').count(), pair.both(LATER)),
-        (pair.user.messages("INBOX").len(), "3 4 5".to_owned())
-    );
+    let ended = {
+        let pair_too = Arc::clone(&pair);
+        cutter.meanwhile(OPENS, move || pair_too.user.deliver("INBOX", &[message(9)]));
+        pair.sync()
+    };
+    assert_eq!(ended, "fetched 1, flags_remote 1");
+    assert_eq!(pair.sync(), "fetched 1");
+    assert_eq!((pair.both("INBOX").as_str(), pair.both(LATER).as_str()), ("1 2S 9", "3 4 5"));
 }
 
-/// Each time that the later folder is opened, a message comes to the inbox.
-fn never_rests(n: usize, pair: &Arc<Pair>, cutter: &Arc<Cutter>) {
-    let (a_pair, a_cutter) = (Arc::clone(pair), Arc::clone(cutter));
-    cutter.meanwhile(OPENS, move || {
-        a_pair.user.deliver("INBOX", &[message(n)]);
-        never_rests(n + 1, &a_pair, &a_cutter);
+/// Does something each time that a folder is opened; it is told how often that was.
+fn each_time(cutter: &Arc<Cutter>, opens: &'static str, n: usize, act: impl Fn(usize) + Send + 'static) {
+    let again = Arc::clone(cutter);
+    cutter.meanwhile(opens, move || {
+        act(n);
+        each_time(&again, opens, n + 1, act);
     });
+}
+
+#[test]
+fn where_messages_never_rest_what_may_be_a_move_waits_for_the_next_run() {
+    let (pair, cutter) = pair();
+    pair.user.deliver("INBOX", &(20..26).map(message).collect::<Vec<_>>());
+    pair.user.deliver("Still", &[message(6)]);
+    pair.run(&[]).expect(0);
+    pair.user.deliver(LATER, &[message(7)]);
+    // Three times, a message leaves the inbox; then one that was moved here is moved there too, to another folder.
+    pair.move_here(1, "INBOX", "Still");
+    let (cutter, pair_too) = (Arc::new(cutter), Arc::clone(&pair));
+    each_time(&cutter, OPENS, 1, move |n| match n {
+        1..=3 => pair_too.there(&["expunge"], 19 + n),
+        4 => pair_too.move_there(1, "INBOX", LATER),
+        _ => {}
+    });
+    let run = pair.run(&[]).expect(2);
+    assert_eq!(counts(&run), "");
+    assert!(run.stderr.contains("faster than the folders can be looked at"), "{}", run.stderr);
+    cutter.disarm();
+    assert_eq!(pair.sync(), "fetched 1, deleted_local 3, moved_local 1");
+    pair.is_idle();
+    let held = ["INBOX", "Still", LATER].map(|folder| pair.both(folder));
+    assert_eq!(held, ["2S 23 24 25", "6", "1 3 4 5 7"].map(str::to_owned));
+}
+
+#[test]
+fn moved_on_here_after_the_looks_and_marked_there() {
+    let (pair, cutter) = pair();
+    pair.user.deliver("Still", &[message(6)]);
+    pair.sync();
+    pair.move_here(1, "INBOX", LATER);
+    pair.flag_there(1, "INBOX");
+    let (cutter, pair_too) = (Arc::new(cutter), Arc::clone(&pair));
+    each_time(&cutter, "SELECT \"INBOX\"", 1, move |n| {
+        if n == 2 {
+            pair_too.move_here(1, LATER, "Still");
+        }
+    });
+    pair.sync();
+    cutter.disarm();
+    pair.sync();
+    pair.is_idle();
+    let held = ["INBOX", "Still", LATER].map(|folder| pair.both(folder));
+    assert_eq!(held, ["2S", "1F 6", "3 4 5"].map(str::to_owned));
+}
+
+#[test]
+fn moved_there_too_before_its_marks_arrive() {
+    let (pair, cutter) = pair();
+    pair.sync();
+    pair.flag_here(1, "INBOX");
+    pair.move_here(1, "INBOX", LATER);
+    let pair_too = Arc::clone(&pair);
+    cutter.meanwhile("STORE", move || pair_too.move_there(1, "INBOX", LATER));
+    pair.sync();
+    assert!(!cutter.disarm(), "no mark was sent");
+    pair.sync();
+    pair.is_idle();
+    assert_eq!((pair.both("INBOX"), pair.both(LATER)), ("2S".to_owned(), "1F 3 4 5".to_owned()));
 }
