@@ -10,7 +10,7 @@ use crate::imap::{FolderStatus, Imap, Link};
 use crate::mail::{FolderName, FolderPattern, Side, Sides};
 use crate::state::RowId;
 use crate::store::MaildirFolder;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 /// The folders of an account as a round has seen them.
 pub(super) struct Seen<'a> {
@@ -55,12 +55,10 @@ impl Seen<'_> {
         halves
     }
 
-    /// Of these folders, whether any is wanted and was not there.
-    fn are_new<'f>(&self, mut folders: impl Iterator<Item = &'f FolderName>, before: &BTreeSet<&FolderName>) -> bool {
-        folders.any(|name| {
-            let is_seen = before.contains(name) || self.observed.iter().any(|look| look.name == *name);
-            !is_seen && FolderPattern::selects(self.patterns, name)
-        })
+    /// Whether a folder is wanted and is not among those that were looked at; `was_there` tells of the others.
+    fn is_new(&self, name: &FolderName, was_there: bool) -> bool {
+        let is_seen = was_there || self.observed.iter().any(|look| look.name == *name);
+        !is_seen && FolderPattern::selects(self.patterns, name)
     }
 }
 
@@ -90,14 +88,13 @@ impl Job {
             }
         }
         let here = self.store.tree()?.folders;
-        Ok(seen.are_new(here.keys(), &seen.trees.here.iter().collect()))
+        Ok(here.keys().any(|name| seen.is_new(name, seen.trees.here.contains(name))))
     }
 
     /// What is new may have left another folder, and what is gone may have come to one.
     async fn is_overtaken_there<S: Link>(&self, imap: &mut Imap<S>, seen: &Seen<'_>, halves: &Halves) -> Result<bool> {
         let there = imap.tree_to_sync(self.subscribed).await?;
-        let before = seen.trees.there.folders().map(|folder| &folder.name).collect();
-        if seen.are_new(there.folders().map(|folder| &folder.name), &before) {
+        if there.folders().any(|f| seen.is_new(&f.name, seen.trees.there.get(&f.name).is_some())) {
             return Ok(true);
         }
         let untold = seen.observed.iter().filter_map(|look| look.remote.as_ref()).filter(|f| f.status.is_none());
