@@ -98,11 +98,16 @@ impl Pair {
         self.path(folder).join(found.place).join(found.file_name)
     }
 
-    /// Gives message `n` here these letters, as a mail reader does.
+    /// Gives message `n` in the inbox here these letters, as a mail reader does.
     fn mark_here(&self, n: usize, letters: &str) {
-        let file = self.file("INBOX", n);
+        self.mark_in("INBOX", n, letters);
+    }
+
+    /// The same in any folder.
+    fn mark_in(&self, folder: &str, n: usize, letters: &str) {
+        let file = self.file(folder, n);
         let name = file.file_name().unwrap().to_str().unwrap().split(':').next().unwrap().to_owned();
-        fs::rename(&file, self.path("INBOX").join("cur").join(format!("{name}:2,{letters}"))).unwrap();
+        fs::rename(&file, self.path(folder).join("cur").join(format!("{name}:2,{letters}"))).unwrap();
     }
 
     /// Puts message `n` into a folder here, as a mail reader does.
@@ -135,10 +140,15 @@ impl Pair {
 
     /// Has doveadm do something to message `n` of the server's inbox.
     fn there(&self, command: &[&str], n: usize) {
+        self.there_in("INBOX", command, n);
+    }
+
+    /// The same in any folder.
+    fn there_in(&self, folder: &str, command: &[&str], n: usize) {
         let (verb, rest) = command.split_first().unwrap();
         let verb: Vec<&str> = verb.split(' ').collect();
         let subject = format!("message {n:03}");
-        let query = ["mailbox", "INBOX", "HEADER", "Subject", &subject];
+        let query = ["mailbox", folder, "HEADER", "Subject", &subject];
         self.user.doveadm(&[&verb[..], &["-u", &self.user.name], rest, &query].concat());
     }
 

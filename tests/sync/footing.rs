@@ -175,8 +175,7 @@ fn folders_that_another_tool_named_in_modified_utf_7_are_known() {
 fn marks_of_a_message_that_a_run_saw_in_two_folders_stay_with_it() {
     let pair = Pair::of(2, "");
     pair.doveadm("create", "B");
-    let query = ["mailbox", "INBOX", "HEADER", "Subject", "message 001"];
-    pair.user.doveadm(&[&["copy", "-u", &pair.user.name, "B"], &query[..]].concat());
+    pair.there(&["copy", "B"], 1);
     assert_eq!(pair.sync(), "fetched 1");
     pair.mark_here(1, "F");
     pair.there(&["expunge"], 1);

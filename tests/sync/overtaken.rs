@@ -20,9 +20,7 @@ fn pair() -> (Arc<Pair>, Cutter) {
 
 impl Pair {
     fn move_there(&self, n: usize, from: &str, to: &str) {
-        let subject = format!("message {n:03}");
-        let command = ["move", "-u", &self.user.name, to, "mailbox", from, "HEADER", "Subject", &subject];
-        self.user.doveadm(&command);
+        self.there_in(from, &["move", to], n);
     }
 
     fn move_here(&self, n: usize, from: &str, to: &str) {
@@ -31,15 +29,11 @@ impl Pair {
     }
 
     fn flag_there(&self, n: usize, folder: &str) {
-        let subject = format!("message {n:03}");
-        let query = ["mailbox", folder, "HEADER", "Subject", &subject];
-        self.user.doveadm(&[&["flags", "add", "-u", &self.user.name, "\\Flagged"], &query[..]].concat());
+        self.there_in(folder, &["flags add", "\\Flagged"], n);
     }
 
     fn flag_here(&self, n: usize, folder: &str) {
-        let file = self.file(folder, n);
-        let name = file.file_name().unwrap().to_str().unwrap().split(':').next().unwrap().to_owned();
-        fs::rename(&file, self.path(folder).join("cur").join(format!("{name}:2,F"))).unwrap();
+        self.mark_in(folder, n, "F");
     }
 
     /// Syncs while this is done between the two looks, and tells what both folders hold in the end.
@@ -57,40 +51,49 @@ impl Pair {
     }
 }
 
+/// A message is marked on one side before the run, and moved on the other between the two looks: what the run counts, and what
+/// both folders hold in the end.
+fn is_followed(mark: fn(&Pair), moved: fn(&Pair), [counts, inbox, later]: [&str; 3]) {
+    let (pair, cutter) = pair();
+    mark(&pair);
+    let ended = pair.overtaken(&cutter, moved);
+    assert_eq!(ended, (counts.to_owned(), inbox.to_owned(), later.to_owned()));
+}
+
 #[test]
 pub fn moved_there_on_and_marked_here() {
-    let (pair, cutter) = pair();
-    pair.flag_here(1, "INBOX");
-    let ended = pair.overtaken(&cutter, |pair| pair.move_there(1, "INBOX", LATER));
-    let counts = "fetched 1, flags_remote 2, moved_local 1";
-    assert_eq!(ended, (counts.to_owned(), "2S".to_owned(), "1F 3 4 5".to_owned()));
+    is_followed(
+        |pair| pair.flag_here(1, "INBOX"),
+        |pair| pair.move_there(1, "INBOX", LATER),
+        ["fetched 1, flags_remote 2, moved_local 1", "2S", "1F 3 4 5"],
+    );
 }
 
 #[test]
 pub fn moved_there_back_and_marked_here() {
-    let (pair, cutter) = pair();
-    pair.flag_here(3, LATER);
-    let ended = pair.overtaken(&cutter, |pair| pair.move_there(3, LATER, "INBOX"));
-    let counts = "fetched 1, flags_remote 2, moved_local 1";
-    assert_eq!(ended, (counts.to_owned(), "1 2S 3F".to_owned(), "4 5".to_owned()));
+    is_followed(
+        |pair| pair.flag_here(3, LATER),
+        |pair| pair.move_there(3, LATER, "INBOX"),
+        ["fetched 1, flags_remote 2, moved_local 1", "1 2S 3F", "4 5"],
+    );
 }
 
 #[test]
 pub fn moved_here_on_and_marked_there() {
-    let (pair, cutter) = pair();
-    pair.flag_there(1, "INBOX");
-    let ended = pair.overtaken(&cutter, |pair| pair.move_here(1, "INBOX", LATER));
-    let counts = "fetched 1, flags_local 1, flags_remote 1, moved_remote 1";
-    assert_eq!(ended, (counts.to_owned(), "2S".to_owned(), "1F 3 4 5".to_owned()));
+    is_followed(
+        |pair| pair.flag_there(1, "INBOX"),
+        |pair| pair.move_here(1, "INBOX", LATER),
+        ["fetched 1, flags_local 1, flags_remote 1, moved_remote 1", "2S", "1F 3 4 5"],
+    );
 }
 
 #[test]
 pub fn moved_here_back_and_marked_there() {
-    let (pair, cutter) = pair();
-    pair.flag_there(3, LATER);
-    let ended = pair.overtaken(&cutter, |pair| pair.move_here(3, LATER, "INBOX"));
-    let counts = "fetched 1, flags_local 1, flags_remote 1, moved_remote 1";
-    assert_eq!(ended, (counts.to_owned(), "1 2S 3F".to_owned(), "4 5".to_owned()));
+    is_followed(
+        |pair| pair.flag_there(3, LATER),
+        |pair| pair.move_here(3, LATER, "INBOX"),
+        ["fetched 1, flags_local 1, flags_remote 1, moved_remote 1", "1 2S 3F", "4 5"],
+    );
 }
 
 #[test]
